@@ -1,0 +1,113 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Compares hypervisors in retired instructions, under QEMU's instruction counting.
+
+    guest/bench.py [--hv ours=PATH] [--hv peer=PATH] [--memory MIB] [--check]
+
+Runs build/guest/bench.elf as dom0 of each image (one vcpu, -icount shift=0) and prints one row per
+figure: the medians, the ratio of the first image to the last, and the share to reach. `boot` counts from
+the image's first instruction (measured with the marker image of guest/bench) to dom0's first, `kept` is the
+memory in KiB that is neither free nor dom0's, `image` the size of the gzipped image. --check: exit code 1
+when a target is missed.
+"""
+import argparse
+import concurrent.futures
+import gzip
+import importlib.util
+import os
+import re
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(HERE)
+_spec = importlib.util.spec_from_file_location("run_tests", os.path.join(HERE, "run-tests.py"))
+run_tests = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(run_tests)
+
+# Name: share of the peer's figure to reach (None: for information).
+TARGETS = {
+    "null": 1 / 3, "null_page": None, "evtchn_send": 1 / 3, "multicall8": 1 / 3, "set_timer": 1 / 3,
+    "yield": 1 / 3, "update_va": 1 / 3, "mmu_update": 1 / 3, "ptwr": None, "grant_copy64": 1 / 3,
+    "cpuid": None, "page_fault": 1 / 2, "page_fault_iretq": None, "boot": 1 / 5, "kept": 3 / 4,
+}
+IMAGE_LIMIT = 300 * 1024
+LINE = re.compile(r"^bench (\S+) (\d+) (\d+)\s*$", re.M)
+MARKER = re.compile(r"marker 0x([0-9a-f]{16})")
+
+
+def command(image, memory, module):
+    return [run_tests.QEMU, "-accel", "tcg", "-cpu", "max,-smap,-rdtscp", "-icount",
+            "shift=0,sleep=off", "-rtc", "base=2024-01-01,clock=vm", "-smp", "1", "-net", "none",
+            "-m", str(memory), "-display", "none", "-monitor", "none", "-serial", "stdio",
+            "-no-reboot", "-kernel", image, "-append", "console=com1 com1=115200,8n1",
+            "-initrd", module]
+
+
+def measure(image, memory, kernel, timeout):
+    text, _ = run_tests.run_qemu(command(image, memory, kernel), timeout,
+                                 lambda t: bool(run_tests.VERDICT.search(t)))
+    figures = {name: int(median) for name, median, _ in LINE.findall(text)}
+    if "boot" not in figures:
+        print(text[-4000:])
+    return figures
+
+
+def first_instruction(memory, kernel, timeout):
+    marker = os.path.join(ROOT, "build", "guest", "marker.elf")
+    text, _ = run_tests.run_qemu(command(marker, memory, kernel), timeout,
+                                 lambda t: bool(MARKER.search(t)))
+    found = MARKER.search(text)
+    return int(found.group(1), 16) if found else 0
+
+
+def image_size(path):
+    with open(path, "rb") as f:
+        data = f.read()
+    return len(data) if data[:2] == b"\x1f\x8b" else len(gzip.compress(data, 9))
+
+
+def row(name, values, target):
+    first, last = values[0], values[-1]
+    ratio = first / last if first is not None and last else None
+    met = "" if target is None or ratio is None or len(values) < 2 else \
+        ("met" if ratio <= target else "missed")
+    cells = "".join("%14s" % ("-" if v is None else v) for v in values)
+    print("%-18s%s %8s %8s  %s" % (name, cells, "-" if ratio is None else "%.3f" % ratio,
+                                   "" if target is None else "%.3f" % target, met))
+    return met != "missed"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--hv", action="append", help="NAME=PATH, ours first, the peer last")
+    parser.add_argument("--memory", type=int, default=4096)
+    parser.add_argument("--timeout", type=float, default=180)
+    parser.add_argument("--check", action="store_true")
+    args = parser.parse_args()
+    images = args.hv or ["ours=" + os.path.join(ROOT, "build/x86_64/proxenos"),
+                         "peer=" + os.path.join(ROOT, "build/peer/xen.elf")]
+    images = [i.split("=", 1) for i in images]
+    kernel = os.path.join(ROOT, "build", "guest", "bench.elf")
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        start = pool.submit(first_instruction, args.memory, kernel, args.timeout)
+        runs = [pool.submit(measure, path, args.memory, kernel, args.timeout) for _, path in images]
+        figures = [r.result() for r in runs]
+        start = start.result()
+    for f in figures:
+        if "boot" in f:
+            f["boot"] -= start
+    print("%-18s%s %8s %8s" % ("instructions", "".join("%14s" % n for n, _ in images), "ratio",
+                               "target"))
+    ok = all([row(name, [f.get(name) for f in figures], target)
+              for name, target in TARGETS.items()])
+    sizes = [image_size(path) for _, path in images]
+    row("image", sizes, None)
+    if sizes[0] > IMAGE_LIMIT and images[0][0] == "ours":
+        print("the image is larger than %d bytes" % IMAGE_LIMIT)
+        ok = False
+    complete = all(name in f for f in figures for name in TARGETS)
+    return 1 if not complete or (args.check and not ok) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: MIT
+# Test kernels: build/guest/NAME.elf from guest/tests/NAME/*.c plus libguest and a start file; bench.elf from
+# guest/bench. NAME-page.elf enters the hypervisor through the filled hypercall page instead of a bare syscall.
+# Included by the top Makefile; also usable alone: make -f guest/guest.mk guest.
+
+GUEST_CC ?= gcc
+GUEST_Q := $(if $(V),,@)
+GUEST_OUT := build/guest
+GUEST_INCLUDE := build/include/xen
+
+GUEST_CFLAGS := -std=gnu11 -ffreestanding -nostdinc -isystem $(shell $(GUEST_CC) -print-file-name=include) \
+	-I. -isystem build/include -include stdint.h -D__XEN_TOOLS__ -O2 -g -m64 -mcmodel=kernel -mno-red-zone -mgeneral-regs-only \
+	-fno-pic -fno-pie -fno-stack-protector -fno-asynchronous-unwind-tables -fno-common -fno-strict-aliasing \
+	-fno-tree-loop-distribute-patterns -fcf-protection=none -fno-delete-null-pointer-checks \
+	-Wall -Wextra -Werror -Wshadow -Wundef -Wmissing-prototypes -Wstrict-prototypes -Wvla \
+	-Wimplicit-fallthrough -Wwrite-strings -Wno-missing-field-initializers -MMD -MP
+GUEST_ASFLAGS := -I. -isystem build/include -m64 -MMD -MP
+
+GUEST_TESTS := $(sort $(notdir $(patsubst %/main.c,%,$(wildcard guest/tests/*/main.c))))
+# Tests that are also built in the hypercall page variant.
+GUEST_PAGE_TESTS := hello traps
+GUEST_LIB_C := $(filter-out guest/libguest/x86/user_%,$(wildcard guest/libguest/*.c guest/libguest/x86/*.c))
+GUEST_LIB := $(GUEST_LIB_C:guest/%.c=$(GUEST_OUT)/obj/%.o) $(GUEST_OUT)/obj/libguest/x86/pv_entry.o
+GUEST_START_SYSCALL := $(GUEST_OUT)/obj/start/pv64.o $(GUEST_OUT)/obj/libguest/x86/gate_syscall.o
+GUEST_START_PAGE := $(GUEST_OUT)/obj/start/pv64-page.o $(GUEST_OUT)/obj/libguest/x86/gate_page.o
+GUEST_PAGE_ELF := $(foreach t,$(filter $(GUEST_TESTS),$(GUEST_PAGE_TESTS)),$(GUEST_OUT)/$(t)-page.elf)
+GUEST_BENCH := $(if $(wildcard guest/bench/*.c),$(GUEST_OUT)/bench.elf $(GUEST_OUT)/marker.elf)
+GUEST_ELF := $(GUEST_TESTS:%=$(GUEST_OUT)/%.elf) $(GUEST_PAGE_ELF) $(GUEST_BENCH)
+
+.PHONY: guest
+guest: $(GUEST_ELF)
+
+guest_link = $(GUEST_Q)$(GUEST_CC) -m64 -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,max-page-size=4096 \
+	-Wl,-z,noexecstack -Wl,--no-warn-rwx-segments -Wl,-T,guest/start/pv64.lds -o $@ $(filter %.o,$^)
+
+$(GUEST_OUT)/obj/start/pv64-page.o: guest/start/pv64.S | $(GUEST_INCLUDE)
+	@mkdir -p $(dir $@)
+	$(GUEST_Q)$(GUEST_CC) $(GUEST_ASFLAGS) -DVARIANT_PAGE -c -o $@ $<
+
+$(GUEST_OUT)/obj/%.o: guest/%.S | $(GUEST_INCLUDE)
+	@mkdir -p $(dir $@)
+	$(GUEST_Q)$(GUEST_CC) $(GUEST_ASFLAGS) -c -o $@ $<
+
+$(GUEST_OUT)/obj/%.o: guest/%.c | $(GUEST_INCLUDE)
+	@mkdir -p $(dir $@)
+	$(GUEST_Q)$(GUEST_CC) $(GUEST_CFLAGS) -c -o $@ $<
+
+# One link rule per test, because a test may have several sources.
+define guest_test
+$(GUEST_OUT)/$(1).elf: $(patsubst guest/%.c,$(GUEST_OUT)/obj/%.o,$(wildcard guest/tests/$(1)/*.c)) \
+	$(GUEST_START_SYSCALL) $(GUEST_LIB) guest/start/pv64.lds
+	$$(guest_link)
+$(GUEST_OUT)/$(1)-page.elf: $(patsubst guest/%.c,$(GUEST_OUT)/obj/%.o,$(wildcard guest/tests/$(1)/*.c)) \
+	$(GUEST_START_PAGE) $(GUEST_LIB) guest/start/pv64.lds
+	$$(guest_link)
+endef
+$(foreach t,$(GUEST_TESTS),$(eval $(call guest_test,$(t))))
+
+$(GUEST_OUT)/bench.elf: $(patsubst guest/%.c,$(GUEST_OUT)/obj/%.o,$(wildcard guest/bench/*.c)) \
+	$(GUEST_OUT)/obj/bench/entry.o \
+	$(GUEST_START_PAGE) $(GUEST_LIB) guest/start/pv64.lds
+	$(guest_link)
+
+# A 32-bit Multiboot image: when does the first instruction of a hypervisor image run?
+$(GUEST_OUT)/marker.elf: guest/bench/marker.S guest/bench/marker.lds
+	@mkdir -p $(dir $@)
+	$(GUEST_Q)$(GUEST_CC) -m32 -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-T,guest/bench/marker.lds -o $@ $<
+
+-include $(shell find $(GUEST_OUT)/obj -name '*.d' 2>/dev/null)

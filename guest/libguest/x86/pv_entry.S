@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Entries of a PV kernel: one stub per trap vector, the event and failsafe callbacks, the syscall
+ * callbacks, and trap_try_call(), which lets C run a function that is expected to fault.
+ *
+ * The hypervisor pushes rcx, r11, [error code], rip, cs, rflags, rsp, ss (lowest first). Stubs turn that
+ * into struct trap_frame (libguest/x86/traps.h): vector and error code share one slot, which becomes the
+ * flags word of the iret hypercall on the way out.
+ */
+#define __ASSEMBLY__
+#include <xen/xen.h>
+
+    .text
+    .macro TRAP_STUB vec
+    pop %rcx
+    pop %r11
+    .if ! (((\vec) == 8) || (((\vec) >= 10) && ((\vec) <= 14)) || ((\vec) == 17) || ((\vec) == 21))
+    push $0
+    .endif
+    movl $(\vec), 4(%rsp)
+    jmp trap_common
+    .endm
+
+    .balign 32
+    .globl trap_stubs
+trap_stubs:
+    .set vector, 0
+    .rept 256
+    TRAP_STUB vector
+    .balign 32
+    .set vector, vector + 1
+    .endr
+
+    .macro NAMED_ENTRY name, number, flags=0
+    .globl \name
+\name:
+    pop %rcx
+    pop %r11
+    push $\flags
+    movl $\number, 4(%rsp)
+    jmp trap_common
+    .endm
+
+    /* Pseudo vectors above 255, see TRAP_* in traps.h. */
+    NAMED_ENTRY entry_event, 0x100
+    NAMED_ENTRY entry_syscall, 0x101
+    NAMED_ENTRY entry_syscall32, 0x102
+    NAMED_ENTRY entry_sysenter, 0x103
+
+    /* The NMI callback is vector 2 through its own registration. */
+    .globl entry_nmi
+entry_nmi:
+    pop %rcx
+    pop %r11
+    push $0
+    movl $2, 4(%rsp)
+    jmp trap_common
+
+    /* Failsafe: rcx, r11, ds, es, fs, gs come before rip. Keep the selectors for the test to see. */
+    .globl entry_failsafe
+entry_failsafe:
+    pop %rcx
+    pop %r11
+    popq failsafe_selectors(%rip)
+    popq failsafe_selectors + 8(%rip)
+    popq failsafe_selectors + 16(%rip)
+    popq failsafe_selectors + 24(%rip)
+    push $0
+    movl $0x104, 4(%rsp)
+
+trap_common:
+    push %rcx
+    push %r11
+    push %rax
+    push %rdi
+    push %rsi
+    push %rdx
+    push %r8
+    push %r9
+    push %r10
+    push %rbx
+    push %rbp
+    push %r12
+    push %r13
+    push %r14
+    push %r15
+    cld
+    mov %rsp, %rdi
+    mov %rsp, %rbx
+    and $-16, %rsp
+    call traps_handle
+    mov %rbx, %rsp
+    .globl trap_return
+trap_return:
+    pop %r15
+    pop %r14
+    pop %r13
+    pop %r12
+    pop %rbp
+    pop %rbx
+    pop %r10
+    pop %r9
+    pop %r8
+    pop %rdx
+    pop %rsi
+    pop %rdi
+    pop %rax
+    pop %r11
+    pop %rcx
+    movq $0, (%rsp)
+    jmp hypercall_gate_iret
+
+    /* void trap_return_to(struct trap_frame *): leave through a frame built in memory. */
+    .globl trap_return_to
+trap_return_to:
+    mov %rdi, %rsp
+    jmp trap_return
+
+    /*
+     * int trap_try_call(struct trap_recovery *, void (*fn)(void *), void *arg): 0 when fn returned;
+     * traps_handle() resumes at trap_try_fault with the saved registers when it faulted, giving 1.
+     */
+    .globl trap_try_call, trap_try_fault
+trap_try_call:
+    push %rbx
+    push %rbp
+    push %r12
+    push %r13
+    push %r14
+    push %r15
+    sub $8, %rsp
+    mov %rsp, 0(%rdi)
+    mov %rdx, %rdi
+    call *%rsi
+    xor %eax, %eax
+1:  add $8, %rsp
+    pop %r15
+    pop %r14
+    pop %r13
+    pop %r12
+    pop %rbp
+    pop %rbx
+    ret
+trap_try_fault:
+    mov $1, %eax
+    jmp 1b
+
+    .bss
+    .balign 8
+    .globl failsafe_selectors
+failsafe_selectors:
+    .skip 32
+
+    .section .note.GNU-stack, "", @progbits

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Trap table, dispatch and recovery; see traps.h. Every vector is open to software interrupts of user
+ * mode only where a test asks for it by its own set_trap_table; the default table opens 3 and 4, as
+ * kernels do, and masks events on page faults never: tests keep events masked unless they say so.
+ */
+#include "guest/libguest/x86/traps.h"
+
+#include <stddef.h>
+
+#include "abi/xen.h"
+#include "guest/libguest/events.h"
+#include "guest/libguest/hypercall.h"
+#include "guest/libguest/print.h"
+#include "guest/libguest/test.h"
+#include "guest/libguest/x86/percpu.h"
+
+struct extable_entry {
+    uint64_t from, to;
+};
+
+extern const struct extable_entry extable_start[], extable_end[];
+
+static trap_hook_fn *hooks[TRAP_COUNT];
+
+void traps_fill_table(struct trap_info *table, unsigned int count)
+{
+    for (unsigned int i = 0; i < count; i++) {
+        table[i] = (struct trap_info){
+            .vector = i,
+            .flags = i == TRAP_BP || i == TRAP_OF ? 3 : 0,
+            .cs = FLAT_KERNEL_CS,
+            .address = (unsigned long)trap_stubs + i * TRAP_STUB_SIZE,
+        };
+    }
+}
+
+static void register_callback(unsigned int type, const char *entry, unsigned int flags)
+{
+    struct callback_register reg = {
+        .type = type,
+        .flags = flags,
+        .address = (unsigned long)entry,
+    };
+
+    if (hypercall_callback_op(CALLBACKOP_register, &reg) != 0) {
+        print("note: callback type %u refused\n", type);
+    }
+}
+
+void traps_init(void)
+{
+    static struct trap_info table[257];
+
+    traps_fill_table(table, 256);
+    if (hypercall_set_trap_table(table) != 0) {
+        test_broken("set_trap_table refused");
+    }
+    register_callback(CALLBACKTYPE_event, entry_event, 0);
+    register_callback(CALLBACKTYPE_failsafe, entry_failsafe, CALLBACKF_mask_events);
+    register_callback(CALLBACKTYPE_syscall, entry_syscall, CALLBACKF_mask_events);
+}
+
+trap_hook_fn *trap_hook(unsigned int vector, trap_hook_fn *fn)
+{
+    trap_hook_fn *old = hooks[vector];
+
+    hooks[vector] = fn;
+    return old;
+}
+
+void traps_dump(const struct trap_frame *f)
+{
+    print("trap %u error %x at %04x:%016lx flags %lx cr2 %lx vcpu %u mask %u\n", f->vector,
+          f->error, f->cs, f->rip, f->rflags, percpu()->info ? percpu()->info->arch.cr2 : 0,
+          percpu()->vcpu, f->upcall_mask);
+    print("rax %016lx rbx %016lx rcx %016lx rdx %016lx\n", f->rax, f->rbx, f->rcx, f->rdx);
+    print("rsi %016lx rdi %016lx rbp %016lx rsp %016lx\n", f->rsi, f->rdi, f->rbp, f->rsp);
+    print("r8  %016lx r9  %016lx r10 %016lx r11 %016lx\n", f->r8, f->r9, f->r10, f->r11);
+    print("r12 %016lx r13 %016lx r14 %016lx r15 %016lx ss %lx\n", f->r12, f->r13, f->r14, f->r15,
+          f->ss);
+}
+
+static void remember(struct percpu *cpu, const struct trap_frame *f)
+{
+    cpu->caught++;
+    cpu->last = (struct trap_note){
+        .vector = f->vector,
+        .error = f->error,
+        .rip = f->rip,
+        .cr2 = f->vector == TRAP_PF && cpu->info != NULL ? cpu->info->arch.cr2 : 0,
+        .cs = f->cs,
+        .rflags = f->rflags,
+    };
+}
+
+static const struct extable_entry *extable_find(uint64_t rip)
+{
+    for (const struct extable_entry *e = extable_start; e < extable_end; e++) {
+        if (e->from == rip) {
+            return e;
+        }
+    }
+    return NULL;
+}
+
+/* Continues behind the innermost trap_try_call(), with upcalls masked as they were. */
+static void recover(struct percpu *cpu, struct trap_frame *f)
+{
+    f->rip = (uint64_t)trap_try_fault;
+    f->rsp = cpu->recovery->rsp;
+    f->cs = FLAT_KERNEL_CS & ~3;
+    f->ss = FLAT_KERNEL_SS;
+    f->rflags &= ~0x40500UL; /* no DF, no TF, no AC */
+}
+
+void traps_handle(struct trap_frame *f)
+{
+    struct percpu *cpu = percpu();
+    unsigned int vector = f->vector < TRAP_COUNT ? f->vector : 0;
+    const struct extable_entry *fixup;
+
+    if (hooks[vector] != NULL && hooks[vector](f)) {
+        return;
+    }
+    if ((f->cs & 3) == 3 && cpu->user_exit != NULL && vector != TRAP_EVENT) {
+        *cpu->user_exit = *f;
+        cpu->user_exit = NULL;
+        remember(cpu, f);
+        recover(cpu, f);
+        return;
+    }
+    if (vector == TRAP_EVENT) {
+        events_upcall(f);
+        return;
+    }
+    fixup = extable_find(f->rip);
+    if (fixup != NULL) {
+        remember(cpu, f);
+        f->rip = fixup->to;
+        return;
+    }
+    if (cpu->recovery != NULL) {
+        remember(cpu, f);
+        recover(cpu, f);
+        return;
+    }
+    traps_dump(f);
+    test_broken("unexpected trap");
+}
+
+bool trap_try(void (*fn)(void *arg), void *arg, struct trap_note *note)
+{
+    struct percpu *cpu = percpu();
+    struct trap_recovery recovery = { .outer = cpu->recovery };
+    bool trapped;
+
+    cpu->recovery = &recovery;
+    trapped = trap_try_call(&recovery, fn, arg) != 0;
+    cpu->recovery = recovery.outer;
+    if (trapped && note != NULL) {
+        *note = cpu->last;
+    }
+    return trapped;
+}

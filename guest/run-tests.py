@@ -1,0 +1,158 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Runs the test kernels of guest/tests as dom0 of a hypervisor image inside QEMU (emulation only).
+
+    guest/run-tests.py [--hv PATH] [--jobs N] [--timeout SECONDS] [--show] [--list] [NAME ...]
+
+Prints one line per test and `N passed, N failed` at the end; the console of a test that does not pass
+follows its line. A test passes with the verdict `pass` or `skip`; `broken`, `fail`, no verdict, or a
+hypervisor that crashes or complains of itself are failures. Exit code 0 only when nothing failed.
+
+guest/tests/NAME/options may hold lines KEY=VALUE: smp, mem, timeout, args (the kernel's command line),
+hv (extra hypervisor options), plus `expect=crash TEXT` for kernels whose right end is to be crashed by
+the hypervisor with TEXT on its console, and page=1 to run the hypercall page variant as well.
+"""
+import argparse
+import concurrent.futures
+import os
+import re
+import selectors
+import subprocess
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(HERE)
+QEMU = os.environ.get("QEMU", "qemu-system-x86_64")
+VERDICT = re.compile(r"^verdict: (pass|skip|broken|fail)\s*$", re.M)
+CRASH = re.compile(r"(Panic on CPU|Assertion .* failed|Xen BUG at|hypervisor panic|PANIC:|BUG at |"
+                   r"ASSERT failed|FATAL TRAP|FATAL PAGE FAULT)")
+
+
+def read_options(name):
+    options = {"smp": "1", "mem": "512", "timeout": None, "args": "", "hv": "", "expect": None}
+    path = os.path.join(HERE, "tests", name, "options")
+    if os.path.exists(path):
+        with open(path) as f:
+            for line in f:
+                line = line.strip()
+                if line and not line.startswith("#"):
+                    key, _, value = line.partition("=")
+                    options[key.strip()] = value.strip()
+    return options
+
+
+def qemu_command(hv, elf, options):
+    line = ("console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all dom0_max_vcpus=%s %s"
+            % (options["smp"], options["hv"]))
+    return [QEMU, "-accel", "tcg", "-cpu", "max,-smap,-rdtscp", "-m", options["mem"],
+            "-smp", options["smp"], "-display", "none", "-monitor", "none", "-serial", "stdio",
+            "-net", "none", "-no-reboot", "-kernel", hv, "-append", line.strip(),
+            "-initrd", (elf + " " + options["args"]).strip()]
+
+
+def run_qemu(command, timeout, done):
+    """Runs QEMU until done(text) is true, it exits, or time is over; returns (text, timed_out)."""
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                             stderr=subprocess.STDOUT)
+    selector = selectors.DefaultSelector()
+    selector.register(child.stdout, selectors.EVENT_READ)
+    text, end, late = "", time.monotonic() + timeout, True
+    try:
+        while time.monotonic() < end:
+            if not selector.select(0.5):
+                continue
+            chunk = os.read(child.stdout.fileno(), 65536)
+            if not chunk:
+                late = False
+                break
+            text += chunk.decode("utf-8", "replace").replace("\r", "")
+            if done(text):
+                late = False
+                break
+    finally:
+        child.kill()
+        child.wait()
+        child.stdout.close()
+    return text, late
+
+
+def run_test(hv, name, args):
+    base = name[:-5] if name.endswith("-page") else name
+    options = read_options(base)
+    options["args"] = (options["args"] + " " + (args.args or "")).strip()
+    options["smp"] = args.smp or options["smp"]
+    elf = os.path.join(ROOT, "build", "guest", name + ".elf")
+    if not os.path.exists(elf):
+        return name, "missing", 0.0, elf + " is not built\n"
+    timeout = float(options["timeout"] or args.timeout) * args.patience
+    crash_text = None
+    if options["expect"]:
+        crash_text = options["expect"].partition(" ")[2]
+
+    def done(text):
+        if CRASH.search(text) and "Reboot" in text:
+            return True
+        if crash_text:
+            return crash_text in text and text.endswith("\n")
+        return bool(VERDICT.search(text))
+
+    start = time.monotonic()
+    text, late = run_qemu(qemu_command(hv, elf, options), timeout, done)
+    seconds = time.monotonic() - start
+    verdict = VERDICT.search(text)
+    if CRASH.search(text):
+        result = "hypervisor crash"
+    elif crash_text:
+        result = "pass" if crash_text in text else "no crash seen"
+    elif verdict:
+        result = verdict.group(1)
+    else:
+        result = "timeout" if late else "no verdict"
+    return name, result, seconds, text
+
+
+def all_tests():
+    names = []
+    tests = os.path.join(HERE, "tests")
+    for name in sorted(os.listdir(tests)):
+        if os.path.exists(os.path.join(tests, name, "main.c")):
+            names.append(name)
+            if os.path.exists(os.path.join(ROOT, "build", "guest", name + "-page.elf")):
+                names.append(name + "-page")
+    return names
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--hv", default=os.path.join(ROOT, "build/x86_64/proxenos"))
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--timeout", type=float, default=60)
+    parser.add_argument("--patience", type=float, default=1.0, help="factor on every time-out")
+    parser.add_argument("--args", help="appended to every kernel's command line")
+    parser.add_argument("--smp", help="number of CPUs, instead of the test's own wish")
+    parser.add_argument("--show", action="store_true", help="show the console of every test")
+    parser.add_argument("--list", action="store_true")
+    parser.add_argument("names", nargs="*")
+    args = parser.parse_args()
+    names = args.names or all_tests()
+    if args.list:
+        print("\n".join(names))
+        return 0
+    if not os.path.exists(args.hv):
+        print("no hypervisor image at " + args.hv)
+        return 1
+    passed = failed = 0
+    with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
+        for name, result, seconds, text in pool.map(lambda n: run_test(args.hv, n, args), names):
+            ok = result in ("pass", "skip")
+            passed, failed = passed + ok, failed + (not ok)
+            print("%-20s %-16s %5.1f s" % (name, result, seconds), flush=True)
+            if not ok or args.show:
+                print("".join("    | " + line + "\n" for line in text.split("\n")), flush=True)
+    print("%d passed, %d failed" % (passed, failed))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Guests' FPU state: areas of XSAVE (or FXSAVE) layout, saved and restored whole. Who decides when is the
+ * guest half (CR0.TS, #NM).
+ */
+#ifndef HV_ARCH_X86_CPU_FPU_H
+#define HV_ARCH_X86_CPU_FPU_H
+
+#include "hv/lib/types.h"
+
+void fpu_init_cpu(void);
+uint64_t fpu_xcr0_mask(void); /* features guests may enable; 0: no XSAVE */
+unsigned int fpu_area_size(void);
+void *fpu_area_alloc(void);
+void fpu_area_free(void *area);
+void fpu_area_reset(void *area);
+void fpu_area_from_fxsave(void *area, const void *fx512);
+void fpu_area_to_fxsave(const void *area, void *fx512);
+void fpu_save(void *area, uint64_t xcr0);
+void fpu_restore(const void *area, uint64_t xcr0);
+
+#endif

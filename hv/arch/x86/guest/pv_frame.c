@@ -1,0 +1,526 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What makes a page a page table of a PV guest: which entries are allowed, which references they hold, and
+ * how a whole table gains and loses its role.
+ *
+ *   leaf entry     general reference on a RAM page of the owner named, and role WRITABLE when it is writable;
+ *                  device memory takes none but needs the right to it
+ *   upper entry    general reference and the role of the level below on a table of the same domain
+ *   not present    anything, no references
+ *
+ * The hypervisor forces PTE_USER in all entries (guest kernels run in ring 3), takes PTE_GLOBAL out, keeps
+ * slots 256..271 of level 4 to itself, and refuses large pages. Cache attributes of RAM are for domains with
+ * devices only. Levels above 1 can be interrupted half way: aux says how far, see frame.h. The descent goes
+ * through frame_get_role() and back in here, at most four levels deep.
+ *
+ * Lock: mmu_lock of the tables' owner.
+ */
+#include "hv/arch/x86/cpu/paging.h"
+#include "hv/arch/x86/guest/pv_mmu.h"
+#include "hv/base/printk.h"
+#include "hv/calls/hypercall.h"
+#include "hv/core/rights.h"
+#include "hv/lib/rangeset.h"
+#include "hv/mm/map.h"
+#include "hv/upcalls.h"
+
+#define LEAF_CACHE     (PTE_PWT | PTE_PCD | PTE_PAT)
+#define UPPER_REFUSED  (PTE_PWT | PTE_PCD | PTE_LARGE | PTE_GLOBAL)
+#define ACCESSED_DIRTY (PTE_ACCESSED | PTE_DIRTY)
+#define READ_ONLY_MAX  64
+
+static struct {
+    uint64_t first;
+    uint64_t last;
+} read_only[READ_ONLY_MAX];
+static unsigned int read_only_count;
+
+bool pv_frame_may_preempt(void)
+{
+    return current_vcpu() != NULL && !vcpu_is_idle(current_vcpu());
+}
+
+/* ---- Device pages ---------------------------------------------------------------------------- */
+
+int pv_frame_add_read_only_device(uint64_t first, uint64_t last)
+{
+    unsigned int n = read_only_count;
+
+    if (n == READ_ONLY_MAX) {
+        return -ENOSPC;
+    }
+    read_only[n].first = first;
+    read_only[n].last = last;
+    __atomic_store_n(&read_only_count, n + 1, __ATOMIC_RELEASE);
+    return 0;
+}
+
+bool pv_frame_is_read_only_device(mfn_t mfn)
+{
+    unsigned int n = __atomic_load_n(&read_only_count, __ATOMIC_ACQUIRE);
+
+    for (unsigned int i = 0; i < n; i++) {
+        if (mfn_x(mfn) >= read_only[i].first && mfn_x(mfn) <= read_only[i].last) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int device_get(const struct domain *pages, uint64_t *pte)
+{
+    mfn_t mfn = pte_mfn(*pte);
+    const struct domain *who = pages == domain_io ? current_domain() : pages;
+
+    if (pages == domain_xen || !pv_mmu_mfn_possible(mfn)) {
+        return -EINVAL;
+    }
+    if (!rights_has(who, RIGHT_MEMORY, mfn_x(mfn), mfn_x(mfn))) {
+        return -EPERM;
+    }
+    if ((*pte & PTE_RW) && pv_frame_is_read_only_device(mfn)) {
+        *pte &= ~PTE_RW;
+    }
+    return 0;
+}
+
+/* ---- Leaf entries ---------------------------------------------------------------------------- */
+
+static uint64_t leaf_adjust(const struct domain *tables, uint64_t pte)
+{
+    pte = (pte | PTE_USER) & ~PTE_GLOBAL;
+    return tables->is_hardware ? pte : pte & ~LEAF_CACHE;
+}
+
+static void mark_foreign(struct frame *f)
+{
+    if (!(READ_ONCE(f->count) & FRAME_FOREIGN)) {
+        __atomic_fetch_or(&f->count, FRAME_FOREIGN, __ATOMIC_SEQ_CST);
+    }
+}
+
+/* Takes what a present leaf entry holds; the entry may be changed to what the guest gets. */
+static int leaf_get(const struct domain *tables, const struct domain *pages, uint64_t *pte)
+{
+    mfn_t mfn = pte_mfn(*pte);
+    struct frame *f;
+
+    if (unlikely(!frame_valid(mfn))) {
+        *pte = (*pte | PTE_USER) & ~PTE_GLOBAL;
+        return device_get(pages, pte);
+    }
+    *pte = leaf_adjust(tables, *pte);
+    f = frame_of(mfn);
+    if (unlikely(!frame_get(f, pages->id))) {
+        return -EINVAL;
+    }
+    if (*pte & PTE_RW) {
+        int rc = frame_get_role(f, ROLE_WRITABLE, false);
+
+        if (unlikely(rc != 0)) {
+            frame_put(f);
+            return rc;
+        }
+    }
+    if (unlikely(pages != tables)) {
+        mark_foreign(f);
+    }
+    return 0;
+}
+
+void pv_frame_leaf_put(uint64_t pte)
+{
+    mfn_t mfn = pte_mfn(pte);
+    struct frame *f;
+
+    if (unlikely(!frame_valid(mfn))) {
+        return;
+    }
+    f = frame_of(mfn);
+    if (pte & PTE_RW) {
+        (void)frame_put_role(f, false);
+    }
+    frame_put(f);
+}
+
+/* How the references of a leaf entry differ from those of the one it replaces. */
+enum leaf_refs {
+    REFS_NONE, /* the same */
+    REFS_ROLE, /* the same page, role WRITABLE more or less */
+    REFS_ALL   /* everything */
+};
+
+struct leaf_change {
+    enum leaf_refs take;
+    enum leaf_refs drop;
+};
+
+/* Another right to the page the entry maps already: no need to look at its general reference. */
+static int same_page_get(const struct pv_entry *e, uint64_t old, uint64_t *new_pte,
+                         struct leaf_change *c)
+{
+    struct frame *f = frame_of(pte_mfn(old));
+
+    *new_pte = leaf_adjust(e->tables, *new_pte);
+    if (!((old ^ *new_pte) & PTE_RW)) {
+        return 0;
+    }
+    if (!(*new_pte & PTE_RW)) {
+        c->drop = REFS_ROLE;
+        return 0;
+    }
+    if (f->owner != e->pages->id) {
+        return -EINVAL;
+    }
+    c->take = REFS_ROLE;
+    return frame_get_role(f, ROLE_WRITABLE, false);
+}
+
+static int leaf_prepare(const struct pv_entry *e, uint64_t old, uint64_t *new_pte,
+                        struct leaf_change *c)
+{
+    *c = (struct leaf_change){ REFS_NONE, REFS_NONE };
+    if (!(*new_pte & PTE_PRESENT)) {
+        c->drop = old & PTE_PRESENT ? REFS_ALL : REFS_NONE;
+        return 0;
+    }
+    if ((old & PTE_PRESENT) && !((old ^ *new_pte) & PTE_ADDRESS) && frame_valid(pte_mfn(old))) {
+        return same_page_get(e, old, new_pte, c);
+    }
+    c->take = REFS_ALL;
+    c->drop = old & PTE_PRESENT ? REFS_ALL : REFS_NONE;
+    return leaf_get(e->tables, e->pages, new_pte);
+}
+
+static void refs_put(enum leaf_refs refs, uint64_t pte)
+{
+    if (refs == REFS_ROLE) {
+        (void)frame_put_role(frame_of(pte_mfn(pte)), false);
+    } else if (refs == REFS_ALL) {
+        pv_frame_leaf_put(pte);
+    }
+}
+
+/* The store. Only the CPU's accessed and dirty bits can change under us. */
+static int entry_write(const struct pv_entry *e, uint64_t new_pte)
+{
+    uint64_t old;
+
+    switch (e->how) {
+    case PV_WRITE:
+        (void)__atomic_exchange_n(e->slot, new_pte, __ATOMIC_SEQ_CST);
+        return 0;
+    case PV_WRITE_KEEP_AD:
+        old = READ_ONCE(*e->slot);
+        while (!__atomic_compare_exchange_n(e->slot, &old, new_pte | (old & ACCESSED_DIRTY), false,
+                                            __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {
+        }
+        return 0;
+    default:
+        old = e->expected;
+        return __atomic_compare_exchange_n(e->slot, &old, new_pte, false, __ATOMIC_SEQ_CST,
+                                           __ATOMIC_RELAXED)
+                   ? 0
+                   : -EAGAIN;
+    }
+}
+
+int pv_frame_set_leaf(const struct pv_entry *e, uint64_t new_pte)
+{
+    uint64_t old = READ_ONCE(*e->slot);
+    struct leaf_change c;
+    int rc = leaf_prepare(e, old, &new_pte, &c);
+
+    if (unlikely(rc != 0)) {
+        return rc;
+    }
+    rc = entry_write(e, new_pte);
+    if (unlikely(rc != 0)) {
+        refs_put(c.take, new_pte);
+        return rc;
+    }
+    refs_put(c.drop, old);
+    return 0;
+}
+
+/* ---- Upper entries --------------------------------------------------------------------------- */
+
+static bool hypervisor_slot(unsigned int level, unsigned int i)
+{
+    return level == 4 && i >= HV_SLOT_FIRST && i <= HV_SLOT_LAST;
+}
+
+static int upper_get(struct domain *d, unsigned int level, uint64_t *pte, bool preemptible)
+{
+    struct frame *f;
+    int rc;
+
+    if (*pte & UPPER_REFUSED) {
+        return -EINVAL;
+    }
+    f = frame_get_mfn(pte_mfn(*pte), d->id);
+    if (f == NULL) {
+        return -EINVAL;
+    }
+    rc = frame_get_role(f, (enum frame_role)(level - 1), preemptible);
+    if (rc != 0) {
+        frame_put(f);
+        return rc;
+    }
+    *pte |= PTE_USER;
+    return 0;
+}
+
+static unsigned int slot_index(const uint64_t *slot)
+{
+    return (unsigned int)((unsigned long)slot & ~PAGE_MASK) / sizeof(*slot);
+}
+
+int pv_frame_set_upper(const struct pv_entry *e, unsigned int level, uint64_t new_pte)
+{
+    uint64_t old = READ_ONCE(*e->slot);
+    bool same = (old & PTE_PRESENT) && (new_pte & PTE_PRESENT) &&
+                !((old ^ new_pte) & PTE_ADDRESS);
+    int rc = 0;
+
+    if (hypervisor_slot(level, slot_index(e->slot))) {
+        return -EINVAL;
+    }
+    if (same) {
+        if (new_pte & UPPER_REFUSED) {
+            return -EINVAL;
+        }
+        new_pte |= PTE_USER;
+    } else if (new_pte & PTE_PRESENT) {
+        rc = upper_get(e->tables, level, &new_pte, pv_frame_may_preempt());
+    }
+    if (rc == 0) {
+        rc = entry_write(e, new_pte);
+        if (rc == 0 && !same && (old & PTE_PRESENT)) {
+            pv_frame_drop_table(e->tables, frame_of(pte_mfn(old)));
+        } else if (rc != 0 && !same && (new_pte & PTE_PRESENT)) {
+            pv_frame_drop_table(e->tables, frame_of(pte_mfn(new_pte)));
+        }
+    }
+    return rc;
+}
+
+/* ---- Whole tables ---------------------------------------------------------------------------- */
+
+static struct domain *owner_of(const struct frame *f)
+{
+    struct frame_owner *o = upcall_frame_owner(f->owner);
+
+    BUG_ON(o == NULL);
+    return container_of(o, struct domain, memory);
+}
+
+static int validate_l1(struct domain *d, uint64_t *table)
+{
+    for (unsigned int i = 0; i < PTE_COUNT; i++) {
+        uint64_t pte = table[i];
+        int rc;
+
+        if (!(pte & PTE_PRESENT)) {
+            continue;
+        }
+        rc = leaf_get(d, d, &pte);
+        if (rc != 0) {
+            while (i-- > 0) {
+                if (table[i] & PTE_PRESENT) {
+                    pv_frame_leaf_put(table[i]);
+                }
+            }
+            return rc;
+        }
+        table[i] = pte;
+    }
+    return 0;
+}
+
+static int validate_upper(struct frame *f, struct domain *d, uint64_t *table, unsigned int level,
+                          bool preemptible)
+{
+    bool progress = false;
+
+    for (unsigned int i = f->aux; i < PTE_COUNT; i++) {
+        int rc = 0;
+
+        if (hypervisor_slot(level, i) || !(table[i] & PTE_PRESENT)) {
+            continue;
+        }
+        if (preemptible && progress && hypercall_preempt_check()) {
+            rc = -ERESTART;
+        }
+        if (rc == 0) {
+            rc = upper_get(d, level, &table[i], preemptible);
+        }
+        if (rc != 0) {
+            f->aux = (uint16_t)i;
+            return rc;
+        }
+        progress = true;
+    }
+    if (level == 4) {
+        pv_mmu_fill_l4(d, table);
+    }
+    return 0;
+}
+
+static int validate_descriptors(uint64_t *table)
+{
+    for (unsigned int i = 0; i < PAGE_SIZE / sizeof(*table); i++) {
+        uint64_t descriptor = table[i];
+
+        if (!pv_descriptor_check(&descriptor)) {
+            return -EINVAL;
+        }
+        if (descriptor != table[i]) {
+            table[i] = descriptor;
+        }
+    }
+    return 0;
+}
+
+int upcall_role_validate(struct frame *f, unsigned int role, bool preemptible)
+{
+    uint64_t *table = map_frame(frame_mfn(f));
+    int rc;
+
+    switch (role) {
+    case ROLE_L1:
+        rc = validate_l1(owner_of(f), table);
+        break;
+    case ROLE_L2 ... ROLE_L4:
+        rc = validate_upper(f, owner_of(f), table, role, preemptible);
+        break;
+    case ROLE_DESCRIPTORS:
+        rc = validate_descriptors(table);
+        break;
+    default:
+        rc = -EINVAL;
+        break;
+    }
+    unmap_frame(table);
+    return rc;
+}
+
+static void release_l1(const uint64_t *table)
+{
+    for (unsigned int i = 0; i < PTE_COUNT; i++) {
+        if (table[i] & PTE_PRESENT) {
+            pv_frame_leaf_put(table[i]);
+        }
+    }
+}
+
+static int release_upper(struct frame *f, uint64_t *table, unsigned int level, bool preemptible)
+{
+    bool progress = false;
+
+    for (unsigned int i = f->aux; i-- > 0;) {
+        struct frame *child;
+        int rc = 0;
+
+        if (hypervisor_slot(level, i)) {
+            table[i] = 0;
+            continue;
+        }
+        if (!(table[i] & PTE_PRESENT)) {
+            continue;
+        }
+        if (preemptible && progress && hypercall_preempt_check()) {
+            rc = -ERESTART;
+        }
+        child = frame_of(pte_mfn(table[i]));
+        if (rc == 0) {
+            rc = frame_put_role(child, preemptible);
+        }
+        if (rc != 0) {
+            f->aux = (uint16_t)(i + 1);
+            return rc;
+        }
+        frame_put(child);
+        progress = true;
+    }
+    f->aux = 0;
+    return 0;
+}
+
+int upcall_role_release(struct frame *f, unsigned int role, bool preemptible)
+{
+    uint64_t *table = map_frame(frame_mfn(f));
+    int rc = 0;
+
+    if (role == ROLE_L1) {
+        if (f->aux != 0) {
+            release_l1(table);
+        }
+        f->aux = 0;
+    } else {
+        rc = release_upper(f, table, role, preemptible);
+    }
+    unmap_frame(table);
+    return rc;
+}
+
+/* ---- Work left over -------------------------------------------------------------------------- */
+
+static void stale_add(struct domain *d, struct frame *f)
+{
+    struct arch_domain *a = d->arch;
+
+    if (a->stale_count == ARRAY_SIZE(a->stale_tables)) {
+        frame_put_with_role(f);
+        return;
+    }
+    a->stale_tables[a->stale_count++] = f;
+}
+
+void upcall_role_abandon(struct frame *f)
+{
+    stale_add(owner_of(f), f);
+}
+
+int pv_frame_drain(struct domain *d)
+{
+    struct arch_domain *a = d->arch;
+
+    while (a->stale_count > 0) {
+        struct frame *f = a->stale_tables[a->stale_count - 1];
+        int rc = frame_put_role(f, pv_frame_may_preempt());
+
+        if (rc != 0) {
+            return rc;
+        }
+        a->stale_count--;
+        frame_put(f);
+    }
+    return 0;
+}
+
+void pv_frame_drop_table(struct domain *d, struct frame *f)
+{
+    if (frame_put_role(f, pv_frame_may_preempt()) != 0) {
+        stale_add(d, f);
+    } else {
+        frame_put(f);
+    }
+}
+
+int pv_frame_get_table(struct domain *d, mfn_t mfn, unsigned int level, struct frame **out)
+{
+    struct frame *f = frame_get_mfn(mfn, d->id);
+    int rc;
+
+    if (f == NULL) {
+        return -EINVAL;
+    }
+    rc = frame_get_role(f, (enum frame_role)level, pv_frame_may_preempt());
+    if (rc != 0) {
+        frame_put(f);
+        return rc;
+    }
+    *out = f;
+    return 0;
+}

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The log: every line gets the prefix users' tools expect, goes into the ring that `xl dmesg`
+ * reads, and to each registered console device.
+ *
+ * Lock: console_lock, taken with interrupts off, outside the order check: anybody may log,
+ * whatever they hold. A CPU that logs while it already holds the lock (a device driver that
+ * panics) goes on without it. The text of one call is formatted on the stack before the lock is
+ * taken, so a call is one unbroken piece of output.
+ */
+#include "hv/base/printk.h"
+
+#include <stdarg.h>
+
+#include "hv/arch_cpu.h"
+#include "hv/base/lock.h"
+#include "hv/lib/printf.h"
+#include "hv/lib/string.h"
+
+#define PREFIX           "(XEN) "
+#define RING_SIZE        16384U
+#define TEXT_MAX         512
+#define DEVICES_MAX      4
+#define NOBODY           (~0U)
+#define NS_PER_SECOND    1000000000ULL
+#define RATE_BURST       10
+#define RATE_INTERVAL_NS (5 * NS_PER_SECOND)
+
+static struct spinlock console_lock = SPINLOCK_INIT(LOCK_CONSOLE);
+static unsigned int console_holder = NOBODY;
+static bool forced_unlock;
+
+/* under console_lock: */
+static char first_ring[RING_SIZE];
+static char *ring = first_ring;
+static uint32_t ring_size = RING_SIZE;
+static uint32_t
+    ring_produced;           /* bytes ever written; the ring holds the last ring_size of them */
+static uint32_t ring_oldest; /* first byte not yet cleared or overwritten */
+static const struct console_device *devices[DEVICES_MAX];
+static unsigned int device_count;
+static bool in_line; /* the last byte written did not end a line */
+static uint64_t rate_start;
+static unsigned int rate_used;
+static unsigned int rate_missed;
+
+/* set at boot or by a control operation, read without lock: */
+#ifdef DEBUG
+static unsigned int host_level = LOG_DEBUG;
+#else
+static unsigned int host_level = LOG_INFO;
+#endif
+static unsigned int guest_level = LOG_WARNING;
+static bool timestamps;
+
+struct console_hold {
+    unsigned long flags;
+    bool taken;
+};
+
+static struct console_hold console_take(void)
+{
+    struct console_hold hold = { .flags = arch_irq_save() };
+
+    if (!READ_ONCE(forced_unlock) && READ_ONCE(console_holder) != arch_cpu_id()) {
+        spin_lock_raw(&console_lock);
+        WRITE_ONCE(console_holder, arch_cpu_id());
+        hold.taken = true;
+    }
+    return hold;
+}
+
+static void console_drop(struct console_hold hold)
+{
+    if (hold.taken) {
+        WRITE_ONCE(console_holder, NOBODY);
+        __atomic_store_n(&console_lock.owner, (uint16_t)(console_lock.owner + 1),
+                         __ATOMIC_RELEASE);
+    }
+    arch_irq_restore(hold.flags);
+}
+
+static void put(const char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        ring[ring_produced++ & (ring_size - 1)] = text[i];
+    }
+    if (ring_produced - ring_oldest > ring_size) {
+        ring_oldest = ring_produced - ring_size;
+    }
+    for (unsigned int i = 0; i < device_count; i++) {
+        devices[i]->write(text, len);
+    }
+}
+
+static void put_prefix(void)
+{
+    char stamp[32];
+
+    put(PREFIX, sizeof(PREFIX) - 1);
+    if (timestamps) {
+        uint64_t now = arch_clock_now();
+        int n = format_string(stamp, sizeof(stamp), "[%5llu.%06llu] ",
+                              (unsigned long long)(now / NS_PER_SECOND),
+                              (unsigned long long)(now % NS_PER_SECOND / 1000));
+
+        put(stamp, MIN((size_t)n, sizeof(stamp) - 1));
+    }
+}
+
+static void put_lines(const char *text, size_t len)
+{
+    while (len > 0) {
+        const char *end = memchr(text, '\n', len);
+        size_t n = end != NULL ? (size_t)(end - text) + 1 : len;
+
+        if (!in_line) {
+            put_prefix();
+        }
+        put(text, n);
+        in_line = end == NULL;
+        text += n;
+        len -= n;
+    }
+}
+
+/* Whether a message a guest can cause may pass now. */
+static bool rate_allows(void)
+{
+    uint64_t now = arch_clock_now();
+
+    if (now - rate_start >= RATE_INTERVAL_NS) {
+        char text[64];
+        unsigned int missed = rate_missed;
+
+        rate_start = now;
+        rate_used = 0;
+        rate_missed = 0;
+        if (missed > 0) {
+            int n = format_string(text, sizeof(text), "%u messages about guests left out\n",
+                                  missed);
+
+            put_lines(text, MIN((size_t)n, sizeof(text) - 1));
+        }
+    }
+    if (rate_used >= RATE_BURST) {
+        rate_missed++;
+        return false;
+    }
+    rate_used++;
+    return true;
+}
+
+static void log_text(bool limited, const char *fmt, va_list args)
+{
+    char text[TEXT_MAX];
+    int n = format_string_va(text, sizeof(text), fmt, args);
+    size_t len = MIN((size_t)n, sizeof(text) - 1);
+    struct console_hold hold;
+
+    if ((size_t)n >= sizeof(text)) {
+        text[sizeof(text) - 2] = '\n';
+    }
+    hold = console_take();
+    if (!limited || rate_allows()) {
+        put_lines(text, len);
+    }
+    console_drop(hold);
+}
+
+void printk_at(enum log_level level, bool guest, const char *fmt, ...)
+{
+    va_list args;
+
+    if ((unsigned int)level > (guest ? guest_level : host_level)) {
+        return;
+    }
+    va_start(args, fmt);
+    log_text(guest, fmt, args);
+    va_end(args);
+}
+
+void printk_set_level(bool guest, enum log_level level)
+{
+    if (guest) {
+        guest_level = level;
+    } else {
+        host_level = level;
+    }
+}
+
+void printk_set_timestamps(bool on)
+{
+    timestamps = on;
+}
+
+/* Devices are always written to before printk returns, so there is nothing to switch. */
+void printk_set_sync(bool on)
+{
+}
+
+void printk_write(const char *text, size_t len)
+{
+    struct console_hold hold = console_take();
+
+    if (len > 0) {
+        put(text, len);
+        in_line = text[len - 1] != '\n';
+    }
+    console_drop(hold);
+}
+
+void printk_force_unlock(void)
+{
+    WRITE_ONCE(forced_unlock, true);
+}
+
+void printk_add_device(const struct console_device *dev)
+{
+    struct console_hold hold = console_take();
+    uint32_t at;
+
+    if (device_count < DEVICES_MAX) {
+        /* What was logged before the device was known. */
+        for (at = ring_oldest; at != ring_produced;) {
+            uint32_t offset = at & (ring_size - 1);
+            uint32_t n = MIN(ring_produced - at, ring_size - offset);
+
+            dev->write(&ring[offset], n);
+            at += n;
+        }
+        devices[device_count++] = dev;
+    }
+    console_drop(hold);
+}
+
+void printk_set_ring(char *buf, size_t size)
+{
+    struct console_hold hold = console_take();
+    uint32_t at = ring_oldest;
+
+    if (ring_produced - at > size) {
+        at = ring_produced - (uint32_t)size;
+    }
+    for (ring_oldest = at; at != ring_produced; at++) {
+        buf[at & (size - 1)] = ring[at & (ring_size - 1)];
+    }
+    ring = buf;
+    ring_size = (uint32_t)size;
+    console_drop(hold);
+}
+
+size_t printk_ring_read(char *buf, size_t size, uint32_t *index, bool incremental, bool clear)
+{
+    struct console_hold hold = console_take();
+    uint32_t at = ring_oldest;
+    size_t n = 0;
+
+    if (incremental && *index - ring_oldest <= ring_produced - ring_oldest) {
+        at = *index;
+    }
+    while (n < size && at != ring_produced) {
+        buf[n++] = ring[at++ & (ring_size - 1)];
+    }
+    *index = at;
+    if (clear) {
+        ring_oldest = at;
+    }
+    console_drop(hold);
+    return n;
+}

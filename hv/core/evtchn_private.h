@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the files of the event channels share: a channel, a domain's table of them, and the interface of the
+ * two formats in which pending bits are shown to the guest.
+ *
+ * Locks, outer to inner:
+ *   evtchn_domain.lock (LOCK_EVTCHN_DOMAIN)  who is bound to what: needed to change any channel's state. For two
+ *                                            domains in address order.
+ *   evtchn.lock (LOCK_EVTCHN)                held as well while a state changes; alone while raising. Both
+ *                                            ends of a channel are changed together, so the lock of one end
+ *                                            keeps the other end as it is.
+ *   evtchn_fifo_vcpu.lock (LOCK_EVTCHN_FIFO) a vcpu's queues.
+ * No event is raised in interrupt context, so none of them needs interrupts off.
+ * Records of channels never go away before the domain does.
+ */
+#ifndef HV_CORE_EVTCHN_PRIVATE_H
+#define HV_CORE_EVTCHN_PRIVATE_H
+
+#include "hv/core/evtchn.h"
+
+enum evtchn_state {
+    EVTCHN_FREE,
+    EVTCHN_RESERVED, /* not usable (port 0) */
+    EVTCHN_UNBOUND,
+    EVTCHN_INTERDOMAIN,
+    EVTCHN_PIRQ,
+    EVTCHN_VIRQ,
+    EVTCHN_IPI
+};
+
+struct evtchn {
+    struct spinlock lock; /* LOCK_EVTCHN */
+    uint8_t state;
+    uint8_t priority;      /* FIFO: for the next time it is linked */
+    uint8_t last_priority; /* FIFO: queue it was linked on last; under that queue's lock */
+    bool pending_in_xen;   /* FIFO: raised while its event word was not there yet */
+    uint16_t last_vcpu;    /* FIFO: as last_priority */
+    uint16_t notify_vcpu;  /* vcpu told about it; always one the domain has */
+    evtchn_port_t port;
+    evtchn_port_t remote_port; /* interdomain */
+    union {
+        domid_t remote_domid;  /* unbound: who may bind */
+        struct domain *remote; /* interdomain: the binding holds a reference */
+        unsigned int pirq;
+        unsigned int virq;
+    } u;
+};
+
+#define EVTCHN_PER_BUCKET ((unsigned int)(PAGE_SIZE / sizeof(struct evtchn)))
+BUILD_ASSERT(PAGE_SIZE % sizeof(struct evtchn) == 0);
+
+struct evtchn_fifo;
+
+/* v is the vcpu to tell; ports are ones that have a channel record. */
+struct evtchn_format {
+    unsigned int port_count; /* ports this format has */
+    void (*raise)(struct vcpu *v, struct evtchn *ch);
+    void (*unmask)(struct vcpu *v, struct evtchn *ch);
+    void (*clear)(struct domain *d, struct evtchn *ch);
+    bool (*is_pending)(const struct domain *d, evtchn_port_t port);
+    bool (*is_masked)(const struct domain *d, evtchn_port_t port);
+    bool (*is_busy)(const struct domain *d, evtchn_port_t port); /* a free port not to be used yet */
+    bool has_priorities;
+};
+
+struct evtchn_domain {
+    /* read without a lock: */
+    unsigned int port_count;  /* ports below this have records; only grows */
+    const struct evtchn_format *format;
+    struct evtchn **buckets;
+    struct evtchn_fifo *fifo; /* event array of the FIFO format, freed by RCU */
+
+    struct spinlock lock; /* LOCK_EVTCHN_DOMAIN */
+    /* under lock: */
+    unsigned int limit;        /* ports the domain may have in any format */
+    unsigned int first_free;   /* no port below this is free */
+    unsigned int active_count; /* ports that are neither free nor reserved */
+    unsigned int close_cursor; /* ports below this are closed (close_all, reset) */
+};
+
+extern const struct evtchn_format evtchn_2level;
+extern const struct evtchn_format evtchn_fifo;
+
+/* NULL for a port without a record. */
+static inline struct evtchn *evtchn_at(const struct evtchn_domain *ed, evtchn_port_t port)
+{
+    /* Acquire: pairs with the release in bucket_add(), so the record is complete. */
+    if (port >= __atomic_load_n(&ed->port_count, __ATOMIC_ACQUIRE)) {
+        return NULL;
+    }
+    return &ed->buckets[port / EVTCHN_PER_BUCKET][port % EVTCHN_PER_BUCKET];
+}
+
+/* Makes the channel's port pending for its vcpu. */
+static inline void evtchn_raise(struct domain *d, struct evtchn *ch)
+{
+    struct vcpu *v = READ_ONCE(d->vcpu[READ_ONCE(ch->notify_vcpu)]);
+
+    if (likely(v != NULL)) {
+        d->evtchn->format->raise(v, ch);
+    }
+}
+
+/* A selector or ready bit of v's was set: asks for an upcall. The exchange orders the request before the look at
+ * VCPU_BLOCKED; pairs with vcpu_block(). */
+static inline void evtchn_request_upcall(struct vcpu *v)
+{
+    struct vcpu_info *info = READ_ONCE(v->info);
+
+    if (__atomic_exchange_n(&info->evtchn_upcall_pending, 1, __ATOMIC_SEQ_CST) == 0 &&
+        v != current_vcpu()) {
+        vcpu_kick_for_event(v);
+    }
+}
+
+void evtchn_wake_pollers(struct domain *d, evtchn_port_t port);
+
+/* A port became pending: pairs with sched_poll(), which counts itself before it looks at the ports. */
+static inline void evtchn_check_pollers(struct domain *d, evtchn_port_t port)
+{
+    if (unlikely(READ_ONCE(d->poller_count) != 0)) {
+        evtchn_wake_pollers(d, port);
+    }
+}
+
+/* evtchn_fifo.c: back to 2-level; evtchn_domain.lock is held and no channel is bound. */
+void evtchn_fifo_destroy(struct domain *d);
+
+#endif

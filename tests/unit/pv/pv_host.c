@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* The host's side of PV unit tests: memory at a fixed address, and executable memory. */
+#include <stdlib.h>
+#include <sys/mman.h>
+
+void pv_world_map_host(unsigned long va, void *code);
+
+void pv_world_map_host(unsigned long va, void *code)
+{
+    void *p = mmap((void *)va, 4096, PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+
+    if (p != (void *)va || mprotect(code, 4096, PROT_READ | PROT_WRITE | PROT_EXEC) != 0) {
+        abort();
+    }
+}
