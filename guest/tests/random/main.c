@@ -52,11 +52,11 @@ static void run_call(struct random_state *s, struct random_call *c)
     hypercall(c->nr, c->arg[0], c->arg[1], c->arg[2], c->arg[3], c->arg[4]);
     s->done++;
     static uint64_t want; uint64_t *p = (uint64_t *)trap_stubs; uint64_t sum = 0;
-    for (int i = 0; i < 64; i++) sum += p[i*4];
-    if (want == 0) want = sum;
+    for (int i = 0; i < 64; i++) { sum += p[i*4]; }
+    if (want == 0) { want = sum; }
     if (sum != want) { print("changed by nr %lx args %lx %lx %lx %lx\n", c->nr, c->arg[0], c->arg[1], c->arg[2], c->arg[3]);
-        for (int i = 0; i < 16; i++) print("buf %lx %lx %lx\n", s->buffer[0][i], s->buffer[1][i], s->buffer[2][i]);
-        for (int i = 0; i < 8; i++) print("code %lx root %lx\n", p[i], memory_mfn(trap_stubs)); want = sum; test_broken("x"); }
+        for (int i = 0; i < 16; i++) { print("buf %lx %lx %lx\n", s->buffer[0][i], s->buffer[1][i], s->buffer[2][i]); }
+        for (int i = 0; i < 8; i++) { print("code %lx root %lx\n", p[i], memory_mfn(trap_stubs)); } want = sum; test_broken("x"); }
 }
 
 /* Calls whose buffer was made harmless; a call made later would fill it anew. */

@@ -10,7 +10,7 @@
 #include "hv/mm/guest_copy.h"
 
 #ifndef FAKE_CPUS
-#define FAKE_CPUS        2
+#define FAKE_CPUS 2
 #endif
 #define FAKE_FRAMES      (1UL << 22) /* 16 GiB of machine addresses, backed as touched */
 #define FAKE_GUEST_BYTES (1UL << 20)

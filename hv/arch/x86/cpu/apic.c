@@ -134,10 +134,18 @@ void apic_init_cpu(void)
     apic_eoi();
 }
 
+/* Before LINT0 is masked, so that a request of the 8259 that waits already is withdrawn. */
+static void pic_off(void)
+{
+    arch_port_out(0x21, 0xff, 1);
+    arch_port_out(0xa1, 0xff, 1);
+}
+
 void apic_init(void)
 {
     uint64_t base = read_msr(MSR_APIC_BASE);
 
+    pic_off();
     if (!(base & BASE_X2APIC)) {
         registers = arch_map_device(_paddr(base & 0xffffff000UL), PAGE_SIZE);
         BUG_ON(registers == NULL);

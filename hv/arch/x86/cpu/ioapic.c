@@ -147,15 +147,8 @@ int ioapic_read(uint64_t address, uint32_t reg, uint32_t *value)
     return -EINVAL;
 }
 
-static void pic_off(void)
-{
-    arch_port_out(0x21, 0xff, 1);
-    arch_port_out(0xa1, 0xff, 1);
-}
-
 void ioapic_init(void)
 {
-    pic_off();
     for (unsigned int i = 0; i < acpi_machine.ioapic_count; i++) {
         struct ioapic *a = &ioapics[ioapic_count];
 

@@ -79,7 +79,7 @@ static void gate_set(unsigned int vector, unsigned int ist, unsigned int dpl)
 {
     uint64_t entry = (uint64_t)entry_stubs + vector * 16ULL;
 
-    idt[vector].low = (entry & 0xffff) | (SEL_HV_CS << 16) | ((uint64_t)ist << 32) |
+    idt[vector].low = (entry & 0xffff) | ((uint64_t)SEL_HV_CS << 16) | ((uint64_t)ist << 32) |
                       (0x8e00ULL | dpl << 13) << 32 | (entry >> 16 & 0xffff) << 48;
     idt[vector].high = entry >> 32;
 }
@@ -111,7 +111,7 @@ void traps_load_gdt(unsigned long gdt_va)
 {
     struct table_register r = { 0xffff, gdt_va };
 
-    __asm__ __volatile__("lgdt %0" ::"m"(r));
+    __asm__ __volatile__("lgdt %0" ::"m"(r) : "memory");
 }
 
 void traps_load_plain_gdt(void)
@@ -127,11 +127,11 @@ mfn_t traps_gdt_mfn(unsigned int cpu)
 void traps_set_ldt(unsigned long base, unsigned int entries)
 {
     if (entries == 0) {
-        __asm__ __volatile__("lldt %w0" ::"r"(0));
+        __asm__ __volatile__("lldt %w0" ::"r"(0) : "memory");
         return;
     }
     system_descriptor(this_cpu(gdt), SEL_LDT, 2, base, entries * 8 - 1);
-    __asm__ __volatile__("lldt %w0" ::"r"(SEL_LDT));
+    __asm__ __volatile__("lldt %w0" ::"r"(SEL_LDT) : "memory");
 }
 
 /* ---- syscall stubs ------------------------------------------------------------------------- */
@@ -205,7 +205,7 @@ void traps_init_cpu(unsigned int cpu)
     t->iomap = TSS_BYTES;
     system_descriptor(g, SEL_TSS, 9, (unsigned long)t, TSS_BYTES - 1);
     traps_load_plain_gdt();
-    __asm__ __volatile__("ltr %w0; lidt %1; lldt %w2" ::"r"(SEL_TSS), "m"(r), "r"(0));
+    __asm__ __volatile__("ltr %w0; lidt %1; lldt %w2" ::"r"(SEL_TSS), "m"(r), "r"(0) : "memory");
     syscall_init_cpu(cpu);
 }
 
