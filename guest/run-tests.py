@@ -9,8 +9,9 @@ follows its line. A test passes with the verdict `pass` or `skip`; `broken`, `fa
 hypervisor that crashes or complains of itself are failures. Exit code 0 only when nothing failed.
 
 guest/tests/NAME/options may hold lines KEY=VALUE: smp, mem, timeout, args (the kernel's command line),
-hv (extra hypervisor options), plus `expect=crash TEXT` for kernels whose right end is to be crashed by
-the hypervisor with TEXT on its console, and page=1 to run the hypercall page variant as well.
+hv (extra hypervisor options), peer_args (added to args when --peer says that the image is Debian's Xen,
+for its known deviations), plus `expect=crash TEXT` for kernels whose right end is to be crashed by
+the hypervisor with TEXT on its console.
 """
 import argparse
 import concurrent.futures
@@ -30,7 +31,8 @@ CRASH = re.compile(r"(Panic on CPU|Assertion .* failed|Xen BUG at|hypervisor pan
 
 
 def read_options(name):
-    options = {"smp": "1", "mem": "512", "timeout": None, "args": "", "hv": "", "expect": None}
+    options = {"smp": "1", "mem": "512", "timeout": None, "args": "", "hv": "", "expect": None,
+               "peer_args": ""}
     path = os.path.join(HERE, "tests", name, "options")
     if os.path.exists(path):
         with open(path) as f:
@@ -80,7 +82,8 @@ def run_qemu(command, timeout, done):
 def run_test(hv, name, args):
     base = name[:-5] if name.endswith("-page") else name
     options = read_options(base)
-    options["args"] = (options["args"] + " " + (args.args or "")).strip()
+    extra = [args.args or "", options["peer_args"] if args.peer else ""]
+    options["args"] = " ".join([options["args"]] + extra).strip()
     options["smp"] = args.smp or options["smp"]
     elf = os.path.join(ROOT, "build", "guest", name + ".elf")
     if not os.path.exists(elf):
@@ -131,6 +134,7 @@ def main():
     parser.add_argument("--patience", type=float, default=1.0, help="factor on every time-out")
     parser.add_argument("--args", help="appended to every kernel's command line")
     parser.add_argument("--smp", help="number of CPUs, instead of the test's own wish")
+    parser.add_argument("--peer", action="store_true", help="the image is Debian's Xen")
     parser.add_argument("--show", action="store_true", help="show the console of every test")
     parser.add_argument("--list", action="store_true")
     parser.add_argument("names", nargs="*")

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The leanest page fault handlers, so that the measured round trip is the hypervisor's: both step over
- * the three-byte faulting instruction. One leaves by the iret hypercall, as Linux does, the other by the
- * iretq instruction, which a PV kernel may use towards itself.
+ * The leanest page fault handlers, so that the measured round trip is the hypervisor's: both
+ * step over the three-byte faulting instruction. One leaves by the iret hypercall, as Linux
+ * does, the other by the iretq instruction, which a PV kernel may use towards itself.
  */
 #define __ASSEMBLY__
 #include <xen/xen.h>

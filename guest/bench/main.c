@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the hypervisor's paths cost in retired instructions: run under QEMU's -icount shift=0 the TSC counts
- * instructions, so two readings around a call give its length (minus the readings' own, which is measured
- * and taken off). Prints "bench NAME MEDIAN MINIMUM" per figure, then
- * "bench boot TSC TSC": the counter at this kernel's first instruction, and "bench kept KIB KIB": memory of
- * the machine that is neither free nor dom0's. guest/bench.py runs it and compares hypervisors.
+ * What the hypervisor's paths cost in retired instructions: run under QEMU's -icount shift=0
+ * the TSC counts instructions, so two readings around a call give its length (minus the
+ * readings' own, which is measured and taken off). Prints "bench NAME MEDIAN MINIMUM" per
+ * figure, then "bench boot TSC TSC": the counter at this kernel's first instruction, and "bench
+ * kept KIB KIB": memory of the machine that is neither free nor dom0's. guest/bench.py runs it
+ * and compares hypervisors.
  */
 #include "abi/event_channel.h"
 #include "abi/grant_table.h"
@@ -33,7 +34,9 @@ static unsigned int port;
 static uint64_t now;
 static char *hole;
 
-/* The call itself without a function call around it, counted between two readings of the TSC. */
+/*
+ * The call itself without a function call around it, counted between two readings of the TSC.
+ */
 static inline long timed(unsigned long nr, unsigned long a, unsigned long b, unsigned long c,
                          unsigned long d)
 {
@@ -41,8 +44,10 @@ static inline long timed(unsigned long nr, unsigned long a, unsigned long b, uns
     long answer = (long)nr;
 
     before = cpu_rdtsc();
-    __asm__ volatile("syscall" : "+a"(answer), "+D"(a), "+S"(b), "+d"(c), "+r"(r10)
-                     : : "rcx", "r8", "r9", "r11", "memory", "cc");
+    __asm__ volatile("syscall"
+                     : "+a"(answer), "+D"(a), "+S"(b), "+d"(c), "+r"(r10)
+                     :
+                     : "rcx", "r8", "r9", "r11", "memory", "cc");
     after = cpu_rdtsc();
     return answer;
 }
@@ -199,7 +204,10 @@ static void use_fault_handler(const char *entry)
 static void print_kept_memory(void)
 {
     static struct xen_sysctl op;
-    static struct { uint64_t addr, size; uint32_t type; } __attribute__((packed)) map[128];
+    static struct {
+        uint64_t addr, size;
+        uint32_t type;
+    } __attribute__((packed)) map[128];
     struct xen_memory_map query = { .nr_entries = 128 };
     uint64_t ram = 0;
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A Multiboot image that prints the time stamp counter of its first instruction on the first serial port and
- * stops: what the firmware and QEMU's loader cost before any hypervisor image starts. guest/bench.py
- * subtracts it. Output: "marker 0x<16 digits>".
+ * A Multiboot image that prints the time stamp counter of its first instruction on the first
+ * serial port and stops: what the firmware and QEMU's loader cost before any hypervisor image
+ * starts. guest/bench.py subtracts it. Output: "marker 0x<16 digits>".
  */
     .code32
     .section .text, "ax"

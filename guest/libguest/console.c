@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Console output. The ring is the interface of <xen/io/console.h>: we own out_prod, the daemon in dom0
- * owns out_cons. When the ring stays full, output waits for a bounded number of yields and is then
- * dropped, so that a guest without a console daemon still ends.
+ * Console output. The ring is the interface of <xen/io/console.h>: we own out_prod, the daemon
+ * in dom0 owns out_cons. When the ring stays full, output waits for a bounded number of yields
+ * and is then dropped, so that a guest without a console daemon still ends.
  */
 #include "guest/libguest/console.h"
 

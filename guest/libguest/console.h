@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The guest's console: the hypervisor's own console through console_io for dom0, the shared ring that
- * the toolstack set up for a domU. console_write is usable before console_init (console_io then).
+ * The guest's console: the hypervisor's own console through console_io for dom0, the shared
+ * ring that the toolstack set up for a domU. console_write is usable before console_init
+ * (console_io then).
  */
 #ifndef GUEST_LIBGUEST_CONSOLE_H
 #define GUEST_LIBGUEST_CONSOLE_H

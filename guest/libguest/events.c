@@ -75,7 +75,8 @@ void events_disable(void)
 bool events_pending(unsigned int port)
 {
     return __atomic_load_n(&shared_info->evtchn_pending[port / BITS], __ATOMIC_SEQ_CST) >>
-               (port % BITS) & 1;
+               (port % BITS) &
+           1;
 }
 
 void events_clear(unsigned int port)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Event channels in the 2-level layout. All ports start masked and upcalls are masked per vcpu, so a
- * test sees a pending bit without an upcall unless it opens both. events_hook() gives a function for a
- * port; the upcall clears pending before it runs. The wrappers return the hypervisor's answer, and the
- * port where there is one.
+ * Event channels in the 2-level layout. All ports start masked and upcalls are masked per vcpu,
+ * so a test sees a pending bit without an upcall unless it opens both. events_hook() gives a
+ * function for a port; the upcall clears pending before it runs. The wrappers return the
+ * hypervisor's answer, and the port where there is one.
  */
 #ifndef GUEST_LIBGUEST_EVENTS_H
 #define GUEST_LIBGUEST_EVENTS_H

@@ -17,7 +17,8 @@ static char status[STATUS_FRAMES][4096] __attribute__((aligned(4096)));
 
 static void map_frame(char *va, unsigned long mfn)
 {
-    if (hypercall_update_va_mapping((unsigned long)va, pte_make(mfn, PTE_DATA), UVMF_INVLPG) != 0) {
+    if (hypercall_update_va_mapping((unsigned long)va, pte_make(mfn, PTE_DATA), UVMF_INVLPG) !=
+        0) {
         test_broken("cannot map a grant table frame");
     }
 }
@@ -44,7 +45,8 @@ void grant_init(unsigned int version, unsigned int frames)
         test_skip("this grant table version is not there");
     }
     set_xen_guest_handle(op.frame_list, list);
-    if (hypercall_grant_table_op(GNTTABOP_setup_table, &op, 1) != 0 || op.status != GNTST_okay) {
+    if (hypercall_grant_table_op(GNTTABOP_setup_table, &op, 1) != 0 ||
+        op.status != GNTST_okay) {
         test_broken("grant table set-up refused");
     }
     for (unsigned int i = 0; i < frames; i++) {
@@ -84,7 +86,11 @@ long grant_map(unsigned int dom, unsigned int ref, uint64_t host_addr, unsigned 
                uint32_t *handle)
 {
     struct gnttab_map_grant_ref op = {
-        .host_addr = host_addr, .flags = flags, .ref = ref, .dom = dom, .handle = ~0U,
+        .host_addr = host_addr,
+        .flags = flags,
+        .ref = ref,
+        .dom = dom,
+        .handle = ~0U,
     };
     long rc = hypercall_grant_table_op(GNTTABOP_map_grant_ref, &op, 1);
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The guest's grant table, version 1 or 2: grant_init() sets it up and maps its frames. Entries are then
- * written directly through grant_v1()/grant_v2(). The operation wrappers return the status of the one
- * operation (GNTST_*), or the hypercall's own error when that failed as a whole.
+ * The guest's grant table, version 1 or 2: grant_init() sets it up and maps its frames. Entries
+ * are then written directly through grant_v1()/grant_v2(). The operation wrappers return the
+ * status of the one operation (GNTST_*), or the hypercall's own error when that failed as a
+ * whole.
  */
 #ifndef GUEST_LIBGUEST_GRANT_H
 #define GUEST_LIBGUEST_GRANT_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Hypercalls as C functions. hypercall() is the raw call with up to five arguments, whichever way the
- * variant enters the hypervisor; the named wrappers only give the arguments names. All return the
- * hypervisor's answer unchanged: 0 or a positive result, or -E....
+ * Hypercalls as C functions. hypercall() is the raw call with up to five arguments, whichever
+ * way the variant enters the hypervisor; the named wrappers only give the arguments names. All
+ * return the hypervisor's answer unchanged: 0 or a positive result, or -E....
  */
 #ifndef GUEST_LIBGUEST_HYPERCALL_H
 #define GUEST_LIBGUEST_HYPERCALL_H
@@ -15,8 +15,8 @@
 #include "abi/xen.h"
 #include "guest/libguest/x86/hypercall_raw.h"
 
-static inline long hypercall(unsigned long nr, unsigned long a, unsigned long b, unsigned long c,
-                             unsigned long d, unsigned long e)
+static inline long hypercall(unsigned long nr, unsigned long a, unsigned long b,
+                             unsigned long c, unsigned long d, unsigned long e)
 {
     return hypercall_raw(nr, a, b, c, d, e);
 }
@@ -101,7 +101,8 @@ static inline long hypercall_mmuext_op(struct mmuext_op *ops, unsigned int count
                      foreign, 0);
 }
 
-static inline long hypercall_update_va_mapping(unsigned long va, uint64_t pte, unsigned long flags)
+static inline long hypercall_update_va_mapping(unsigned long va, uint64_t pte,
+                                               unsigned long flags)
 {
     return hypercall(__HYPERVISOR_update_va_mapping, va, pte, flags, 0, 0);
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Frames and addresses. The kernel image and everything the builder placed lies in one linear region:
- * va = MEMORY_BASE + (pfn << 12). pfn -> mfn comes from start_info->mfn_list, mfn -> pfn from the
- * hypervisor's table. memory_alloc() hands out zeroed pages of a fixed arena in bss (mapped writable,
- * 4 KiB mappings); memory_free() gives one back. Not for concurrent use by several vcpus.
+ * Frames and addresses. The kernel image and everything the builder placed lies in one linear
+ * region: va = MEMORY_BASE + (pfn << 12). pfn -> mfn comes from start_info->mfn_list, mfn ->
+ * pfn from the hypervisor's table. memory_alloc() hands out zeroed pages of a fixed arena in
+ * bss (mapped writable, 4 KiB mappings); memory_free() gives one back. Not for concurrent use
+ * by several vcpus.
  */
 #ifndef GUEST_LIBGUEST_MEMORY_H
 #define GUEST_LIBGUEST_MEMORY_H
@@ -52,6 +53,9 @@ static inline unsigned long memory_m2p(unsigned long mfn)
 void *memory_alloc(void);
 void memory_free(void *page);
 
-/* Pages that lie beyond the boot mapping: takes pfns from the end of the guest's memory downwards. */
+/*
+ * Pages that lie beyond the boot mapping: takes pfns from the end of the guest's memory
+ * downwards.
+ */
 unsigned long memory_take_pfn(void);
 #endif

@@ -100,7 +100,8 @@ size_t print_format(char *out, size_t size, const char *format, va_list args)
         case 'd':
         case 'i':
             number = p.longs > 0 ? va_arg(args, long) : va_arg(args, int);
-            put_number(&s, &p, number < 0 ? -(uint64_t)number : (uint64_t)number, 10, number < 0);
+            put_number(&s, &p, number < 0 ? -(uint64_t)number : (uint64_t)number, 10,
+                       number < 0);
             break;
         case 'u':
         case 'x':

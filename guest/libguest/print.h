@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Formatted output to the guest's console. Conversions: %d %i %u %x %c %s %p %%, with l/ll/z, a zero flag
- * and a width. print_line formats into one buffer and writes it in one console call, so that lines of
- * several vcpus do not mix within a line.
+ * Formatted output to the guest's console. Conversions: %d %i %u %x %c %s %p %%, with l/ll/z, a
+ * zero flag and a width. print_line formats into one buffer and writes it in one console call,
+ * so that lines of several vcpus do not mix within a line.
  */
 #ifndef GUEST_LIBGUEST_PRINT_H
 #define GUEST_LIBGUEST_PRINT_H

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the environment gives a test kernel: start_info, the command line, whether we are dom0, the
- * shared info page. start_main() is where the start file arrives; it brings up console, traps, shared
- * info and event delivery (masked), then runs test_main() of the test and ends in test_end().
+ * What the environment gives a test kernel: start_info, the command line, whether we are dom0,
+ * the shared info page. start_main() is where the start file arrives; it brings up console,
+ * traps, shared info and event delivery (masked), then runs test_main() of the test and ends in
+ * test_end().
  */
 #ifndef GUEST_LIBGUEST_START_H
 #define GUEST_LIBGUEST_START_H

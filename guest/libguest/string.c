@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * String and memory functions for test kernels. Byte loops: nothing here is measured. The build passes
- * -fno-tree-loop-distribute-patterns so that the loops do not become calls to themselves.
+ * String and memory functions for test kernels. Byte loops: nothing here is measured. The build
+ * passes -fno-tree-loop-distribute-patterns so that the loops do not become calls to
+ * themselves.
  */
 #include "guest/libguest/string.h"
 

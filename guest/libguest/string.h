@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The few string and memory functions the test kernels need; the mem* names are also what the compiler
- * calls by itself in freestanding code. libguest/string.c.
+ * The few string and memory functions the test kernels need; the mem* names are also what the
+ * compiler calls by itself in freestanding code. libguest/string.c.
  */
 #ifndef GUEST_LIBGUEST_STRING_H
 #define GUEST_LIBGUEST_STRING_H

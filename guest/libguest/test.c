@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The harness: counts expectations, prints the verdict and powers the guest off. See test.h for the
- * contract with the runner.
+ * The harness: counts expectations, prints the verdict and powers the guest off. See test.h for
+ * the contract with the runner.
  */
 #include "guest/libguest/test.h"
 

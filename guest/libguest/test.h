@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a test sees of the harness. A test defines test_main(), states expectations with EXPECT*, and
- * returns. The last line the kernel prints is exactly one of
+ * What a test sees of the harness. A test defines test_main(), states expectations with
+ * EXPECT*, and returns. The last line the kernel prints is exactly one of
  *     verdict: pass      every expectation held
  *     verdict: skip      the test does not apply here (test_skip)
  *     verdict: broken    the test could not do its work (test_broken, an unexpected trap)
@@ -26,6 +26,6 @@ void test_broken(const char *why) __attribute__((noreturn));
 void test_end(void) __attribute__((noreturn));
 
 #define EXPECT(condition) test_expect((condition), #condition, __LINE__)
-#define EXPECT_EQ(got, wanted) \
+#define EXPECT_EQ(got, wanted)                                                                 \
     test_expect_eq((long)(got), (long)(wanted), #got " == " #wanted, __LINE__)
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reading the clocks; see time.h. A version that is odd or changed means that the hypervisor was writing.
+ * Reading the clocks; see time.h. A version that is odd or changed means that the hypervisor
+ * was writing.
  */
 #include "guest/libguest/time.h"
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * First instructions and ELF notes of a 64-bit PV test kernel. The builder enters at _start in ring 3,
- * kernel mode, with %rsi = start_info and a stack it provides; we note the TSC (for the boot-time
- * figure), move to our own stack and call start_main(). With -DVARIANT_PAGE the notes ask for a filled
- * hypercall page; without it every call is a bare syscall instruction, as current Linux does.
+ * First instructions and ELF notes of a 64-bit PV test kernel. The builder enters at _start in
+ * ring 3, kernel mode, with %rsi = start_info and a stack it provides; we note the TSC (for the
+ * boot-time figure), move to our own stack and call start_main(). With -DVARIANT_PAGE the notes
+ * ask for a filled hypercall page; without it every call is a bare syscall instruction, as
+ * current Linux does.
  */
 #define __ASSEMBLY__
 #define START_STACK_SIZE (1 << 14)

@@ -151,6 +151,8 @@ TEST(printk_lines_and_levels)
     log_info("one\ntwo");
     log_info(" more\n");
     log_debug("hidden\n");
+    printk_write("dom0's\n", 7);
+    printk_set_raw_to_ring(true);
     printk_write("raw\n", 4);
     printk_set_timestamps(true);
     fake_clock_set(12345678901ULL);

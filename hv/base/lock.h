@@ -20,7 +20,6 @@ enum lock_level {
     LOCK_GRANT_MAPTRACK = 52,
     LOCK_EVTCHN_DOMAIN = 60,  /* allocation and binding of ports */
     LOCK_PIRQ = 65,
-    LOCK_EVTCHN = 70,         /* one channel: state while sending */
     LOCK_EVTCHN_FIFO = 75,
     LOCK_RIGHTS = 80,
     LOCK_OWNER = 90,          /* a domain's frame list and totals */

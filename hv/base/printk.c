@@ -51,6 +51,9 @@ static unsigned int host_level = LOG_DEBUG;
 static unsigned int host_level = LOG_INFO;
 #endif
 static unsigned int guest_level = LOG_WARNING;
+static bool raw_to_ring;
+/* Messages about guests up to this level are shown however many there are: it was asked for. */
+static int guest_unlimited = -1;
 static bool timestamps;
 
 struct console_hold {
@@ -80,6 +83,13 @@ static void console_drop(struct console_hold hold)
     arch_irq_restore(hold.flags);
 }
 
+static void put_on_devices(const char *text, size_t len)
+{
+    for (unsigned int i = 0; i < device_count; i++) {
+        devices[i]->write(text, len);
+    }
+}
+
 static void put(const char *text, size_t len)
 {
     for (size_t i = 0; i < len; i++) {
@@ -88,9 +98,7 @@ static void put(const char *text, size_t len)
     if (ring_produced - ring_oldest > ring_size) {
         ring_oldest = ring_produced - ring_size;
     }
-    for (unsigned int i = 0; i < device_count; i++) {
-        devices[i]->write(text, len);
-    }
+    put_on_devices(text, len);
 }
 
 static void put_prefix(void)
@@ -176,7 +184,7 @@ void printk_at(enum log_level level, bool guest, const char *fmt, ...)
         return;
     }
     va_start(args, fmt);
-    log_text(guest, fmt, args);
+    log_text(guest && (int)level > guest_unlimited, fmt, args);
     va_end(args);
 }
 
@@ -184,6 +192,7 @@ void printk_set_level(bool guest, enum log_level level)
 {
     if (guest) {
         guest_level = level;
+        guest_unlimited = (int)level;
     } else {
         host_level = level;
     }
@@ -199,12 +208,21 @@ void printk_set_sync(bool on)
 {
 }
 
+void printk_set_raw_to_ring(bool on)
+{
+    raw_to_ring = on;
+}
+
 void printk_write(const char *text, size_t len)
 {
     struct console_hold hold = console_take();
 
     if (len > 0) {
-        put(text, len);
+        if (raw_to_ring) {
+            put(text, len);
+        } else {
+            put_on_devices(text, len);
+        }
         in_line = text[len - 1] != '\n';
     }
     console_drop(hold);

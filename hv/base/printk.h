@@ -25,8 +25,10 @@ void printk_at(enum log_level level, bool guest, const char *fmt, ...) PRINTF_LI
 void printk_set_level(bool guest, enum log_level level);
 void printk_set_timestamps(bool on);
 void printk_set_sync(bool on);
-/* Raw bytes to the ring and the devices (guest console output); len bytes, no formatting. */
+/* Raw bytes to the devices (dom0's console output), and to the ring when that is switched on: if dom0's
+ * own reading of the ring landed there again, it would never end. */
 void printk_write(const char *text, size_t len);
+void printk_set_raw_to_ring(bool on);
 /* After this, output waits for the device and takes no lock: panic and dumps. */
 void printk_force_unlock(void);
 

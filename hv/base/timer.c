@@ -148,7 +148,10 @@ void timer_set(struct timer *t, uint64_t expires)
     unsigned long flags;
     struct timer_cpu *tc = timer_lock(t, &flags);
 
-    if (t->state != TIMER_DEAD) {
+    if (t->state == TIMER_PENDING && t->child == NULL && t != tc->first &&
+        expires >= t->expires) {
+        t->expires = expires; /* a leaf that becomes later stays where it is */
+    } else if (t->state != TIMER_DEAD) {
         if (t->state == TIMER_PENDING) {
             heap_remove(tc, t);
         }

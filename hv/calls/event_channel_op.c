@@ -87,7 +87,7 @@ static int op_close(union evtchn_arg *a)
 
 static int op_send(union evtchn_arg *a)
 {
-    return evtchn_send(current_domain(), a->send.port);
+    return (int)evtchn_send(current_domain(), a->send.port);
 }
 
 static int op_status(union evtchn_arg *a)
@@ -192,15 +192,14 @@ static NOINLINE long run_row(unsigned int cmd, guest_ptr_t arg)
 
 long do_event_channel_op(unsigned int cmd, guest_ptr_t arg)
 {
-    struct evtchn_send send;
+    long port;
 
+    BUILD_ASSERT(sizeof(struct evtchn_send) == 4);
     if (unlikely(cmd != EVTCHNOP_send)) {
         return run_row(cmd, arg);
     }
-    if (unlikely(copy_from_guest(&send, arg, sizeof(send)) != 0)) {
-        return -EFAULT;
-    }
-    return evtchn_send(current_domain(), send.port);
+    port = copy_u32_from_guest(arg);
+    return likely(port >= 0) ? evtchn_send(current_domain(), (evtchn_port_t)port) : port;
 }
 
 /* The record begins with the number; what follows is the same. Reset and later operations were never in it. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The memory_op hypercall as a guest sees it: what each command changes, refuses, and continues. */
+/* The memory_op hypercall as a guest sees it: what each command changes, refuses, and
+ * continues. */
 #include "hv/calls/memory_op.h"
 
 #include "hv/calls/hypercall.h"
@@ -156,7 +157,7 @@ TEST(memory_reservation_queries)
     EXPECT_EQ(call(XENMEM_current_reservation), 1);
 }
 
-/* ---- Exchange ------------------------------------------------------------------------------ */
+/* ---- Exchange ---------------------------------------------------------------------------- */
 static long exchange(unsigned int in_count, unsigned int in_order, unsigned int out_count,
                      unsigned int out_order, unsigned int bits)
 {
@@ -234,7 +235,7 @@ TEST(memory_exchange_refusals)
     EXPECT_EQ(guest->memory.total, 4);
 }
 
-/* ---- Claims -------------------------------------------------------------------------------- */
+/* ---- Claims ------------------------------------------------------------------------------ */
 TEST(memory_claims)
 {
     set_up();
@@ -260,7 +261,7 @@ TEST(memory_claims)
     EXPECT_EQ(call(XENMEM_claim_pages), -ENOMEM);
 }
 
-/* ---- Resources ----------------------------------------------------------------------------- */
+/* ---- Resources --------------------------------------------------------------------------- */
 TEST(memory_acquire_grant_frames)
 {
     struct xen_mem_acquire_resource *r = (void *)fake_guest_memory;

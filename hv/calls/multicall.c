@@ -3,24 +3,26 @@
  * The multicall hypercall: a list of hypercalls in guest memory, each run through the table and its result
  * written into its entry.
  *
- * An entry is fetched when its turn comes and whole. A call that wants to go on later has its new arguments
- * written into the entry, and the multicall is run again from that entry on; so is one that has run long
- * enough.
+ * Entries are fetched some at a time, each once and whole; what an entry does to the list itself shows, or not,
+ * in those behind it. A call that wants to go on later has its new arguments written into its entry, and the
+ * multicall is run again from that entry on; so is one that has run long enough.
  */
 #include "abi/xen.h"
 #include "hv/calls/hypercall.h"
 
 BUILD_ASSERT(sizeof(struct multicall_entry) == 64);
 
-static long again(guest_ptr_t at, unsigned int left)
+#define BATCH 8U
+
+static NOINLINE COLD long again(guest_ptr_t at, unsigned int left)
 {
     return hypercall_continue(__HYPERVISOR_multicall, 2, (unsigned long)at.va,
                               (unsigned long)left);
 }
 
 /* The entry is to be run again with the arguments its call left. */
-static long continue_entry(struct vcpu_restart *r, struct multicall_entry *call, guest_ptr_t at,
-                           unsigned int left)
+static NOINLINE COLD long continue_entry(struct vcpu_restart *r, struct multicall_entry *call,
+                                         guest_ptr_t at, unsigned int left)
 {
     r->pending = false;
     call->op = r->op;
@@ -30,35 +32,56 @@ static long continue_entry(struct vcpu_restart *r, struct multicall_entry *call,
     return copy_to_guest(at, call, sizeof(*call)) != 0 ? -EFAULT : again(at, left);
 }
 
-/* 0: to the next entry. */
+static inline long call_one(const struct multicall_entry *call)
+{
+    const unsigned long *a = call->args;
+
+    if (unlikely(call->op >= HYPERCALL_COUNT)) {
+        return -ENOSYS;
+    }
+    return hypercall_table[call->op](a[0], a[1], a[2], a[3], a[4], a[5]);
+}
+
+static inline guest_ptr_t result_of(guest_ptr_t at)
+{
+    return (guest_ptr_t){ at.va + offsetof(struct multicall_entry, result) };
+}
+
+/* How many whole entries, of count, could be read. */
+static inline unsigned int fetch(struct multicall_entry *calls, guest_ptr_t at, unsigned int count)
+{
+    size_t bytes = MIN(count, BATCH) * sizeof(*calls);
+
+    return (unsigned int)((bytes - arch_copy_from_va(calls, at.va, bytes)) / sizeof(*calls));
+}
+
+/* 0 when all have run. */
 static long run_entries(struct vcpu_restart *r, guest_ptr_t at, unsigned int count)
 {
-    struct multicall_entry call;
+    struct multicall_entry calls[BATCH];
+    struct multicall_entry *call = calls;
+    struct multicall_entry *end = calls;
 
-    for (unsigned int left = count; left > 0; left--, at.va += sizeof(call)) {
-        const unsigned long *a = call.args;
-
-        if (unlikely(hypercall_preempt_check()) && left != count) {
-            return again(at, left);
+    for (unsigned int left = count; left > 0; left--, call++, at.va += sizeof(*call)) {
+        if (call == end) {
+            call = calls;
+            end = calls + fetch(calls, at, left);
+            if (unlikely(call == end)) {
+                return -EFAULT;
+            }
         }
-        if (unlikely(copy_from_guest(&call, at, sizeof(call)) != 0)) {
-            return -EFAULT;
-        }
-        if (unlikely(call.op >= HYPERCALL_COUNT)) {
-            call.result = (unsigned long)-ENOSYS;
-        } else {
-            call.result = (unsigned long)hypercall_table[call.op](a[0], a[1], a[2], a[3], a[4],
-                                                                  a[5]);
-        }
+        call->result = (unsigned long)call_one(call);
         if (unlikely(r->pending)) {
-            return continue_entry(r, &call, at, left);
+            return continue_entry(r, call, at, left);
         }
-        if (unlikely(call.op == __HYPERVISOR_iret)) {
-            return (long)call.result; /* the registers are another context's now */
+        if (unlikely(call->op == __HYPERVISOR_iret)) {
+            return (long)call->result; /* the registers are another context's now */
         }
-        if (unlikely(copy_to_guest((guest_ptr_t){ at.va + offsetof(struct multicall_entry, result) },
-                                   &call.result, sizeof(call.result)) != 0)) {
+        if (unlikely(copy_u64_to_guest(result_of(at), call->result) != 0)) {
             return -EFAULT;
+        }
+        if (unlikely(hypercall_preempt_check()) && left > 1) {
+            return again((guest_ptr_t){ at.va + sizeof(*call) }, left - 1);
         }
     }
     return 0;

@@ -472,10 +472,10 @@ void domain_crash(struct domain *d, const char *fmt, ...)
     va_start(args, fmt);
     (void)format_string_va(why, sizeof(why), fmt, args);
     va_end(args);
-    glog_warning("%pd crashed: %s\n", d, why);
     if (__atomic_exchange_n(&d->crash_pending, true, __ATOMIC_ACQ_REL) || !domain_get_ref(d)) {
         return;
     }
+    log_warning("%pd crashed: %s\n", d, why); /* once in a domain's life: no flood */
     domain_pause_nosync(d);
     tasklet_schedule(&d->crash_work);
 }

@@ -25,6 +25,7 @@
 struct arch_domain;
 struct console_line;
 struct evtchn_domain;
+struct evtchn_format;
 struct grant_table;
 struct rights;
 struct sched_domain;
@@ -50,6 +51,7 @@ struct domain {
     struct xen_domctl_createdomain config;
     struct arch_domain *arch;
     struct evtchn_domain *evtchn;
+    const struct evtchn_format *evtchn_format; /* 2-level until the guest asks for FIFO */
     struct grant_table *grants;
     struct rights *rights;
     struct sched_domain *sched;

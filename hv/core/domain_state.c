@@ -95,6 +95,16 @@ void domain_set_reboot(bool on)
     reboot_after_crash = on;
 }
 
+static void dump_vcpus(struct domain *d)
+{
+    struct vcpu *v;
+
+    domain_for_each_vcpu(d, v) {
+        printk("%pv%s:\n", v, v == current_vcpu() ? " (current)" : "");
+        arch_vcpu_dump(v);
+    }
+}
+
 static NORETURN void machine_shutdown(unsigned int reason)
 {
     switch (reason) {
@@ -102,6 +112,7 @@ static NORETURN void machine_shutdown(unsigned int reason)
         printk("dom0 has shut down: turning the machine off\n");
         arch_reset(ARCH_RESET_POWEROFF);
     case SHUTDOWN_crash:
+        dump_vcpus(domain_hardware);
         printk("dom0 has crashed: %s\n",
                reboot_after_crash ? "restarting the machine" : "the machine halts");
         arch_reset(reboot_after_crash ? ARCH_RESET_REBOOT : ARCH_RESET_HALT);

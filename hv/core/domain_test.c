@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Birth and end of domains: every allocation on the way fails once, every reference delays the end. */
+/* Birth and end of domains: every allocation on the way fails once, every reference delays the
+ * end. */
 #include "hv/core/domain.h"
 
 #include "hv/core/evtchn.h"

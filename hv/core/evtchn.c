@@ -6,7 +6,7 @@
  * Records of ports come in pages of EVTCHN_PER_BUCKET, allocated when a port in them is first needed.
  *
  * An interdomain channel is two records, one in each domain, that name each other; each holds a reference on
- * the other's domain. Both evtchn_domain locks and both channel locks are taken to make or break the pair.
+ * the other's domain. Both evtchn_domain locks are taken to make or break the pair.
  */
 #include "hv/core/evtchn.h"
 
@@ -30,7 +30,6 @@ static int bucket_add(struct evtchn_domain *ed)
         return -ENOMEM;
     }
     for (unsigned int i = 0; i < EVTCHN_PER_BUCKET; i++) {
-        spin_init(&bucket[i].lock, LOCK_EVTCHN);
         bucket[i].port = first + i;
     }
     ed->buckets[first / EVTCHN_PER_BUCKET] = bucket;
@@ -51,7 +50,7 @@ int evtchn_domain_init(struct domain *d)
     }
     limit = MIN(limit, evtchn_fifo.port_count);
     spin_init(&ed->lock, LOCK_EVTCHN_DOMAIN);
-    ed->format = &evtchn_2level;
+    d->evtchn_format = &evtchn_2level;
     ed->limit = limit;
     ed->first_free = 1;
     ed->buckets = heap_alloc_array(DIV_ROUND_UP(limit, EVTCHN_PER_BUCKET),
@@ -92,7 +91,7 @@ static bool in_use(const struct evtchn *ch)
 static int port_alloc(struct domain *d, struct evtchn **out)
 {
     struct evtchn_domain *ed = d->evtchn;
-    unsigned int end = MIN(ed->limit, ed->format->port_count);
+    unsigned int end = MIN(ed->limit, d->evtchn_format->port_count);
     unsigned int first_busy = ~0U;
 
     if (domain_is_dying(d)) {
@@ -108,7 +107,7 @@ static int port_alloc(struct domain *d, struct evtchn **out)
         if (ch->state != EVTCHN_FREE) {
             continue;
         }
-        if (ed->format->is_busy(d, port)) {
+        if (d->evtchn_format->is_busy(d, port)) {
             first_busy = MIN(first_busy, port);
             continue;
         }
@@ -120,27 +119,24 @@ static int port_alloc(struct domain *d, struct evtchn **out)
     return -ENOSPC;
 }
 
-/* The record is ready for its new life; state last. Domain lock held. */
+/* The record's new life begins; what the state needs is set before. Domain lock held. */
 static void port_open(struct domain *d, struct evtchn *ch, enum evtchn_state state,
-                      unsigned int vcpu)
+                      struct vcpu *v)
 {
-    ch->notify_vcpu = (uint16_t)vcpu;
+    WRITE_ONCE(ch->vcpu, v);
     ch->priority = EVTCHN_FIFO_PRIORITY_DEFAULT;
     ch->pending_in_xen = false;
     d->evtchn->active_count++;
-    WRITE_ONCE(ch->state, state);
+    __atomic_store_n(&ch->state, state, __ATOMIC_RELEASE);
 }
 
-/* Domain and channel lock held. */
+/* Domain lock held. Senders may still be on their way: peer and vcpu stay. */
 static void port_free(struct domain *d, struct evtchn *ch)
 {
     struct evtchn_domain *ed = d->evtchn;
 
-    WRITE_ONCE(ch->state, EVTCHN_FREE);
-    ed->format->clear(d, ch);
-    ch->notify_vcpu = 0;
-    ch->u.remote = NULL;
-    ch->remote_port = 0;
+    __atomic_store_n(&ch->state, EVTCHN_FREE, __ATOMIC_SEQ_CST);
+    d->evtchn_format->clear(d, ch);
     ed->active_count--;
     ed->first_free = MIN(ed->first_free, ch->port);
 }
@@ -153,13 +149,14 @@ int evtchn_alloc_unbound(struct domain *d, domid_t remote, evtchn_port_t *port)
     struct evtchn *ch;
     int rc;
 
+    if (vcpu_lookup(d, 0) == NULL) {
+        return -EINVAL; /* nobody to tell yet */
+    }
     spin_lock(&ed->lock);
     rc = port_alloc(d, &ch);
     if (rc == 0) {
-        spin_lock(&ch->lock);
         ch->u.remote_domid = remote == DOMID_SELF ? current_domain()->id : remote;
-        port_open(d, ch, EVTCHN_UNBOUND, 0);
-        spin_unlock(&ch->lock);
+        port_open(d, ch, EVTCHN_UNBOUND, d->vcpu[0]);
         *port = ch->port;
     }
     spin_unlock(&ed->lock);
@@ -182,16 +179,12 @@ static int connect(struct domain *ld, struct domain *rd, evtchn_port_t remote_po
     if (rc != 0) {
         return rc;
     }
-    spin_lock_pair(&lch->lock, &rch->lock);
-    lch->u.remote = rd;
-    lch->remote_port = remote_port;
-    port_open(ld, lch, EVTCHN_INTERDOMAIN, 0);
-    rch->u.remote = ld;
-    rch->remote_port = lch->port;
-    WRITE_ONCE(rch->state, EVTCHN_INTERDOMAIN);
+    WRITE_ONCE(lch->peer, rch);
+    WRITE_ONCE(rch->peer, lch);
+    port_open(ld, lch, EVTCHN_INTERDOMAIN, ld->vcpu[0]);
+    __atomic_store_n(&rch->state, EVTCHN_INTERDOMAIN, __ATOMIC_RELEASE);
     /* What the other side sent before there was anyone to hear it. */
-    evtchn_raise(ld, lch);
-    spin_unlock_pair(&lch->lock, &rch->lock);
+    evtchn_raise(lch);
     *port = lch->port;
     return 0;
 }
@@ -244,10 +237,8 @@ int evtchn_bind_virq(uint32_t virq, uint32_t vcpu, evtchn_port_t *port)
     spin_lock(&ed->lock);
     rc = v->virq_to_evtchn[virq] != 0 ? -EEXIST : port_alloc(d, &ch);
     if (rc == 0) {
-        spin_lock(&ch->lock);
         ch->u.virq = virq;
-        port_open(d, ch, EVTCHN_VIRQ, vcpu);
-        spin_unlock(&ch->lock);
+        port_open(d, ch, EVTCHN_VIRQ, v);
         WRITE_ONCE(v->virq_to_evtchn[virq], ch->port);
         *port = ch->port;
     }
@@ -259,18 +250,17 @@ int evtchn_bind_ipi(uint32_t vcpu, evtchn_port_t *port)
 {
     struct domain *d = current_domain();
     struct evtchn_domain *ed = d->evtchn;
+    struct vcpu *v = vcpu_lookup(d, vcpu);
     struct evtchn *ch;
     int rc;
 
-    if (vcpu_lookup(d, vcpu) == NULL) {
+    if (v == NULL) {
         return -ENOENT;
     }
     spin_lock(&ed->lock);
     rc = port_alloc(d, &ch);
     if (rc == 0) {
-        spin_lock(&ch->lock);
-        port_open(d, ch, EVTCHN_IPI, vcpu);
-        spin_unlock(&ch->lock);
+        port_open(d, ch, EVTCHN_IPI, v);
         *port = ch->port;
     }
     spin_unlock(&ed->lock);
@@ -291,21 +281,20 @@ int evtchn_bind_pirq(uint32_t pirq, uint32_t flags, evtchn_port_t *port)
     spin_lock(&ed->lock);
     rc = port_alloc(d, &ch);
     if (rc == 0) {
-        spin_lock(&ch->lock);
         ch->u.pirq = pirq;
-        port_open(d, ch, EVTCHN_PIRQ, 0); /* first, the interrupt may come at once */
+        port_open(d, ch, EVTCHN_PIRQ, v); /* first, the interrupt may come at once */
         rc = arch_pirq_bind(v, pirq, ch->port, (flags & BIND_PIRQ__WILL_SHARE) != 0);
         if (rc != 0) {
             port_free(d, ch);
         }
-        spin_unlock(&ch->lock);
         *port = ch->port;
     }
     spin_unlock(&ed->lock);
     return rc;
 }
 
-static int rebind(struct domain *d, struct evtchn *ch, const struct vcpu *v)
+/* Domain lock held. */
+static int rebind(struct domain *d, struct evtchn *ch, struct vcpu *v)
 {
     switch (ch->state) {
     case EVTCHN_VIRQ:
@@ -313,18 +302,18 @@ static int rebind(struct domain *d, struct evtchn *ch, const struct vcpu *v)
             return -EINVAL;
         }
         break;
-    case EVTCHN_UNBOUND:
-    case EVTCHN_INTERDOMAIN:
-        break;
     case EVTCHN_PIRQ:
-        if (ch->notify_vcpu != v->id) {
+        if (ch->vcpu != v) {
             arch_pirq_set_cpu(d, ch->u.pirq, READ_ONCE(v->processor));
         }
+        break;
+    case EVTCHN_UNBOUND:
+    case EVTCHN_INTERDOMAIN:
         break;
     default:
         return -EINVAL;
     }
-    WRITE_ONCE(ch->notify_vcpu, (uint16_t)v->id);
+    WRITE_ONCE(ch->vcpu, v);
     return 0;
 }
 
@@ -334,18 +323,14 @@ int evtchn_bind_vcpu(evtchn_port_t port, uint32_t vcpu)
     struct evtchn_domain *ed = d->evtchn;
     struct vcpu *v = vcpu_lookup(d, vcpu);
     struct evtchn *ch;
-    int rc = -EINVAL;
+    int rc;
 
     if (v == NULL) {
         return -ENOENT;
     }
     spin_lock(&ed->lock);
     ch = evtchn_at(ed, port);
-    if (ch != NULL) {
-        spin_lock(&ch->lock);
-        rc = rebind(d, ch, v);
-        spin_unlock(&ch->lock);
-    }
+    rc = ch == NULL ? -EINVAL : rebind(d, ch, v);
     spin_unlock(&ed->lock);
     return rc;
 }
@@ -369,29 +354,28 @@ static int close_simple(struct domain *d, struct evtchn *ch)
     if (!in_use(ch)) {
         return -EINVAL;
     }
-    spin_lock(&ch->lock);
     if (ch->state == EVTCHN_PIRQ) {
         arch_pirq_unbind(d, ch->u.pirq);
     } else if (ch->state == EVTCHN_VIRQ) {
         forget_virq(d, ch);
     }
     port_free(d, ch);
-    spin_unlock(&ch->lock);
     return 0;
+}
+
+static struct domain *peer_domain(const struct evtchn *ch)
+{
+    return ch->peer->vcpu->domain;
 }
 
 /* Both domain locks held. The other end is unbound now, for d to bind again. */
 static void disconnect(struct domain *d, struct evtchn *ch)
 {
-    struct evtchn *rch = evtchn_at(ch->u.remote->evtchn, ch->remote_port);
+    struct evtchn *rch = ch->peer;
 
-    spin_lock_pair(&ch->lock, &rch->lock);
-    WRITE_ONCE(rch->state, EVTCHN_UNBOUND);
-    rch->u.remote = NULL;
     rch->u.remote_domid = d->id;
-    rch->remote_port = 0;
+    __atomic_store_n(&rch->state, EVTCHN_UNBOUND, __ATOMIC_SEQ_CST);
     port_free(d, ch);
-    spin_unlock_pair(&ch->lock, &rch->lock);
 }
 
 int evtchn_close(struct domain *d, evtchn_port_t port)
@@ -413,13 +397,13 @@ int evtchn_close(struct domain *d, evtchn_port_t port)
             return rc;
         }
         /* Both locks are needed, in order: look again when they are held. */
-        rd = ch->u.remote;
+        rd = peer_domain(ch);
         if (!domain_get_ref(rd)) {
             BUG(); /* the binding has a reference */
         }
         spin_unlock(&ed->lock);
         spin_lock_pair(&ed->lock, &rd->evtchn->lock);
-        done = ch->state == EVTCHN_INTERDOMAIN && ch->u.remote == rd;
+        done = ch->state == EVTCHN_INTERDOMAIN && peer_domain(ch) == rd;
         if (done) {
             disconnect(d, ch);
         }
@@ -490,7 +474,7 @@ int evtchn_reset(struct domain *d)
 
 static void fill_status(const struct evtchn *ch, struct evtchn_status *out)
 {
-    out->vcpu = ch->notify_vcpu;
+    out->vcpu = ch->vcpu == NULL ? 0 : ch->vcpu->id;
     switch (ch->state) {
     case EVTCHN_UNBOUND:
         out->status = EVTCHNSTAT_unbound;
@@ -498,8 +482,8 @@ static void fill_status(const struct evtchn *ch, struct evtchn_status *out)
         break;
     case EVTCHN_INTERDOMAIN:
         out->status = EVTCHNSTAT_interdomain;
-        out->u.interdomain.dom = ch->u.remote->id;
-        out->u.interdomain.port = ch->remote_port;
+        out->u.interdomain.dom = peer_domain(ch)->id;
+        out->u.interdomain.port = ch->peer->port;
         break;
     case EVTCHN_PIRQ:
         out->status = EVTCHNSTAT_pirq;
@@ -536,12 +520,12 @@ static void dump_channel(struct domain *d, const struct evtchn *ch)
 {
     static const char *const names[] = { "free", "reserved", "unbound", "interdomain", "pirq",
                                          "virq", "ipi" };
-    const struct evtchn_format *format = d->evtchn->format;
+    const struct evtchn_format *format = d->evtchn_format;
     struct evtchn_status st = { 0 };
 
     fill_status(ch, &st);
     printk("    %4u [%c%c]: %s v=%u", ch->port, format->is_pending(d, ch->port) ? 'p' : '-',
-           format->is_masked(d, ch->port) ? 'm' : '-', names[ch->state], ch->notify_vcpu);
+           format->is_masked(d, ch->port) ? 'm' : '-', names[ch->state], st.vcpu);
     switch (ch->state) {
     case EVTCHN_UNBOUND:
         printk(" d=%u\n", st.u.unbound.dom);
@@ -569,7 +553,7 @@ void evtchn_dump(struct domain *d)
         return;
     }
     printk("Event channels of %pd: %u in use, %s\n", d, ed->active_count,
-           ed->format == &evtchn_fifo ? "FIFO" : "2-level");
+           d->evtchn_format == &evtchn_fifo ? "FIFO" : "2-level");
     spin_lock(&ed->lock);
     for (unsigned int port = 1; port < ed->port_count; port++) {
         const struct evtchn *ch = evtchn_at(ed, port);

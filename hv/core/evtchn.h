@@ -34,7 +34,7 @@ MUST_CHECK int evtchn_bind_pirq(uint32_t pirq, uint32_t flags, evtchn_port_t *po
 MUST_CHECK int evtchn_bind_vcpu(evtchn_port_t port, uint32_t vcpu);
 MUST_CHECK int evtchn_close(struct domain *d, evtchn_port_t port);
 MUST_CHECK int evtchn_status(struct domain *d, evtchn_port_t port, struct evtchn_status *out);
-MUST_CHECK int evtchn_send(struct domain *d, evtchn_port_t port);
+MUST_CHECK long evtchn_send(struct domain *d, evtchn_port_t port);
 MUST_CHECK int evtchn_unmask(evtchn_port_t port);
 MUST_CHECK int evtchn_init_control(struct evtchn_init_control *op);
 MUST_CHECK int evtchn_expand_array(const struct evtchn_expand_array *op);

@@ -173,21 +173,31 @@ static void enqueue(const struct evtchn_fifo *f, struct vcpu *v, struct evtchn *
 
 /* ---- The format ----------------------------------------------------------------------------- */
 
-static void raise(struct vcpu *v, struct evtchn *ch)
+/* The event word is not there yet, or not any more. */
+static NOINLINE long raise_without_word(struct evtchn *ch)
+{
+    struct domain *d = ch->vcpu->domain;
+    const struct evtchn_fifo *f;
+
+    WRITE_ONCE(ch->pending_in_xen, true);
+    smp_mb(); /* pairs with array_add(): either it sees the flag, or we see the page */
+    f = READ_ONCE(d->evtchn->fifo);
+    if (f != NULL && word_of(f, ch->port) != NULL) {
+        WRITE_ONCE(ch->pending_in_xen, false);
+        return evtchn_raise(ch);
+    }
+    return 0;
+}
+
+static long raise(struct vcpu *v, struct evtchn *ch)
 {
     struct domain *d = v->domain;
     struct evtchn_fifo *f = READ_ONCE(d->evtchn->fifo);
-    event_word_t *word = word_of(f, ch->port);
+    event_word_t *word = unlikely(f == NULL) ? NULL : word_of(f, ch->port);
     uint32_t old;
 
     if (unlikely(word == NULL)) {
-        WRITE_ONCE(ch->pending_in_xen, true);
-        smp_mb(); /* pairs with array_add(): either it sees the flag, or we see the page */
-        word = word_of(f, ch->port);
-        if (word == NULL) {
-            return;
-        }
-        ch->pending_in_xen = false;
+        return raise_without_word(ch);
     }
     old = __atomic_fetch_or(word, WORD_PENDING, __ATOMIC_SEQ_CST);
     if ((old & (WORD_MASKED | WORD_LINKED)) == 0) {
@@ -196,6 +206,7 @@ static void raise(struct vcpu *v, struct evtchn *ch)
     if ((old & WORD_PENDING) == 0) {
         evtchn_check_pollers(d, ch->port);
     }
+    return 0;
 }
 
 static void unmask(struct vcpu *v, struct evtchn *ch)
@@ -297,7 +308,7 @@ void evtchn_fifo_destroy(struct domain *d)
     struct evtchn_fifo *f = ed->fifo;
     struct vcpu *v;
 
-    WRITE_ONCE(ed->format, &evtchn_2level);
+    WRITE_ONCE(d->evtchn_format, &evtchn_2level);
     domain_for_each_vcpu(d, v) {
         WRITE_ONCE(v->fifo, NULL);
     }
@@ -332,7 +343,7 @@ static struct evtchn_fifo *fifo_create(struct domain *d)
 }
 
 /* The first control block: the format changes. What is pending in the old one is raised again when the event's
- * word comes. Domain lock held. */
+ * word comes (array_add()). Domain lock held. */
 static void switch_format(struct domain *d, struct evtchn_fifo *f)
 {
     struct evtchn_domain *ed = d->evtchn;
@@ -342,18 +353,11 @@ static void switch_format(struct domain *d, struct evtchn_fifo *f)
     domain_for_each_vcpu(d, v) {
         v->fifo = &f->vcpus[v->id];
     }
-    /* Release: who sees the new format sees its memory. */
-    __atomic_store_n(&ed->format, &evtchn_fifo, __ATOMIC_RELEASE);
     for (evtchn_port_t port = 1; port < ed->port_count; port++) {
-        struct evtchn *ch = evtchn_at(ed, port);
-
-        spin_lock(&ch->lock);
-        if (evtchn_2level.is_pending(d, port)) {
-            ch->pending_in_xen = true;
-        }
-        ch->priority = EVTCHN_FIFO_PRIORITY_DEFAULT;
-        spin_unlock(&ch->lock);
+        evtchn_at(ed, port)->priority = EVTCHN_FIFO_PRIORITY_DEFAULT;
     }
+    /* Release: who sees the new format sees its memory. */
+    __atomic_store_n(&d->evtchn_format, &evtchn_fifo, __ATOMIC_RELEASE);
 }
 
 static int set_control(struct domain *d, struct vcpu *v, void *control, struct evtchn_fifo **spare)
@@ -415,7 +419,18 @@ int evtchn_init_control(struct evtchn_init_control *op)
     return rc;
 }
 
-/* What was raised while the page was missing is raised for good. Domain lock held. */
+static bool raised_before(struct domain *d, struct evtchn *ch)
+{
+    unsigned long *old = (unsigned long *)d->shared_info->evtchn_pending;
+    bool was = __atomic_exchange_n(&ch->pending_in_xen, false, __ATOMIC_SEQ_CST);
+
+    if (ch->port < EVTCHN_2L_NR_CHANNELS) {
+        was |= bit_test_and_clear_atomic(old, ch->port);
+    }
+    return was && ch->vcpu != NULL;
+}
+
+/* What was raised while the page was missing, or in the old format, is raised for good. Domain lock held. */
 static void array_add(struct domain *d, event_word_t *page)
 {
     struct evtchn_domain *ed = d->evtchn;
@@ -425,16 +440,13 @@ static void array_add(struct domain *d, event_word_t *page)
 
     f->pages[f->page_count] = page;
     __atomic_store_n(&f->page_count, f->page_count + 1, __ATOMIC_RELEASE);
-    smp_mb(); /* pairs with raise() */
-    for (evtchn_port_t port = first; port < end; port++) {
+    smp_mb(); /* pairs with raise_without_word() */
+    for (evtchn_port_t port = MAX(first, 1U); port < end; port++) {
         struct evtchn *ch = evtchn_at(ed, port);
 
-        spin_lock(&ch->lock);
-        if (READ_ONCE(ch->pending_in_xen)) {
-            ch->pending_in_xen = false;
-            evtchn_raise(d, ch);
+        if (raised_before(d, ch)) {
+            evtchn_raise(ch);
         }
-        spin_unlock(&ch->lock);
     }
 }
 
@@ -445,7 +457,7 @@ int evtchn_expand_array(const struct evtchn_expand_array *op)
     event_word_t *page;
     int rc = 0;
 
-    if (ed->format != &evtchn_fifo) {
+    if (d->evtchn_format != &evtchn_fifo) {
         return -EOPNOTSUPP;
     }
     page = map_guest_page(d, op->array_gfn);
@@ -469,22 +481,23 @@ int evtchn_expand_array(const struct evtchn_expand_array *op)
 
 int evtchn_set_priority(const struct evtchn_set_priority *op)
 {
-    struct evtchn_domain *ed = current_domain()->evtchn;
+    struct domain *d = current_domain();
+    struct evtchn_domain *ed = d->evtchn;
     struct evtchn *ch = evtchn_at(ed, op->port);
     int rc = 0;
 
-    if (!ed->format->has_priorities) {
+    if (!d->evtchn_format->has_priorities) {
         return -ENOSYS;
     }
     if (ch == NULL || op->priority > EVTCHN_FIFO_PRIORITY_MIN) {
         return -EINVAL;
     }
-    spin_lock(&ch->lock);
+    spin_lock(&ed->lock);
     if (ch->state == EVTCHN_FREE || ch->state == EVTCHN_RESERVED) {
         rc = -EINVAL;
     } else {
         WRITE_ONCE(ch->priority, (uint8_t)op->priority);
     }
-    spin_unlock(&ch->lock);
+    spin_unlock(&ed->lock);
     return rc;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The FIFO format of event channels: its set-up rules; random operations against a consumer that takes events
- * the way a guest kernel does, checked for order, loss and doubles; sender and consumer on two CPUs at once; and
- * guests that write nonsense into everything they share.
+ * The FIFO format of event channels: its set-up rules; random operations against a consumer
+ * that takes events the way a guest kernel does, checked for order, loss and doubles; sender
+ * and consumer on two CPUs at once; and guests that write nonsense into everything they share.
  */
 #include "hv/core/evtchn.h"
 #include "hv/core/evtchn_private.h"
@@ -25,10 +25,13 @@ static event_word_t *words;
 static struct evtchn_fifo_control_block *control[2];
 static mfn_t frames[3]; /* array, control blocks */
 static uint32_t heads[2][EVTCHN_FIFO_MAX_QUEUES];
+static uint32_t ready[2]; /* queues the consumer knows to have something */
 
 static int init_control(unsigned int vcpu, mfn_t mfn, unsigned int offset)
 {
-    struct evtchn_init_control op = { .control_gfn = mfn_x(mfn), .offset = offset, .vcpu = vcpu };
+    struct evtchn_init_control op = { .control_gfn = mfn_x(mfn),
+                                      .offset = offset,
+                                      .vcpu = vcpu };
     int rc = evtchn_init_control(&op);
 
     if (rc == 0) {
@@ -74,7 +77,7 @@ static void set_up_fifo(void)
     EXPECT_EQ(expand(frames[0]), 0);
 }
 
-/* ---- Rules ---------------------------------------------------------------------------------- */
+/* ---- Rules -------------------------------------------------------------------------------- */
 
 TEST(fifo_set_up_rules)
 {
@@ -118,7 +121,8 @@ TEST(fifo_array_is_limited)
     world_expect_clean();
 }
 
-/* What was pending before the switch, and what is raised while words are missing, comes up later. */
+/* What was pending before the switch, and what is raised while words are missing, comes up
+ * later. */
 TEST(fifo_nothing_is_lost_at_the_switch)
 {
     evtchn_port_t early;
@@ -152,7 +156,7 @@ TEST(fifo_reset_goes_back)
     EXPECT_EQ(evtchn_bind_ipi(0, &port), 0);
     EXPECT_EQ(evtchn_send(d, port), 0);
     EXPECT_EQ(evtchn_reset(d), 0);
-    EXPECT_EQ(d->evtchn->format == &evtchn_2level, true);
+    EXPECT_EQ(d->evtchn_format == &evtchn_2level, true);
     EXPECT(d->vcpu[0]->fifo == NULL);
     EXPECT_EQ(evtchn_send(d, port), -EINVAL);
     EXPECT_EQ(expand(frames[0]), -EOPNOTSUPP);
@@ -179,39 +183,41 @@ TEST(fifo_allocation_failure)
             break;
         }
         EXPECT_EQ(rc, -ENOMEM);
-        EXPECT(d->evtchn->format == &evtchn_2level);
+        EXPECT(d->evtchn_format == &evtchn_2level);
     }
     world_domain_end(d);
     world_domain_end(other);
     world_expect_clean();
 }
 
-/* ---- A consumer ------------------------------------------------------------------------------ */
+/* ---- A consumer -------------------------------------------------------------------------- */
 
-/* Takes the first event of the most urgent ready queue as a kernel does; 0 when there is none. */
+/* Takes the first event of the most urgent ready queue as a kernel does; 0 when there is none.
+ */
 static evtchn_port_t consume(unsigned int vcpu)
 {
     struct evtchn_fifo_control_block *c = control[vcpu];
 
     for (;;) {
-        uint32_t ready = __atomic_load_n(&c->ready, __ATOMIC_SEQ_CST);
-        unsigned int q = (unsigned int)__builtin_ctz(ready | 1U << 31);
         evtchn_port_t port;
+        unsigned int q;
         uint32_t old;
 
-        if (ready == 0) {
+        ready[vcpu] |= __atomic_exchange_n(&c->ready, 0, __ATOMIC_SEQ_CST);
+        if (ready[vcpu] == 0) {
             return 0;
         }
+        q = (unsigned int)__builtin_ctz(ready[vcpu]);
         port = heads[vcpu][q] != 0 ? heads[vcpu][q]
                                    : __atomic_load_n(&c->head[q], __ATOMIC_SEQ_CST);
         old = __atomic_load_n(&words[port], __ATOMIC_SEQ_CST) & ~W_BUSY;
-        while (!__atomic_compare_exchange_n(&words[port], &old, old & ~(W_LINKED | W_LINK), false,
-                                            __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
+        while (!__atomic_compare_exchange_n(&words[port], &old, old & ~(W_LINKED | W_LINK),
+                                            false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
             old &= ~W_BUSY;
         }
         heads[vcpu][q] = old & W_LINK;
         if (heads[vcpu][q] == 0) {
-            __atomic_fetch_and(&c->ready, ~(1U << q), __ATOMIC_SEQ_CST);
+            ready[vcpu] &= ~(1U << q); /* if it fills again now, the hypervisor says so */
         }
         if ((old & (W_PENDING | W_MASKED)) == W_PENDING) {
             __atomic_fetch_and(&words[port], ~W_PENDING, __ATOMIC_SEQ_CST);
@@ -220,7 +226,8 @@ static evtchn_port_t consume(unsigned int vcpu)
     }
 }
 
-/* Clearing ready before looking at the head again is what a kernel does for the queue that refills. */
+/* Clearing ready before looking at the head again is what a kernel does for the queue that
+ * refills. */
 static void consume_all(unsigned int vcpu, unsigned int *taken)
 {
     evtchn_port_t port;
@@ -280,7 +287,7 @@ TEST(fifo_linked_port_is_not_reused)
     world_expect_clean();
 }
 
-/* ---- Random operations ------------------------------------------------------------------------ */
+/* ---- Random operations ------------------------------------------------------------------- */
 
 /* Both ends of loopback channels: the near end sends, the far one moves between vcpus. */
 static evtchn_port_t near_end[PORTS];
@@ -289,9 +296,6 @@ static bool expected[PORTS + 1]; /* raised and not taken yet */
 
 static void bind_pairs(unsigned int count)
 {
-    struct evtchn_bind_vcpu move = { .vcpu = 0 };
-
-    (void)move;
     for (unsigned int i = 0; i < count; i++) {
         EXPECT_EQ(evtchn_alloc_unbound(d, DOMID_SELF, &near_end[i]), 0);
         EXPECT_EQ(evtchn_bind_interdomain(DOMID_SELF, near_end[i], &far_end[i]), 0);
@@ -366,7 +370,7 @@ TEST(fifo_random_against_consumer)
     world_expect_clean();
 }
 
-/* ---- Two CPUs --------------------------------------------------------------------------------- */
+/* ---- Two CPUs ---------------------------------------------------------------------------- */
 
 #define RACE_ROUNDS 200000
 #define RACE_PORTS  3

@@ -4,14 +4,15 @@
  * two formats in which pending bits are shown to the guest.
  *
  * Locks, outer to inner:
- *   evtchn_domain.lock (LOCK_EVTCHN_DOMAIN)  who is bound to what: needed to change any channel's state. For two
- *                                            domains in address order.
- *   evtchn.lock (LOCK_EVTCHN)                held as well while a state changes; alone while raising. Both
- *                                            ends of a channel are changed together, so the lock of one end
- *                                            keeps the other end as it is.
+ *   evtchn_domain.lock (LOCK_EVTCHN_DOMAIN)  who is bound to what: every change of a channel's state. For the two
+ *                                            ends of an interdomain channel both domains', in address order.
  *   evtchn_fifo_vcpu.lock (LOCK_EVTCHN_FIFO) a vcpu's queues.
- * No event is raised in interrupt context, so none of them needs interrupts off.
- * Records of channels never go away before the domain does.
+ *
+ * Raising takes no lock. Who raises is an RCU reader: it sees the state and then what belongs to the state, which
+ * was written before it; a peer stays valid memory, because the domain it is in outlives the grace period. What
+ * can happen is that an event is raised on a port that was closed, or closed and bound again, a moment ago: the
+ * guest sees an event too many, and none too few, since a pending bit and the notice of it always come together.
+ * No event is raised in interrupt context. Records of channels never go away before the domain does.
  */
 #ifndef HV_CORE_EVTCHN_PRIVATE_H
 #define HV_CORE_EVTCHN_PRIVATE_H
@@ -29,21 +30,20 @@ enum evtchn_state {
 };
 
 struct evtchn {
-    struct spinlock lock; /* LOCK_EVTCHN */
-    uint8_t state;
+    uint8_t state;         /* enum evtchn_state; written last when a channel is bound */
     uint8_t priority;      /* FIFO: for the next time it is linked */
     uint8_t last_priority; /* FIFO: queue it was linked on last; under that queue's lock */
     bool pending_in_xen;   /* FIFO: raised while its event word was not there yet */
     uint16_t last_vcpu;    /* FIFO: as last_priority */
-    uint16_t notify_vcpu;  /* vcpu told about it; always one the domain has */
+    uint16_t pad;
     evtchn_port_t port;
-    evtchn_port_t remote_port; /* interdomain */
     union {
-        domid_t remote_domid;  /* unbound: who may bind */
-        struct domain *remote; /* interdomain: the binding holds a reference */
+        domid_t remote_domid; /* unbound: who may bind */
         unsigned int pirq;
         unsigned int virq;
     } u;
+    struct evtchn *peer;   /* interdomain: the other end, whose domain the binding has a reference on */
+    struct vcpu *vcpu;     /* who is told about it: set from the first binding on, with peer never cleared */
 };
 
 #define EVTCHN_PER_BUCKET ((unsigned int)(PAGE_SIZE / sizeof(struct evtchn)))
@@ -51,10 +51,10 @@ BUILD_ASSERT(PAGE_SIZE % sizeof(struct evtchn) == 0);
 
 struct evtchn_fifo;
 
-/* v is the vcpu to tell; ports are ones that have a channel record. */
+/* v is the vcpu to tell. Raising returns 0, so that a sender can end with it. */
 struct evtchn_format {
     unsigned int port_count; /* ports this format has */
-    void (*raise)(struct vcpu *v, struct evtchn *ch);
+    long (*raise)(struct vcpu *v, struct evtchn *ch);
     void (*unmask)(struct vcpu *v, struct evtchn *ch);
     void (*clear)(struct domain *d, struct evtchn *ch);
     bool (*is_pending)(const struct domain *d, evtchn_port_t port);
@@ -66,7 +66,6 @@ struct evtchn_format {
 struct evtchn_domain {
     /* read without a lock: */
     unsigned int port_count;  /* ports below this have records; only grows */
-    const struct evtchn_format *format;
     struct evtchn **buckets;
     struct evtchn_fifo *fifo; /* event array of the FIFO format, freed by RCU */
 
@@ -81,24 +80,35 @@ struct evtchn_domain {
 extern const struct evtchn_format evtchn_2level;
 extern const struct evtchn_format evtchn_fifo;
 
-/* NULL for a port without a record. */
-static inline struct evtchn *evtchn_at(const struct evtchn_domain *ed, evtchn_port_t port)
+static inline enum evtchn_state evtchn_state(const struct evtchn *ch)
+{
+    /* Acquire: pairs with the release in port_open() and connect(). */
+    return (enum evtchn_state)__atomic_load_n(&ch->state, __ATOMIC_ACQUIRE);
+}
+
+static inline bool evtchn_exists(const struct evtchn_domain *ed, evtchn_port_t port)
 {
     /* Acquire: pairs with the release in bucket_add(), so the record is complete. */
-    if (port >= __atomic_load_n(&ed->port_count, __ATOMIC_ACQUIRE)) {
-        return NULL;
-    }
+    return port < __atomic_load_n(&ed->port_count, __ATOMIC_ACQUIRE);
+}
+
+static inline struct evtchn *evtchn_record(const struct evtchn_domain *ed, evtchn_port_t port)
+{
     return &ed->buckets[port / EVTCHN_PER_BUCKET][port % EVTCHN_PER_BUCKET];
 }
 
-/* Makes the channel's port pending for its vcpu. */
-static inline void evtchn_raise(struct domain *d, struct evtchn *ch)
+/* NULL for a port without a record. */
+static inline struct evtchn *evtchn_at(const struct evtchn_domain *ed, evtchn_port_t port)
 {
-    struct vcpu *v = READ_ONCE(d->vcpu[READ_ONCE(ch->notify_vcpu)]);
+    return evtchn_exists(ed, port) ? evtchn_record(ed, port) : NULL;
+}
 
-    if (likely(v != NULL)) {
-        d->evtchn->format->raise(v, ch);
-    }
+/* Makes the channel's port pending for its vcpu; it is, or was, bound. Returns 0. */
+static inline long evtchn_raise(struct evtchn *ch)
+{
+    struct vcpu *v = READ_ONCE(ch->vcpu);
+
+    return READ_ONCE(v->domain->evtchn_format)->raise(v, ch);
 }
 
 /* A selector or ready bit of v's was set: asks for an upcall. The exchange orders the request before the look at

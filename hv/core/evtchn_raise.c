@@ -1,70 +1,54 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Event channels: raising events, by guests (evtchn_send()) and by the hypervisor, and all that happens often.
- * See evtchn_private.h.
- *
- * Sending takes one lock, the sending end's: it keeps the whole channel as it is, and with it the other
- * domain.
+ * No locks: see evtchn_private.h for why that is right.
  */
 #include "hv/core/evtchn.h"
 #include "hv/core/evtchn_private.h"
 
-int evtchn_send(struct domain *d, evtchn_port_t port)
+long evtchn_send(struct domain *d, evtchn_port_t port)
 {
-    struct evtchn *ch = evtchn_at(d->evtchn, port);
-    int rc = 0;
+    const struct evtchn_domain *ed = d->evtchn;
+    struct evtchn *ch;
+    enum evtchn_state state;
 
-    if (unlikely(ch == NULL)) {
+    if (unlikely(!evtchn_exists(ed, port))) {
         return -EINVAL;
     }
-    spin_lock(&ch->lock);
-    if (likely(ch->state == EVTCHN_INTERDOMAIN)) {
-        struct domain *rd = ch->u.remote;
-        evtchn_port_t rport = ch->remote_port;
-
-        evtchn_raise(rd, &rd->evtchn->buckets[rport / EVTCHN_PER_BUCKET]
-                                            [rport % EVTCHN_PER_BUCKET]);
-    } else if (ch->state == EVTCHN_IPI) {
-        evtchn_raise(d, ch);
-    } else if (ch->state != EVTCHN_UNBOUND) { /* nobody hears that one yet */
-        rc = -EINVAL;
+    ch = evtchn_record(ed, port);
+    state = evtchn_state(ch);
+    if (likely(state == EVTCHN_INTERDOMAIN)) {
+        return evtchn_raise(READ_ONCE(ch->peer));
     }
-    spin_unlock(&ch->lock);
-    return rc;
+    if (state == EVTCHN_IPI) {
+        return evtchn_raise(ch);
+    }
+    return state == EVTCHN_UNBOUND ? 0 : -EINVAL; /* nobody hears that one yet */
 }
 
 void evtchn_send_virq(struct vcpu *v, uint32_t virq)
 {
-    struct domain *d = v->domain;
     evtchn_port_t port = READ_ONCE(v->virq_to_evtchn[virq]);
     struct evtchn *ch;
 
     if (port == 0) {
         return;
     }
-    ch = evtchn_at(d->evtchn, port);
-    spin_lock(&ch->lock);
-    if (likely(ch->state == EVTCHN_VIRQ && ch->u.virq == virq)) {
-        evtchn_raise(d, ch);
+    ch = evtchn_at(v->domain->evtchn, port);
+    if (likely(evtchn_state(ch) == EVTCHN_VIRQ)) {
+        evtchn_raise(ch);
     }
-    spin_unlock(&ch->lock);
 }
 
 void evtchn_send_pirq(struct domain *d, evtchn_port_t port)
 {
     struct evtchn *ch = evtchn_at(d->evtchn, port);
 
-    if (ch == NULL) {
-        return;
+    if (ch != NULL && likely(evtchn_state(ch) == EVTCHN_PIRQ)) {
+        evtchn_raise(ch);
     }
-    spin_lock(&ch->lock);
-    if (likely(ch->state == EVTCHN_PIRQ)) {
-        evtchn_raise(d, ch);
-    }
-    spin_unlock(&ch->lock);
 }
 
-/* The lock keeps notify_vcpu and the format's memory; masking itself is the guest's business. */
 int evtchn_unmask(evtchn_port_t port)
 {
     struct domain *d = current_domain();
@@ -74,12 +58,10 @@ int evtchn_unmask(evtchn_port_t port)
     if (unlikely(ch == NULL)) {
         return -EINVAL;
     }
-    spin_lock(&ch->lock);
-    v = d->vcpu[ch->notify_vcpu];
+    v = READ_ONCE(ch->vcpu);
     if (likely(v != NULL)) {
-        d->evtchn->format->unmask(v, ch);
+        READ_ONCE(d->evtchn_format)->unmask(v, ch);
     }
-    spin_unlock(&ch->lock);
     return 0;
 }
 
@@ -87,12 +69,12 @@ bool evtchn_is_pending(struct domain *d, evtchn_port_t port)
 {
     const struct evtchn_domain *ed = d->evtchn;
 
-    return evtchn_at(ed, port) != NULL && ed->format->is_pending(d, port);
+    return evtchn_at(ed, port) != NULL && READ_ONCE(d->evtchn_format)->is_pending(d, port);
 }
 
 bool evtchn_port_exists(const struct domain *d, evtchn_port_t port)
 {
-    return evtchn_at(d->evtchn, port) != NULL;
+    return evtchn_exists(d->evtchn, port);
 }
 
 void evtchn_wake_pollers(struct domain *d, evtchn_port_t port)

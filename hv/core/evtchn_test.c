@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Event channels, 2-level: each operation's rules, then random binding, closing and sending between three
- * domains against a model of who is bound to whom.
+ * Event channels, 2-level: each operation's rules, then random binding, closing and sending
+ * between three domains against a model of who is bound to whom.
  */
 #include "hv/core/evtchn.h"
 
@@ -229,7 +229,7 @@ TEST(evtchn_death_of_one_end)
     world_expect_clean();
 }
 
-/* ---- Model ---------------------------------------------------------------------------------- */
+/* ---- Model ------------------------------------------------------------------------------- */
 #define MODEL_DOMAINS 3
 #define MODEL_PORTS   60
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Two CPUs at once: one maps, copies and unmaps; the other is the granter, which withdraws entries the
- * way a guest does (exchange for v1, status word for v2). Whenever a withdrawal succeeds, nobody may
- * hold the page any more.
+ * Two CPUs at once: one maps, copies and unmaps; the other is the granter, which withdraws
+ * entries the way a guest does (exchange for v1, status word for v2). Whenever a withdrawal
+ * succeeds, nobody may hold the page any more.
  */
 #include "hv/core/grant_table.h"
 #include "hv/lib/string.h"

@@ -109,8 +109,8 @@ static inline grant_status_t *grant_status_word(const struct grant_table *gt, gr
 }
 
 /* GNTST_*. For every use asked (host, device) one general reference, and role WRITABLE with
- * GRANT_USE_WRITE, is taken on the frame, unless that is device memory or transitive. *out is the
- * entry's record; what it says besides pin counts is fixed while the caller has its pin. */
+ * GRANT_USE_WRITE, is taken on the frame, unless that is device memory or transitive. *out is
+ * the entry's record; what it says besides pin counts is fixed while the caller has its pin. */
 MUST_CHECK int grant_pin(struct domain *granter, grant_ref_t ref, domid_t user,
                          unsigned int use, const struct grant_active **out);
 void grant_unpin(struct domain *granter, grant_ref_t ref, unsigned int use);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Stand-ins for what the program does not link: a hypercall that would be continued is recorded for the test. */
+/* Stand-ins for what the program does not link: a hypercall that would be continued is recorded
+ * for the test. */
 #include "hv/calls/hypercall.h"
 #include "hv/core/keyhandler.h"
 #include "tests/unit/world.h"

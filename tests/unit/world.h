@@ -32,7 +32,8 @@ void world_enter(struct domain *d);
 mfn_t world_page(struct domain *d);
 /* All CPUs do what they have put off: timers, RCU, tasklets. Not scheduling. */
 void world_settle(void);
-/* d is killed; nothing holds it any more when nobody refers to it: world_domain_free() expects so. */
+/* d is killed; nothing holds it any more when nobody refers to it: world_domain_free() expects
+ * so. */
 void world_domain_end(struct domain *d);
 void world_domain_free(domid_t id);
 /* Heap and free pages are as after world_init(). */

@@ -29,12 +29,15 @@ struct cpuid_regs {
     uint32_t eax, ebx, ecx, edx;
 };
 
-/* CPUID as the hardware gives it to ring 3, and as the hypervisor wants a PV kernel to see it. */
+/*
+ * CPUID as the hardware gives it to ring 3, and as the hypervisor wants a PV kernel to see it.
+ */
 static inline struct cpuid_regs cpu_cpuid_native(uint32_t leaf, uint32_t subleaf)
 {
     struct cpuid_regs r;
 
-    __asm__ volatile("cpuid" : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx)
+    __asm__ volatile("cpuid"
+                     : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx)
                      : "0"(leaf), "2"(subleaf));
     return r;
 }

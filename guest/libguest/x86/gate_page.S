@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The way into the hypervisor, variant 2: the page of stubs that the hypervisor fills because the ELF
- * notes name it, one 32-byte stub per number. Same contract as gate_syscall.S. Numbers beyond the page
- * (128 stubs) go by bare syscall, so that tests of unknown numbers behave alike in both variants.
+ * The way into the hypervisor, variant 2: the page of stubs that the hypervisor fills because
+ * the ELF notes name it, one 32-byte stub per number. Same contract as gate_syscall.S. Numbers
+ * beyond the page (128 stubs) go by bare syscall, so that tests of unknown numbers behave alike
+ * in both variants.
  */
 #define __ASSEMBLY__
 #include <xen/xen.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The x86-64 register convention of a hypercall: number in rax, arguments in rdi rsi rdx r10 r8, answer
- * in rax; rcx and r11 are lost to the syscall instruction. Argument registers are marked as changed,
- * because a debug hypervisor may poison them.
+ * The x86-64 register convention of a hypercall: number in rax, arguments in rdi rsi rdx r10
+ * r8, answer in rax; rcx and r11 are lost to the syscall instruction. Argument registers are
+ * marked as changed, because a debug hypervisor may poison them.
  */
 #ifndef GUEST_LIBGUEST_X86_HYPERCALL_RAW_H
 #define GUEST_LIBGUEST_X86_HYPERCALL_RAW_H

@@ -13,11 +13,12 @@
 
 struct percpu {
     unsigned int vcpu;
-    struct trap_recovery *recovery;  /* innermost trap_try in progress */
-    struct trap_frame *user_exit;    /* where user_run() wants the user's registers */
-    struct trap_note last;           /* the most recent trap that was caught */
-    unsigned int caught;             /* how many traps were caught so far */
-    unsigned int upcalls;            /* event upcalls so far */
+    struct trap_recovery *recovery; /* innermost trap_try in progress */
+    struct trap_frame *user_exit;   /* where user_run() wants the user's registers */
+    struct trap_note last;          /* the most recent trap that was caught */
+    unsigned int caught;            /* how many traps were caught so far */
+    unsigned int depth;             /* traps being handled, one inside the other */
+    unsigned int upcalls;           /* event upcalls so far */
     struct vcpu_info *info;
 };
 

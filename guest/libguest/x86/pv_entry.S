@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Entries of a PV kernel: one stub per trap vector, the event and failsafe callbacks, the syscall
- * callbacks, and trap_try_call(), which lets C run a function that is expected to fault.
+ * Entries of a PV kernel: one stub per trap vector, the event and failsafe callbacks, the
+ * syscall callbacks, and trap_try_call(), which lets C run a function that is expected to
+ * fault.
  *
- * The hypervisor pushes rcx, r11, [error code], rip, cs, rflags, rsp, ss (lowest first). Stubs turn that
- * into struct trap_frame (libguest/x86/traps.h): vector and error code share one slot, which becomes the
- * flags word of the iret hypercall on the way out.
+ * The hypervisor pushes rcx, r11, [error code], rip, cs, rflags, rsp, ss (lowest first). Stubs
+ * turn that into struct trap_frame (libguest/x86/traps.h): vector and error code share one
+ * slot, which becomes the flags word of the iret hypercall on the way out.
  */
 #define __ASSEMBLY__
 #include <xen/xen.h>
@@ -14,7 +15,8 @@
     .macro TRAP_STUB vec
     pop %rcx
     pop %r11
-    .if ! (((\vec) == 8) || (((\vec) >= 10) && ((\vec) <= 14)) || ((\vec) == 17) || ((\vec) == 21))
+    .if ! (((\vec) == 8) || (((\vec) >= 10) && ((\vec) <= 14)) || \
+           ((\vec) == 17) || ((\vec) == 21))
     push $0
     .endif
     movl $(\vec), 4(%rsp)
@@ -56,7 +58,10 @@ entry_nmi:
     movl $2, 4(%rsp)
     jmp trap_common
 
-    /* Failsafe: rcx, r11, ds, es, fs, gs come before rip. Keep the selectors for the test to see. */
+    /*
+     * Failsafe: rcx, r11, ds, es, fs, gs come before rip. Keep the selectors for the test to
+     * see.
+     */
     .globl entry_failsafe
 entry_failsafe:
     pop %rcx
@@ -117,8 +122,9 @@ trap_return_to:
     jmp trap_return
 
     /*
-     * int trap_try_call(struct trap_recovery *, void (*fn)(void *), void *arg): 0 when fn returned;
-     * traps_handle() resumes at trap_try_fault with the saved registers when it faulted, giving 1.
+     * int trap_try_call(struct trap_recovery *, void (*fn)(void *), void *arg): 0 when fn
+     * returned; traps_handle() resumes at trap_try_fault with the saved registers when it
+     * faulted, giving 1.
      */
     .globl trap_try_call, trap_try_fault
 trap_try_call:

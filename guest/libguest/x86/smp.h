@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Further vcpus of a PV guest. smp_start() initialises and starts one on a stack of its own, in the address
- * space of the boot vcpu, with the usual traps and event callback, upcalls masked; fn runs there and the
- * vcpu goes down when it returns. smp_context() only fills a context, for tests of the hypercall itself.
+ * Further vcpus of a PV guest. smp_start() initialises and starts one on a stack of its own, in
+ * the address space of the boot vcpu, with the usual traps and event callback, upcalls masked;
+ * fn runs there and the vcpu goes down when it returns. smp_context() only fills a context, for
+ * tests of the hypercall itself.
  */
 #ifndef GUEST_LIBGUEST_X86_SMP_H
 #define GUEST_LIBGUEST_X86_SMP_H

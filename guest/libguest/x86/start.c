@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * From the start file to test_main() on a PV guest: one call a line. The order matters: the console
- * works first (console_io), traps next so that a mistake shows, then the shared info page.
+ * From the start file to test_main() on a PV guest: one call a line. The order matters: the
+ * console works first (console_io), traps next so that a mistake shows, then the shared info
+ * page.
  */
 #include "guest/libguest/start.h"
 
@@ -54,8 +55,9 @@ void start_main(void)
     traps_init();
     map_shared_info();
     events_init();
-    print("kernel: %s of %lu pages, magic %s, arguments '%s'\n", start_is_dom0() ? "dom0" : "domU",
-          start_info->nr_pages, start_info->magic, start_cmdline());
+    print("kernel: %s of %lu pages, magic %s, arguments '%s'\n",
+          start_is_dom0() ? "dom0" : "domU", start_info->nr_pages, start_info->magic,
+          start_cmdline());
     test_main();
     test_end();
 }

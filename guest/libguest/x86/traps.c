@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Trap table, dispatch and recovery; see traps.h. Every vector is open to software interrupts of user
- * mode only where a test asks for it by its own set_trap_table; the default table opens 3 and 4, as
- * kernels do, and masks events on page faults never: tests keep events masked unless they say so.
+ * Trap table, dispatch and recovery; see traps.h. Every vector is open to software interrupts
+ * of user mode only where a test asks for it by its own set_trap_table; the default table opens
+ * 3 and 4, as kernels do, and masks events on page faults never: tests keep events masked
+ * unless they say so.
  */
 #include "guest/libguest/x86/traps.h"
 
@@ -20,6 +21,8 @@ struct extable_entry {
 };
 
 extern const struct extable_entry extable_start[], extable_end[];
+
+enum { MAX_DEPTH = 8 };
 
 static trap_hook_fn *hooks[TRAP_COUNT];
 
@@ -77,8 +80,8 @@ void traps_dump(const struct trap_frame *f)
     print("rax %016lx rbx %016lx rcx %016lx rdx %016lx\n", f->rax, f->rbx, f->rcx, f->rdx);
     print("rsi %016lx rdi %016lx rbp %016lx rsp %016lx\n", f->rsi, f->rdi, f->rbp, f->rsp);
     print("r8  %016lx r9  %016lx r10 %016lx r11 %016lx\n", f->r8, f->r9, f->r10, f->r11);
-    print("r12 %016lx r13 %016lx r14 %016lx r15 %016lx ss %lx\n", f->r12, f->r13, f->r14, f->r15,
-          f->ss);
+    print("r12 %016lx r13 %016lx r14 %016lx r15 %016lx ss %lx\n", f->r12, f->r13, f->r14,
+          f->r15, f->ss);
 }
 
 static void remember(struct percpu *cpu, const struct trap_frame *f)
@@ -114,9 +117,8 @@ static void recover(struct percpu *cpu, struct trap_frame *f)
     f->rflags &= ~0x40500UL; /* no DF, no TF, no AC */
 }
 
-void traps_handle(struct trap_frame *f)
+static void dispatch(struct percpu *cpu, struct trap_frame *f)
 {
-    struct percpu *cpu = percpu();
     unsigned int vector = f->vector < TRAP_COUNT ? f->vector : 0;
     const struct extable_entry *fixup;
 
@@ -147,6 +149,18 @@ void traps_handle(struct trap_frame *f)
     }
     traps_dump(f);
     test_broken("unexpected trap");
+}
+
+void traps_handle(struct trap_frame *f)
+{
+    struct percpu *cpu = percpu();
+
+    if (++cpu->depth > MAX_DEPTH) {
+        traps_dump(f);
+        test_broken("traps inside traps");
+    }
+    dispatch(cpu, f);
+    cpu->depth--;
 }
 
 bool trap_try(void (*fn)(void *arg), void *arg, struct trap_note *note)

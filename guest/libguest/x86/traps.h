@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Traps as a test sees them. traps_init() installs a handler for all 256 vectors; an unexpected trap ends
- * the test as broken with a register dump. A trap can be expected in three ways:
+ * Traps as a test sees them. traps_init() installs a handler for all 256 vectors; an unexpected
+ * trap ends the test as broken with a register dump. A trap can be expected in three ways:
  *   trap_try(fn, arg, &note)   runs fn; true when it trapped, with what in note
- *   TRAP_PROBE(insn, ...)      one instruction with an entry in the exception table: on a fault control
- *                              goes on behind it; percpu()->last and ->caught tell
+ *   TRAP_PROBE(insn, ...)      one instruction with an entry in the exception table: on a fault
+ *                              control goes on behind it; percpu()->last and ->caught tell
  *   trap_hook(vector, fn)      fn sees the frame and may change it; true = handled
- * For traps that are reported behind the instruction (#BP, #DB, software interrupts) use a hook.
+ * For traps that are reported behind the instruction (#BP, #DB, software interrupts) use a
+ * hook.
  */
 #ifndef GUEST_LIBGUEST_X86_TRAPS_H
 #define GUEST_LIBGUEST_X86_TRAPS_H
@@ -15,10 +16,28 @@
 #include <stdint.h>
 
 enum {
-    TRAP_DE = 0, TRAP_DB = 1, TRAP_NMI = 2, TRAP_BP = 3, TRAP_OF = 4, TRAP_BR = 5, TRAP_UD = 6,
-    TRAP_NM = 7, TRAP_DF = 8, TRAP_TS = 10, TRAP_NP = 11, TRAP_SS = 12, TRAP_GP = 13, TRAP_PF = 14,
-    TRAP_MF = 16, TRAP_AC = 17, TRAP_MC = 18, TRAP_XM = 19,
-    TRAP_EVENT = 0x100, TRAP_SYSCALL = 0x101, TRAP_SYSCALL32 = 0x102, TRAP_SYSENTER = 0x103,
+    TRAP_DE = 0,
+    TRAP_DB = 1,
+    TRAP_NMI = 2,
+    TRAP_BP = 3,
+    TRAP_OF = 4,
+    TRAP_BR = 5,
+    TRAP_UD = 6,
+    TRAP_NM = 7,
+    TRAP_DF = 8,
+    TRAP_TS = 10,
+    TRAP_NP = 11,
+    TRAP_SS = 12,
+    TRAP_GP = 13,
+    TRAP_PF = 14,
+    TRAP_MF = 16,
+    TRAP_AC = 17,
+    TRAP_MC = 18,
+    TRAP_XM = 19,
+    TRAP_EVENT = 0x100,
+    TRAP_SYSCALL = 0x101,
+    TRAP_SYSCALL32 = 0x102,
+    TRAP_SYSENTER = 0x103,
     TRAP_FAILSAFE = 0x104,
     TRAP_COUNT
 };
@@ -69,15 +88,16 @@ extern uint64_t failsafe_selectors[4]; /* ds es fs gs of the last failsafe callb
 enum { TRAP_STUB_SIZE = 32 };
 
 /*
- * Runs one instruction that may fault; evaluates to the vector, or -1. The operands come after the
- * instruction as usual for asm, all three lists in order.
+ * Runs one instruction that may fault; evaluates to the vector, or -1. The operands come after
+ * the instruction as usual for asm, all three lists in order.
  */
 #define TRAP_PROBE(insn, outputs, inputs, clobbers...)                                         \
     ({                                                                                         \
         unsigned int caught_before_ = percpu()->caught;                                        \
         __asm__ volatile("1: " insn "\n2:\n"                                                   \
                          ".pushsection .extable, \"a\"\n.quad 1b, 2b\n.popsection"             \
-                         : outputs : inputs : "memory", "cc", ##clobbers);                     \
+                         : outputs:inputs                                                      \
+                         : "memory", "cc", ##clobbers);                                        \
         __atomic_signal_fence(__ATOMIC_SEQ_CST);                                               \
         percpu()->caught == caught_before_ ? -1 : (int)percpu()->last.vector;                  \
     })

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The user address space of a test; see user.h. While user code runs, the kernel stack pointer known to
- * the hypervisor lies well below the frame that waits in user_run(), so that a trap does not overwrite it.
+ * The user address space of a test; see user.h. While user code runs, the kernel stack pointer
+ * known to the hypervisor lies well below the frame that waits in user_run(), so that a trap
+ * does not overwrite it.
  */
 #include "guest/libguest/x86/user.h"
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Code in the guest's user mode: an address space of its own (one code page, one data page, one stack
- * page), entered by the iret hypercall and left by any trap or by the syscall instruction.
+ * Code in the guest's user mode: an address space of its own (one code page, one data page, one
+ * stack page), entered by the iret hypercall and left by any trap or by the syscall
+ * instruction.
  *   user_init();                               once
- *   user_load(&frame, code, code_end);         copies position-independent code, prepares the registers
- *   user_run(&frame);                          runs until a trap; frame then holds the user's registers
+ *   user_load(&frame, code, code_end);         copies position-independent code, sets registers
+ *   user_run(&frame);                          runs until a trap; frame then holds them
  */
 #ifndef GUEST_LIBGUEST_X86_USER_H
 #define GUEST_LIBGUEST_X86_USER_H
@@ -13,8 +14,8 @@
 
 #include "guest/libguest/x86/traps.h"
 
-#define USER_CODE 0x400000UL
-#define USER_DATA 0x401000UL
+#define USER_CODE      0x400000UL
+#define USER_DATA      0x401000UL
 #define USER_STACK_TOP 0x403000UL
 
 void user_init(void);

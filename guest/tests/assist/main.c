@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vm_assist: every type known to the interface can be switched, unknown types and commands are refused, and
- * two assists with a visible effect: the runstate update flag and architectural iopl.
+ * vm_assist: every type known to the interface can be switched, unknown types and commands are
+ * refused, and two assists with a visible effect: the runstate update flag and architectural
+ * iopl.
  */
 #include "abi/physdev.h"
 #include "abi/sched.h"
@@ -14,9 +15,9 @@
 static void test_types(void)
 {
     static const unsigned int types[] = {
-        VMASST_TYPE_4gb_segments, VMASST_TYPE_4gb_segments_notify, VMASST_TYPE_writable_pagetables,
-        VMASST_TYPE_pae_extended_cr3, VMASST_TYPE_architectural_iopl,
-        VMASST_TYPE_runstate_update_flag,
+        VMASST_TYPE_4gb_segments,        VMASST_TYPE_4gb_segments_notify,
+        VMASST_TYPE_writable_pagetables, VMASST_TYPE_pae_extended_cr3,
+        VMASST_TYPE_architectural_iopl,  VMASST_TYPE_runstate_update_flag,
     };
 
     for (unsigned int i = 0; i < sizeof(types) / sizeof(types[0]); i++) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Callback registration and the forms of the iret hypercall: event callback from user and kernel mode, the
- * mask restored by iret, events pending at iret, syscall with and without masking, bad returns to user mode,
- * the old set_callbacks call, and refusals.
+ * Callback registration and the forms of the iret hypercall: event callback from user and
+ * kernel mode, the mask restored by iret, events pending at iret, syscall with and without
+ * masking, bad returns to user mode, the old set_callbacks call, and refusals.
  */
 #include "abi/callback.h"
 #include "abi/xen.h"
@@ -62,10 +62,14 @@ static long unreg(unsigned int type)
 static void test_register(void)
 {
     EXPECT_EQ(reg(CALLBACKTYPE_event, 0, (unsigned long)entry_event), 0);
-    EXPECT_EQ(reg(CALLBACKTYPE_failsafe, CALLBACKF_mask_events, (unsigned long)entry_failsafe), 0);
-    EXPECT_EQ(reg(CALLBACKTYPE_syscall, CALLBACKF_mask_events, (unsigned long)entry_syscall), 0);
-    EXPECT_EQ(reg(CALLBACKTYPE_syscall32, CALLBACKF_mask_events, (unsigned long)entry_syscall32), 0);
-    EXPECT_EQ(reg(CALLBACKTYPE_sysenter, CALLBACKF_mask_events, (unsigned long)entry_sysenter), 0);
+    EXPECT_EQ(reg(CALLBACKTYPE_failsafe, CALLBACKF_mask_events, (unsigned long)entry_failsafe),
+              0);
+    EXPECT_EQ(reg(CALLBACKTYPE_syscall, CALLBACKF_mask_events, (unsigned long)entry_syscall),
+              0);
+    EXPECT_EQ(
+        reg(CALLBACKTYPE_syscall32, CALLBACKF_mask_events, (unsigned long)entry_syscall32), 0);
+    EXPECT_EQ(reg(CALLBACKTYPE_sysenter, CALLBACKF_mask_events, (unsigned long)entry_sysenter),
+              0);
     EXPECT(reg(77, 0, (unsigned long)entry_event) < 0);
     EXPECT_EQ(reg(CALLBACKTYPE_event, 0, 0x0001000000000000UL), -EINVAL);
     EXPECT(unreg(CALLBACKTYPE_event) < 0); /* a kernel cannot be without */
@@ -74,10 +78,13 @@ static void test_register(void)
     EXPECT_EQ(hypercall_callback_op(CALLBACKOP_register, (void *)UNMAPPED), -EFAULT);
     EXPECT_EQ(hypercall_callback_op(99, NULL), -ENOSYS);
     EXPECT_EQ(hypercall(__HYPERVISOR_set_callbacks, (unsigned long)entry_event,
-                        (unsigned long)entry_failsafe, (unsigned long)entry_syscall, 0, 0), 0);
+                        (unsigned long)entry_failsafe, (unsigned long)entry_syscall, 0, 0),
+              0);
 }
 
-/* An event that is pending when iret opens the mask arrives before the first user instruction. */
+/*
+ * An event that is pending when iret opens the mask arrives before the first user instruction.
+ */
 static void test_event_from_user(void)
 {
     struct trap_frame f;
@@ -116,7 +123,8 @@ static void test_syscall_mask(void)
     struct trap_frame f;
 
     trap_hook(TRAP_SYSCALL, on_syscall);
-    EXPECT_EQ(reg(CALLBACKTYPE_syscall, CALLBACKF_mask_events, (unsigned long)entry_syscall), 0);
+    EXPECT_EQ(reg(CALLBACKTYPE_syscall, CALLBACKF_mask_events, (unsigned long)entry_syscall),
+              0);
     user_load(&f, user_syscall, user_syscall_end);
     f.rflags |= 0x200;
     user_run(&f);

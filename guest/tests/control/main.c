@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The control calls: domctl, sysctl, platform_op, physdev and others with a wrong interface version, unknown
- * operation, missing domain, bad pointer or without the right to call them. As dom0 a few good answers too.
+ * The control calls: domctl, sysctl, platform_op, physdev and others with a wrong interface
+ * version, unknown operation, missing domain, bad pointer or without the right to call them. As
+ * dom0 a few good answers too.
  */
 #include "abi/domctl.h"
 #include "abi/physdev.h"
@@ -82,7 +83,10 @@ static void test_domctl(void)
     EXPECT_EQ(hypercall(__HYPERVISOR_domctl, HYPERVISOR_VIRT_START, 0, 0, 0, 0), -EFAULT);
 }
 
-/* A domain is born, has a vcpu and memory, and ends; twice with the same id, so that nothing is left. */
+/*
+ * A domain is born, has a vcpu and memory, and ends; twice with the same id, so that nothing is
+ * left.
+ */
 static void test_life(void)
 {
     for (unsigned int round = 0; round < 2; round++) {
@@ -100,8 +104,10 @@ static void test_life(void)
         EXPECT_EQ(call_domctl(XEN_DOMCTL_getdomaininfo, NO_DOM), 0);
         EXPECT_EQ(domctl.u.getdomaininfo.domain, NO_DOM);
         EXPECT_EQ(call_domctl(XEN_DOMCTL_destroydomain, NO_DOM), 0);
-        for (unsigned int i = 0; i < 1000 && call_domctl(XEN_DOMCTL_getdomaininfo, NO_DOM) == 0 &&
-                                 domctl.domain == NO_DOM; i++) {
+        for (unsigned int i = 0;
+             i < 1000 && call_domctl(XEN_DOMCTL_getdomaininfo, NO_DOM) == 0 &&
+             domctl.domain == NO_DOM;
+             i++) {
             hypercall(__HYPERVISOR_sched_op, 0, 0, 0, 0, 0);
         }
         EXPECT_EQ(call_domctl(XEN_DOMCTL_pausedomain, NO_DOM), -ESRCH);
@@ -139,7 +145,8 @@ static void test_platform(void)
 {
     EXPECT_EQ(call_platform(9999), -ENOSYS);
     platform.interface_version = 1;
-    EXPECT_EQ(hypercall(__HYPERVISOR_platform_op, (unsigned long)&platform, 0, 0, 0, 0), -EACCES);
+    EXPECT_EQ(hypercall(__HYPERVISOR_platform_op, (unsigned long)&platform, 0, 0, 0, 0),
+              -EACCES);
     EXPECT_EQ(hypercall(__HYPERVISOR_platform_op, UNMAPPED, 0, 0, 0, 0), -EFAULT);
     platform.u.pcpu_info.xen_cpuid = 0;
     EXPECT_EQ(call_platform(XENPF_get_cpuinfo), 0);
@@ -156,8 +163,9 @@ static void test_physdev(void)
     struct physdev_eoi eoi = { .irq = 100000 };
 
     EXPECT_EQ(hypercall_physdev_op(PHYSDEVOP_map_pirq, &map), -ESRCH);
-    map = (struct physdev_map_pirq){ .domid = DOMID_SELF, .type = MAP_PIRQ_TYPE_GSI, .index = 100000,
-                                     .pirq = -1 };
+    map = (struct physdev_map_pirq){
+        .domid = DOMID_SELF, .type = MAP_PIRQ_TYPE_GSI, .index = 100000, .pirq = -1
+    };
     EXPECT(hypercall_physdev_op(PHYSDEVOP_map_pirq, &map) < 0);
     map = (struct physdev_map_pirq){ .domid = DOMID_SELF, .type = 99, .pirq = -1 };
     EXPECT(hypercall_physdev_op(PHYSDEVOP_map_pirq, &map) < 0);

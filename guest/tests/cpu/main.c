@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Instructions that a PV kernel uses and the hypervisor emulates: CPUID with the forced-emulation prefix,
- * model specific registers, control and debug registers, port I/O under iopl and bitmap, wbinvd and others;
- * and the debug register hypercalls with their refusals.
+ * Instructions that a PV kernel uses and the hypervisor emulates: CPUID with the forced-
+ * emulation prefix, model specific registers, control and debug registers, port I/O under iopl
+ * and bitmap, wbinvd and others; and the debug register hypercalls with their refusals.
  */
 #include "abi/physdev.h"
 #include "abi/xen.h"
@@ -14,19 +14,19 @@
 #include "guest/libguest/x86/pagetable.h"
 #include "guest/libguest/x86/percpu.h"
 
-#define MSR_APIC_BASE 0x1bU
-#define MSR_PAT 0x277U
-#define MSR_EFER 0xc0000080U
-#define MSR_FS_BASE 0xc0000100U
-#define MSR_GS_BASE 0xc0000101U
+#define MSR_APIC_BASE      0x1bU
+#define MSR_PAT            0x277U
+#define MSR_EFER           0xc0000080U
+#define MSR_FS_BASE        0xc0000100U
+#define MSR_GS_BASE        0xc0000101U
 #define MSR_KERNEL_GS_BASE 0xc0000102U
-#define NON_CANONICAL 0x0001000000000000UL
+#define NON_CANONICAL      0x0001000000000000UL
 
 static int rdmsr(uint32_t msr, uint64_t *value)
 {
     uint32_t low = 0;
     uint32_t high = 0;
-    int vector = TRAP_PROBE("rdmsr", "=a"(low) COMMA "=d"(high), "c"(msr));
+    int vector = TRAP_PROBE("rdmsr", "=a"(low)COMMA "=d"(high), "c"(msr));
 
     *value = (uint64_t)high << 32 | low;
     return vector;
@@ -35,7 +35,7 @@ static int rdmsr(uint32_t msr, uint64_t *value)
 static int wrmsr(uint32_t msr, uint64_t value)
 {
     return TRAP_PROBE("wrmsr", NOTHING,
-                      "c"(msr) COMMA "a"((uint32_t)value) COMMA "d"((uint32_t)(value >> 32)));
+                      "c"(msr)COMMA "a"((uint32_t)value)COMMA "d"((uint32_t)(value >> 32)));
 }
 
 static void test_cpuid(void)
@@ -53,19 +53,19 @@ static void test_cpuid(void)
     r = cpu_cpuid_forced(0, 0);
     EXPECT(r.eax >= 1);
     r = cpu_cpuid_forced(1, 0);
-    EXPECT(r.edx & 1U << 25);           /* SSE */
-    EXPECT(!(r.edx & 1U << 3));         /* no PSE */
-    EXPECT(!(r.ecx & 1U << 5));         /* no VMX */
-    EXPECT(r.ecx & 1U << 31);           /* a hypervisor is there */
+    EXPECT(r.edx & 1U << 25);   /* SSE */
+    EXPECT(!(r.edx & 1U << 3)); /* no PSE */
+    EXPECT(!(r.ecx & 1U << 5)); /* no VMX */
+    EXPECT(r.ecx & 1U << 31);   /* a hypervisor is there */
     r = cpu_cpuid_forced(0x80000001, 0);
-    EXPECT(r.edx & 1U << 29);           /* long mode */
-    EXPECT(r.edx & 1U << 11);           /* syscall */
-    EXPECT(!(r.ecx & 1U << 2));         /* no SVM */
-    EXPECT(!(r.edx & 1U << 26));        /* no 1 GiB pages */
+    EXPECT(r.edx & 1U << 29);    /* long mode */
+    EXPECT(r.edx & 1U << 11);    /* syscall */
+    EXPECT(!(r.ecx & 1U << 2));  /* no SVM */
+    EXPECT(!(r.edx & 1U << 26)); /* no 1 GiB pages */
     r = cpu_cpuid_forced(7, 0);
-    EXPECT(!(r.ebx & 1U << 7));         /* no SMEP: the kernel is in ring 3 */
-    EXPECT(!(r.ebx & 1U << 20));        /* no SMAP */
-    EXPECT(!(r.ecx & 1U << 16));        /* no LA57 */
+    EXPECT(!(r.ebx & 1U << 7));  /* no SMEP: the kernel is in ring 3 */
+    EXPECT(!(r.ebx & 1U << 20)); /* no SMAP */
+    EXPECT(!(r.ecx & 1U << 16)); /* no LA57 */
     r = cpu_cpuid_forced(0x7fffffff, 0);
 }
 
@@ -178,7 +178,8 @@ static void test_ports(void)
     EXPECT_EQ(TRAP_PROBE("inb $0x80, %0", "=a"(byte), NOTHING), -1);
     EXPECT_EQ(TRAP_PROBE("outb %0, $0x80", NOTHING, "a"(byte)), -1);
     EXPECT_EQ(TRAP_PROBE("inb %w1, %0", "=a"(byte), "d"(0x70)), -1);
-    EXPECT_EQ(TRAP_PROBE("inb $0x20, %0", "=a"(byte), NOTHING), -1); /* the hypervisor's own PIC */
+    EXPECT_EQ(TRAP_PROBE("inb $0x20, %0", "=a"(byte), NOTHING),
+              -1); /* the hypervisor's own PIC */
     if (!start_is_dom0()) {
         EXPECT_EQ(byte, 0xff);
     }
@@ -205,8 +206,8 @@ static void test_kept_ports(void)
     uint32_t address = 0;
 
     EXPECT_EQ(set_iopl(1), 0);
-    EXPECT_EQ(TRAP_PROBE("outb %0, %w1", NOTHING, "a"((uint8_t)0) COMMA "d"(0x43)), -1);
-    EXPECT_EQ(TRAP_PROBE("outl %0, %w1", NOTHING, "a"(0x80000000U) COMMA "d"(0xcf8)), -1);
+    EXPECT_EQ(TRAP_PROBE("outb %0, %w1", NOTHING, "a"((uint8_t)0)COMMA "d"(0x43)), -1);
+    EXPECT_EQ(TRAP_PROBE("outl %0, %w1", NOTHING, "a"(0x80000000U)COMMA "d"(0xcf8)), -1);
     EXPECT_EQ(TRAP_PROBE("inl %w1, %0", "=a"(address), "d"(0xcfc)), -1);
     if (start_is_dom0()) {
         EXPECT(address != 0xffffffff && address != 0); /* the host bridge */
@@ -231,7 +232,8 @@ static void test_others(void)
 static void test_physdev_refused(void)
 {
     EXPECT_EQ(hypercall_physdev_op(PHYSDEVOP_set_iopl, (void *)0x200000000000), -EFAULT);
-    EXPECT_EQ(hypercall_physdev_op(PHYSDEVOP_set_iobitmap, (void *)HYPERVISOR_VIRT_START), -EFAULT);
+    EXPECT_EQ(hypercall_physdev_op(PHYSDEVOP_set_iobitmap, (void *)HYPERVISOR_VIRT_START),
+              -EFAULT);
     EXPECT_EQ(hypercall_physdev_op(999, NULL), -ENOSYS);
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Segment descriptors: set_gdt, update_descriptor and the LDT. Good tables work (a data segment with a base
- * is read through %fs), and everything that would give a guest more than its ring is refused: system
- * descriptors, gates, privileged segments, writable tables, reserved slots.
+ * Segment descriptors: set_gdt, update_descriptor and the LDT. Good tables work (a data segment
+ * with a base is read through %fs), and everything that would give a guest more than its ring
+ * is refused: system descriptors, gates, privileged segments, writable tables, reserved slots.
  */
 #include "abi/xen.h"
 #include "guest/libguest/hypercall.h"
@@ -11,13 +11,13 @@
 #include "guest/libguest/x86/pagetable.h"
 #include "guest/libguest/x86/percpu.h"
 
-#define UNMAPPED 0x0000200000000000UL
-#define DATA_RING3 0x00cff3000000ffffUL
-#define CODE64_RING3 0x00affb000000ffffUL
-#define DATA_RING0 0x00cf93000000ffffUL
-#define NOT_PRESENT 0x00cf73000000ffffUL
-#define TSS_DESC 0x000089000000ffffUL
-#define LDT_DESC 0x000082000000ffffUL
+#define UNMAPPED       0x0000200000000000UL
+#define DATA_RING3     0x00cff3000000ffffUL
+#define CODE64_RING3   0x00affb000000ffffUL
+#define DATA_RING0     0x00cf93000000ffffUL
+#define NOT_PRESENT    0x00cf73000000ffffUL
+#define TSS_DESC       0x000089000000ffffUL
+#define LDT_DESC       0x000082000000ffffUL
 #define INTERRUPT_GATE 0x0000ee000000e033UL
 
 enum { SLOT = 5 };
@@ -109,7 +109,8 @@ static void test_set_gdt_refused(void)
 
 static long set_ldt(const void *base, unsigned int entries)
 {
-    struct mmuext_op op = { .cmd = MMUEXT_SET_LDT, .arg1.linear_addr = (unsigned long)base,
+    struct mmuext_op op = { .cmd = MMUEXT_SET_LDT,
+                            .arg1.linear_addr = (unsigned long)base,
                             .arg2.nr_ents = entries };
 
     return hypercall_mmuext_op(&op, 1, NULL, DOMID_SELF);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * 2-level event channels: allocate, bind in every way, send, mask and unmask, upcall delivery, close,
- * status, vcpu binding, reset, exhaustion, and the refusals.
+ * 2-level event channels: allocate, bind in every way, send, mask and unmask, upcall delivery,
+ * close, status, vcpu binding, reset, exhaustion, and the refusals.
  */
 #include "abi/event_channel.h"
 #include "abi/xen.h"
@@ -127,7 +127,7 @@ static void test_delivery(void)
     EXPECT_EQ(hit_port, port);
     EXPECT_EQ(percpu()->upcalls, upcalls + 1);
     EXPECT_EQ(info->evtchn_upcall_mask, 0); /* restored by the iret */
-    EXPECT_EQ(events_send(port), 0); /* delivered on the way out of the hypercall */
+    EXPECT_EQ(events_send(port), 0);        /* delivered on the way out of the hypercall */
     EXPECT_EQ(hits, 2);
     events_disable();
     EXPECT_EQ(events_send(port), 0);
@@ -188,7 +188,8 @@ static void test_refusals(void)
     EXPECT(hypercall_event_channel_op(EVTCHNOP_set_priority, &prio) < 0);
     EXPECT_EQ(hypercall_event_channel_op(EVTCHNOP_send, (void *)UNMAPPED), -EFAULT);
     EXPECT_EQ(hypercall_event_channel_op(EVTCHNOP_alloc_unbound, (void *)UNMAPPED), -EFAULT);
-    EXPECT_EQ(hypercall_event_channel_op(EVTCHNOP_bind_ipi, (void *)HYPERVISOR_VIRT_START), -EFAULT);
+    EXPECT_EQ(hypercall_event_channel_op(EVTCHNOP_bind_ipi, (void *)HYPERVISOR_VIRT_START),
+              -EFAULT);
     EXPECT_EQ(hypercall_event_channel_op(99, &st), -ENOSYS);
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * FIFO event channels: control block and event array, queues by priority, linking and consuming, mask and
- * unmask, pending state carried over from the 2-level layout, ports beyond 4096, and the refusals.
+ * FIFO event channels: control block and event array, queues by priority, linking and
+ * consuming, mask and unmask, pending state carried over from the 2-level layout, ports beyond
+ * 4096, and the refusals.
  */
 #include "abi/event_channel.h"
 #include "abi/xen.h"
@@ -57,7 +58,10 @@ static long set_priority(unsigned int port, unsigned int priority)
     return hypercall_event_channel_op(EVTCHNOP_set_priority, &op);
 }
 
-/* Takes the first event of the most urgent queue that is ready, as a kernel does; 0 when none is. */
+/*
+ * Takes the first event of the most urgent queue that is ready, as a kernel does; 0 when none
+ * is.
+ */
 static unsigned int consume(void)
 {
     static uint32_t heads[EVTCHN_FIFO_MAX_QUEUES];
@@ -70,7 +74,8 @@ static unsigned int consume(void)
     q = __builtin_ctz(ready);
     port = heads[q] != 0 ? heads[q] : control->head[q];
     next = *word(port) & ((1U << EVTCHN_FIFO_LINK_BITS) - 1);
-    __atomic_and_fetch(word(port), ~(1U << EVTCHN_FIFO_LINKED | ((1U << EVTCHN_FIFO_LINK_BITS) - 1)),
+    __atomic_and_fetch(word(port),
+                       ~(1U << EVTCHN_FIFO_LINKED | ((1U << EVTCHN_FIFO_LINK_BITS) - 1)),
                        __ATOMIC_SEQ_CST);
     heads[q] = next;
     if (next == 0) {
@@ -183,7 +188,8 @@ static void test_many(void)
         array[next] = memory_alloc();
         EXPECT_EQ(expand(array[next]), 0);
     }
-    EXPECT(expand((char *)pagetable_root()) < 0); /* a page table cannot become an event array */
+    EXPECT(expand((char *)pagetable_root()) <
+           0); /* a page table cannot become an event array */
     while (allocated < 5000 && events_bind_ipi(0, &port) == 0) {
         allocated++;
     }

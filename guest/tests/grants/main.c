@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Grant tables, version 1: set-up, mapping and unmapping (a domain's own grants), read-only grants, stale
- * and bad references, bad handles and addresses, copies in every direction with their bounds, transfer,
- * query, version switches.
+ * Grant tables, version 1: set-up, mapping and unmapping (a domain's own grants), read-only
+ * grants, stale and bad references, bad handles and addresses, copies in every direction with
+ * their bounds, transfer, query, version switches.
  */
 #include "abi/grant_table.h"
 #include "abi/xen.h"
@@ -66,15 +66,17 @@ static void test_read_only(void)
 {
     uint32_t handle;
 
-    EXPECT_EQ(grant_map(self, REF, (uint64_t)window, GNTMAP_host_map | GNTMAP_readonly, &handle),
-              GNTST_okay);
+    EXPECT_EQ(
+        grant_map(self, REF, (uint64_t)window, GNTMAP_host_map | GNTMAP_readonly, &handle),
+        GNTST_okay);
     EXPECT_EQ(grant_v1(REF)->flags, GTF_permit_access | GTF_reading);
     EXPECT_EQ(TRAP_PROBE("movb $1, (%0)", NOTHING, "r"(window)), TRAP_PF);
     EXPECT_EQ(grant_unmap((uint64_t)window, handle), GNTST_okay);
     grant_access(REF2, self, memory_mfn(page), GTF_permit_access | GTF_readonly);
     EXPECT(grant_map(self, REF2, (uint64_t)window, GNTMAP_host_map, &handle) < 0);
-    EXPECT_EQ(grant_map(self, REF2, (uint64_t)window, GNTMAP_host_map | GNTMAP_readonly, &handle),
-              GNTST_okay);
+    EXPECT_EQ(
+        grant_map(self, REF2, (uint64_t)window, GNTMAP_host_map | GNTMAP_readonly, &handle),
+        GNTST_okay);
     EXPECT_EQ(grant_unmap((uint64_t)window, handle), GNTST_okay);
     grant_access(REF2, 0, 0, 0);
 }
@@ -83,10 +85,12 @@ static void test_map_refused(void)
 {
     uint32_t handle;
 
-    EXPECT_EQ(grant_map(NO_DOM, REF, (uint64_t)window, GNTMAP_host_map, &handle), GNTST_bad_domain);
+    EXPECT_EQ(grant_map(NO_DOM, REF, (uint64_t)window, GNTMAP_host_map, &handle),
+              GNTST_bad_domain);
     EXPECT_EQ(grant_map(self, 1000000, (uint64_t)window, GNTMAP_host_map, &handle),
               GNTST_bad_gntref);
-    EXPECT_EQ(grant_map(self, ~0U, (uint64_t)window, GNTMAP_host_map, &handle), GNTST_bad_gntref);
+    EXPECT_EQ(grant_map(self, ~0U, (uint64_t)window, GNTMAP_host_map, &handle),
+              GNTST_bad_gntref);
     EXPECT(grant_map(self, REF2, (uint64_t)window, GNTMAP_host_map, &handle) < 0); /* empty */
     EXPECT(grant_map(self, REF, (uint64_t)window, 0, &handle) < 0); /* maps nothing */
     EXPECT(grant_map(self, REF, UNMAPPED, GNTMAP_host_map, &handle) < 0);
@@ -154,7 +158,8 @@ static void test_unmap_and_replace(void)
 
     page2[100] = 'r';
     EXPECT_EQ(hypercall_update_va_mapping((unsigned long)spare,
-                                          pte_make(memory_mfn(page2), PTE_DATA), UVMF_INVLPG), 0);
+                                          pte_make(memory_mfn(page2), PTE_DATA), UVMF_INVLPG),
+              0);
     EXPECT_EQ(grant_map(self, REF, (uint64_t)window, GNTMAP_host_map, &handle), GNTST_okay);
     op.new_addr = (uint64_t)spare;
     op.handle = handle;

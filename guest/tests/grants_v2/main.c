@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Grant tables, version 2: status frames, mapping with the status kept apart from the entry, sub-page
- * grants for copies, transitive grants, switching versions, and the refusals.
+ * Grant tables, version 2: status frames, mapping with the status kept apart from the entry,
+ * sub-page grants for copies, transitive grants, switching versions, and the refusals.
  */
 #include "abi/grant_table.h"
 #include "abi/xen.h"
@@ -124,7 +124,10 @@ static void test_status_frames_refused(void)
     EXPECT_EQ(op.status, GNTST_bad_domain);
 }
 
-/* While a grant is mapped the version stays; status frames that we still map forbid going back to 1. */
+/*
+ * While a grant is mapped the version stays; status frames that we still map forbid going back
+ * to 1.
+ */
 static void test_version_switch(void)
 {
     struct gnttab_get_version version = { .dom = DOMID_SELF };

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Domains come and go and leave nothing behind: as dom0, create a domain with memory, vcpus, event channels
- * and grants of ours to it, stop the creation at every step, destroy it, and compare the machine's free
- * memory exactly. Command line: rounds=N (default 200), slack=PAGES (default 0; Debian's 4.17 loses about one
- * page in ten domains).
+ * Domains come and go and leave nothing behind: as dom0, create a domain with memory, vcpus,
+ * event channels and grants of ours to it, stop the creation at every step, destroy it, and
+ * compare the machine's free memory exactly. Command line: rounds=N (default 200), slack=PAGES
+ * (default 0; Debian's 4.17 loses about one page in ten domains).
  */
 #include "abi/domctl.h"
 #include "abi/grant_table.h"
@@ -157,7 +157,8 @@ static void destroy(void)
 static void live(unsigned int steps)
 {
     static long (*const step[STEPS])(void) = {
-        max_vcpus, set_max_mem, populate, foreign_map, event_channels, page_table, vcpu_context, run,
+        max_vcpus,      set_max_mem, populate,     foreign_map,
+        event_channels, page_table,  vcpu_context, run,
     };
 
     EXPECT_EQ(create(), 0);

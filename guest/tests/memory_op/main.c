@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * memory_op of a PV guest: balloon down and up, exchange, reservations, the memory maps, machphys tables,
- * claims, physmap operations that do not apply to PV, and the refusals, among them counts that overflow.
+ * memory_op of a PV guest: balloon down and up, exchange, reservations, the memory maps,
+ * machphys tables, claims, physmap operations that do not apply to PV, and the refusals, among
+ * them counts that overflow.
  */
 #include "abi/memory.h"
 #include "abi/xen.h"
@@ -20,7 +21,9 @@ static xen_pfn_t frames[COUNT];
 static long reservation(unsigned int cmd, unsigned long count, unsigned int order)
 {
     struct xen_memory_reservation r = {
-        .nr_extents = count, .extent_order = order, .domid = DOMID_SELF,
+        .nr_extents = count,
+        .extent_order = order,
+        .domid = DOMID_SELF,
     };
 
     set_xen_guest_handle(r.extent_start, frames);
@@ -69,7 +72,8 @@ static void test_new_page_is_clean(void)
     frames[0] = pfn;
     EXPECT_EQ(reservation(XENMEM_populate_physmap, 1, 0), 1);
     EXPECT_EQ(hypercall_update_va_mapping((unsigned long)va, pte_make(frames[0], PTE_DATA),
-                                          UVMF_INVLPG), 0);
+                                          UVMF_INVLPG),
+              0);
     for (unsigned int i = 0; i < 512; i++) {
         sum |= va[i];
     }
@@ -171,7 +175,10 @@ static void test_machphys(void)
 
 static void test_maps(void)
 {
-    static struct { uint64_t addr, size; uint32_t type; } __attribute__((packed)) e820[64];
+    static struct {
+        uint64_t addr, size;
+        uint32_t type;
+    } __attribute__((packed)) e820[64];
     struct xen_memory_map map = { .nr_entries = 64 };
     long rc;
 
@@ -195,7 +202,9 @@ static void test_maps(void)
 
 static void test_not_for_pv(void)
 {
-    struct xen_add_to_physmap add = { .domid = DOMID_SELF, .space = XENMAPSPACE_shared_info, .gpfn = 5 };
+    struct xen_add_to_physmap add = { .domid = DOMID_SELF,
+                                      .space = XENMAPSPACE_shared_info,
+                                      .gpfn = 5 };
     struct xen_remove_from_physmap remove = { .domid = DOMID_SELF, .gpfn = 5 };
     domid_t nobody = 77;
 

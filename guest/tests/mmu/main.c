@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Page table entries by hypercall: update_va_mapping and mmu_update, what they allow and what they
- * refuse (wrong owner, wrong type, reserved slots, bad pointers, counts), the three update kinds and the
- * machine-to-physical table.
+ * Page table entries by hypercall: update_va_mapping and mmu_update, what they allow and what
+ * they refuse (wrong owner, wrong type, reserved slots, bad pointers, counts), the three update
+ * kinds and the machine-to-physical table.
  */
 #include "abi/memory.h"
 #include "abi/xen.h"
@@ -42,9 +42,11 @@ static void test_va_mapping(void)
     EXPECT_EQ(remap(page, pte_make(page_mfn, PTE_DATA)), 0);
     EXPECT_EQ(page[0], 'p');
     EXPECT_EQ(hypercall_update_va_mapping((unsigned long)page, pte_make(page_mfn, PTE_DATA),
-                                          UVMF_TLB_FLUSH | UVMF_ALL), 0);
+                                          UVMF_TLB_FLUSH | UVMF_ALL),
+              0);
     EXPECT_EQ(hypercall_update_va_mapping((unsigned long)page, pte_make(page_mfn, PTE_DATA),
-                                          UVMF_NONE), 0);
+                                          UVMF_NONE),
+              0);
     memory_free(other);
 }
 
@@ -62,9 +64,11 @@ static void test_va_mapping_refused(void)
     EXPECT(remap(page, pte_make(page_mfn, PTE_DATA) | 1UL << 51) < 0);
     EXPECT_EQ(*pagetable_l1(page) >> 12 & 0xffffffffffUL, page_mfn);
     /* Unknown flush kinds and a bad vcpu mask. */
-    EXPECT_EQ(hypercall_update_va_mapping((unsigned long)page, pte_make(page_mfn, PTE_DATA), 3), 0);
+    EXPECT_EQ(hypercall_update_va_mapping((unsigned long)page, pte_make(page_mfn, PTE_DATA), 3),
+              0);
     EXPECT_EQ(hypercall_update_va_mapping((unsigned long)page, pte_make(page_mfn, PTE_DATA),
-                                          UVMF_INVLPG | 0x1000), -EFAULT);
+                                          UVMF_INVLPG | 0x1000),
+              -EFAULT);
 }
 
 static void test_otherdomain(void)
@@ -72,9 +76,11 @@ static void test_otherdomain(void)
     unsigned long va = (unsigned long)page;
 
     EXPECT_EQ(hypercall(__HYPERVISOR_update_va_mapping_otherdomain, va,
-                        pte_make(page_mfn, PTE_DATA), UVMF_INVLPG, 77, 0), -ESRCH);
+                        pte_make(page_mfn, PTE_DATA), UVMF_INVLPG, 77, 0),
+              -ESRCH);
     EXPECT_EQ(hypercall(__HYPERVISOR_update_va_mapping_otherdomain, va,
-                        pte_make(page_mfn, PTE_DATA), UVMF_INVLPG, DOMID_SELF, 0), 0);
+                        pte_make(page_mfn, PTE_DATA), UVMF_INVLPG, DOMID_SELF, 0),
+              0);
 }
 
 static void test_update_kinds(void)
@@ -115,7 +121,8 @@ static void test_batch(void)
     EXPECT_EQ(done, 2);
     EXPECT_EQ(hypercall_mmu_update(u, 0, &done, DOMID_SELF), 0);
     EXPECT_EQ(hypercall_mmu_update((void *)UNMAPPED, 1, NULL, DOMID_SELF), -EFAULT);
-    EXPECT_EQ(hypercall_mmu_update((void *)HYPERVISOR_VIRT_START, 1, NULL, DOMID_SELF), -EFAULT);
+    EXPECT_EQ(hypercall_mmu_update((void *)HYPERVISOR_VIRT_START, 1, NULL, DOMID_SELF),
+              -EFAULT);
     EXPECT_EQ(hypercall_mmu_update(u, 1, NULL, 77), -ESRCH);
     EXPECT_EQ(hypercall_mmu_update(u, 1, NULL, 78 << 16 | DOMID_SELF), -ESRCH);
 }
@@ -126,11 +133,11 @@ static void test_update_refused(void)
     uint64_t *l2 = pagetable_slot(root, (unsigned long)page, 2);
     uint64_t l2_value = *l2;
 
-    EXPECT(update(memory_maddr(pagetable_l1(page)),
-                  pte_make(memory_mfn(root), PTE_DATA)) < 0);
+    EXPECT(update(memory_maddr(pagetable_l1(page)), pte_make(memory_mfn(root), PTE_DATA)) < 0);
     /* An L2 entry must point to an L1, carry no superpage bit, and leave a used table alone. */
     EXPECT(update(memory_maddr(l2), pte_make(page_mfn, PTE_DATA)) < 0);
-    EXPECT_EQ(update(memory_maddr(l2), pte_make(page_mfn & ~511UL, PTE_DATA | PTE_PSE)), -EINVAL);
+    EXPECT_EQ(update(memory_maddr(l2), pte_make(page_mfn & ~511UL, PTE_DATA | PTE_PSE)),
+              -EINVAL);
     EXPECT_EQ(*l2, (long)l2_value);
     /* The hypervisor's own L4 slots. */
     for (unsigned int slot = 256; slot < 272; slot++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Multicalls: results of each entry, argument passing, order, nesting, unknown numbers inside, bad
- * pointers, and a batch long enough to be preempted.
+ * Multicalls: results of each entry, argument passing, order, nesting, unknown numbers inside,
+ * bad pointers, and a batch long enough to be preempted.
  */
 #include "abi/event_channel.h"
 #include "abi/sched.h"
@@ -22,7 +22,8 @@ static void test_results(void)
     char extra[16] = { 0 };
     struct multicall_entry calls[4] = {
         { .op = __HYPERVISOR_xen_version, .args = { XENVER_version } },
-        { .op = __HYPERVISOR_xen_version, .args = { XENVER_extraversion, (unsigned long)extra } },
+        { .op = __HYPERVISOR_xen_version,
+          .args = { XENVER_extraversion, (unsigned long)extra } },
         { .op = __HYPERVISOR_xen_version, .args = { 999 } },
         { .op = __HYPERVISOR_sched_op, .args = { SCHEDOP_yield } },
     };
@@ -86,14 +87,16 @@ static void test_bad_pointers(void)
     EXPECT_EQ(hypercall_multicall((void *)16, ~0U), -EFAULT);
     /* One good entry at the end of a page, the next on an unmapped page. */
     EXPECT_EQ(hypercall_update_va_mapping((unsigned long)edge,
-                                          pte_make(memory_mfn(last), PTE_DATA), UVMF_INVLPG), 0);
+                                          pte_make(memory_mfn(last), PTE_DATA), UVMF_INVLPG),
+              0);
     edge += MEMORY_PAGE / sizeof(*edge) - 1;
     edge->op = __HYPERVISOR_xen_version;
     EXPECT_EQ(hypercall_multicall(edge, 2), -EFAULT);
     EXPECT(edge->result >= 4 << 16);
     /* A list in read-only memory cannot take results. */
     EXPECT_EQ(hypercall_update_va_mapping((unsigned long)edge & ~4095UL,
-                                          pte_make(memory_mfn(last), PTE_RO), UVMF_INVLPG), 0);
+                                          pte_make(memory_mfn(last), PTE_RO), UVMF_INVLPG),
+              0);
     EXPECT_EQ(hypercall_multicall(edge, 1), -EFAULT);
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Page types through mmuext_op: pin and unpin at every level, what keeps a page from becoming a table
- * (a writable mapping, bad contents, another type), what a table forbids, new base pointers, linear
- * tables, TLB and cache operations, clear and copy page.
+ * Page types through mmuext_op: pin and unpin at every level, what keeps a page from becoming a
+ * table (a writable mapping, bad contents, another type), what a table forbids, new base
+ * pointers, linear tables, TLB and cache operations, clear and copy page.
  */
 #include "abi/xen.h"
 #include "guest/libguest/hypercall.h"
@@ -22,7 +22,10 @@ static long mmuext(unsigned int cmd, unsigned long arg1, const void *arg2)
     return hypercall_mmuext_op(&op, 1, NULL, DOMID_SELF);
 }
 
-/* A page filled with 0xff.. is no valid table of any level; an empty page is valid at every level. */
+/*
+ * A page filled with 0xff.. is no valid table of any level; an empty page is valid at every
+ * level.
+ */
 static void test_contents(void)
 {
     uint64_t *table = memory_alloc();
@@ -124,7 +127,9 @@ static void test_base_pointer(void)
     memory_free(plain);
 }
 
-/* A table that is in use stays a table: its level cannot change and it cannot become writable. */
+/*
+ * A table that is in use stays a table: its level cannot change and it cannot become writable.
+ */
 static void test_in_use(void)
 {
     uint64_t *l1 = memory_alloc();

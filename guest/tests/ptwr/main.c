@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Plain instructions that write to a read-only level-1 table: the hypervisor emulates and validates them.
- * mov, xchg, lock bts/btr, lock cmpxchg, and/or/xor/add; an entry it would refuse by hypercall faults
- * instead and changes nothing; upper-level tables and other read-only pages always fault.
+ * Plain instructions that write to a read-only level-1 table: the hypervisor emulates and
+ * validates them. mov, xchg, lock bts/btr, lock cmpxchg, and/or/xor/add; an entry it would
+ * refuse by hypercall faults instead and changes nothing; upper-level tables and other read-
+ * only pages always fault.
  */
 #include "abi/xen.h"
 #include "guest/libguest/hypercall.h"
@@ -11,8 +12,8 @@
 #include "guest/libguest/x86/pagetable.h"
 #include "guest/libguest/x86/percpu.h"
 
-#define PTE_FLAGS 0xfffUL
-#define WRITE(insn, value) TRAP_PROBE(insn, NOTHING, "r"(slot) COMMA "r"((uint64_t)(value)))
+#define PTE_FLAGS          0xfffUL
+#define WRITE(insn, value) TRAP_PROBE(insn, NOTHING, "r"(slot)COMMA "r"((uint64_t)(value)))
 
 static char *page;
 static unsigned long mfn;
@@ -39,7 +40,7 @@ static void test_mov(void)
     page[0] = 'x';
     EXPECT_EQ(TRAP_PROBE("movq $0, (%0)", NOTHING, "r"(slot)), -1);
     EXPECT_EQ(entry(), 0);
-    EXPECT_EQ(TRAP_PROBE("movq $0x1230, 8(%0,%1,8)", NOTHING, "r"(slot) COMMA "r"(-1L)), -1);
+    EXPECT_EQ(TRAP_PROBE("movq $0x1230, 8(%0,%1,8)", NOTHING, "r"(slot)COMMA "r"(-1L)), -1);
     EXPECT_EQ(entry(), 0x1230);
     EXPECT_EQ(TRAP_PROBE("movl $0, (%0)", NOTHING, "r"(slot)), -1);
     EXPECT_EQ(entry(), 0);
@@ -79,13 +80,15 @@ static void test_bit_ops(void)
     EXPECT_EQ(carry, 0);
     pagetable_flush(page); /* as on bare hardware, a write to a table flushes nothing */
     EXPECT_EQ(TRAP_PROBE("movb $1, (%0)", NOTHING, "r"(page)), TRAP_PF);
-    EXPECT_EQ(TRAP_PROBE("lock btsq %2, (%1); setc %0", "=q"(carry), "r"(slot) COMMA "r"(1UL)), -1);
+    EXPECT_EQ(TRAP_PROBE("lock btsq %2, (%1); setc %0", "=q"(carry), "r"(slot)COMMA "r"(1UL)),
+              -1);
     EXPECT_EQ(carry, 0);
     EXPECT_EQ(flags() & PTE_RW, PTE_RW);
     pagetable_flush(page);
     page[2] = 1;
     EXPECT_EQ(flags() & (PTE_A | PTE_D), PTE_A | PTE_D);
-    EXPECT_EQ(TRAP_PROBE("lock btrq %2, (%1); setc %0", "=q"(carry), "r"(slot) COMMA "r"(5UL)), -1);
+    EXPECT_EQ(TRAP_PROBE("lock btrq %2, (%1); setc %0", "=q"(carry), "r"(slot)COMMA "r"(5UL)),
+              -1);
     EXPECT_EQ(carry, 1);
     EXPECT_EQ(flags() & (PTE_A | PTE_D), PTE_D);
     EXPECT_EQ(TRAP_PROBE("lock btrw $6, (%1); setc %0", "=q"(carry), "r"(slot)), -1);
@@ -97,18 +100,21 @@ static void test_cmpxchg(void)
     uint64_t old = entry();
     uint8_t zero = 2;
 
-    EXPECT_EQ(TRAP_PROBE("lock cmpxchgq %3, (%2); setz %1", "+a"(old) COMMA "=q"(zero),
-                         "r"(slot) COMMA "r"(read_only)), -1);
+    EXPECT_EQ(TRAP_PROBE("lock cmpxchgq %3, (%2); setz %1", "+a"(old)COMMA "=q"(zero),
+                         "r"(slot)COMMA "r"(read_only)),
+              -1);
     EXPECT_EQ(zero, 1);
     EXPECT_EQ(flags() & (PTE_P | PTE_RW), PTE_P);
     old = 0x123;
-    EXPECT_EQ(TRAP_PROBE("lock cmpxchgq %3, (%2); setz %1", "+a"(old) COMMA "=q"(zero),
-                         "r"(slot) COMMA "r"(0UL)), -1);
+    EXPECT_EQ(TRAP_PROBE("lock cmpxchgq %3, (%2); setz %1", "+a"(old)COMMA "=q"(zero),
+                         "r"(slot)COMMA "r"(0UL)),
+              -1);
     EXPECT_EQ(zero, 0);
     EXPECT_EQ(old, entry());
     EXPECT_EQ(pte_mfn(entry()), mfn);
-    EXPECT_EQ(TRAP_PROBE("lock cmpxchgq %3, (%2); setz %1", "+a"(old) COMMA "=q"(zero),
-                         "r"(slot) COMMA "r"(good)), -1);
+    EXPECT_EQ(TRAP_PROBE("lock cmpxchgq %3, (%2); setz %1", "+a"(old)COMMA "=q"(zero),
+                         "r"(slot)COMMA "r"(good)),
+              -1);
     EXPECT_EQ(zero, 1);
     EXPECT_EQ(flags() & (PTE_P | PTE_RW), PTE_P | PTE_RW);
 }
@@ -147,7 +153,8 @@ static void test_refused(void)
     EXPECT_EQ(entry(), (long)before);
     /* Tables above level 1 only change by hypercall. */
     EXPECT_EQ(TRAP_PROBE("lock orq $0, (%0)", NOTHING,
-                         "r"(pagetable_slot(root, (unsigned long)page, 2))), TRAP_PF);
+                         "r"(pagetable_slot(root, (unsigned long)page, 2))),
+              TRAP_PF);
     EXPECT_EQ(TRAP_PROBE("movq $0, (%0)", NOTHING, "r"(&root[0])), TRAP_PF);
     /* A write across two entries. */
     EXPECT_EQ(TRAP_PROBE("movq $0, (%0)", NOTHING, "r"((char *)slot + 4)), TRAP_PF);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Inventing calls. Values come from a set of kinds that sit close to what handlers check: small numbers,
- * powers of two and their neighbours, domain ids, frames of ours and of nobody, addresses good and bad.
- * Frames are only ever scratch frames, page tables (to be refused) or far out of range, because a call may
- * write to them; addresses are this vcpu's buffers, the windows, or nothing of ours.
+ * Inventing calls. Values come from a set of kinds that sit close to what handlers check: small
+ * numbers, powers of two and their neighbours, domain ids, frames of ours and of nobody,
+ * addresses good and bad. Frames are only ever scratch frames, page tables (to be refused) or
+ * far out of range, because a call may write to them; addresses are this vcpu's buffers, the
+ * windows, or nothing of ours.
  */
 #include "abi/domctl.h"
 #include "abi/event_channel.h"
@@ -48,7 +49,8 @@ static unsigned long any_pointer(struct random_state *s)
     case 4:
         return ~0UL - random_below(s, 64);
     case 5:
-        return (unsigned long)random_window[random_below(s, RANDOM_WINDOWS)] + random_below(s, 4096);
+        return (unsigned long)random_window[random_below(s, RANDOM_WINDOWS)] +
+               random_below(s, 4096);
     case 6:
         return buffer + random_below(s, 256) * 8;
     default:
@@ -78,7 +80,11 @@ static unsigned long small_number(struct random_state *s)
 static unsigned long any_domid(struct random_state *s)
 {
     static const unsigned int ids[] = {
-        DOMID_SELF, DOMID_SELF, DOMID_SELF, 0, 1, 77, DOMID_IO, DOMID_XEN, DOMID_COW, DOMID_INVALID,
+        DOMID_SELF, DOMID_SELF,
+        DOMID_SELF, 0,
+        1,          77,
+        DOMID_IO,   DOMID_XEN,
+        DOMID_COW,  DOMID_INVALID,
         DOMID_IDLE, DOMID_FIRST_RESERVED,
     };
 
@@ -96,7 +102,8 @@ static unsigned long any_value(struct random_state *s)
     case 3:
         return any_pointer(s);
     case 4:
-        return any_domid(s) | (unsigned long)any_domid(s) << 16 | (unsigned long)random_below(s, 9) << 32;
+        return any_domid(s) | (unsigned long)any_domid(s) << 16 |
+               (unsigned long)random_below(s, 9) << 32;
     case 5:
         return small_number(s) | (small_number(s) & 0xffff) << 32;
     default:
@@ -105,8 +112,9 @@ static unsigned long any_value(struct random_state *s)
 }
 
 /*
- * Repeats the first words over the page, so that arrays with a wild count stay near-valid, and nothing of
- * what earlier calls returned (frame numbers of the kernel's own pages, say) is taken for an argument.
+ * Repeats the first words over the page, so that arrays with a wild count stay near-valid, and
+ * nothing of what earlier calls returned (frame numbers of the kernel's own pages, say) is
+ * taken for an argument.
  */
 static void repeat_words(uint64_t *page, unsigned int words)
 {
@@ -129,7 +137,7 @@ static void fill_buffers(struct random_state *s)
 static void make_mmu_update(struct random_state *s, struct random_call *c)
 {
     struct mmu_update *u = (void *)s->buffer[0];
-    bool wild = random_below(s, 20) == 0;
+    bool wild = random_below(s, 200) == 0;
     unsigned int count = 1 + random_below(s, 4);
 
     for (unsigned int i = 0; i < (wild ? 4096 / sizeof(*u) : count); i++) {
@@ -170,7 +178,7 @@ static void make_mmuext(struct random_state *s, struct random_call *c)
         op[i].arg2.src_mfn = random_below(s, 2) == 0 ? any_mfn(s) : any_value(s);
     }
     c->arg[0] = (unsigned long)op;
-    c->arg[1] = random_below(s, 20) == 0 ? small_number(s) : count;
+    c->arg[1] = random_below(s, 200) == 0 ? small_number(s) : count;
     c->arg[2] = random_below(s, 4) == 0 ? any_pointer(s) : 0;
     c->arg[3] = any_domid(s);
 }
@@ -207,17 +215,25 @@ static void make_grant(struct random_state *s, struct random_call *c)
     c->arg[0] = random_below(s, 16);
     if (c->arg[0] == GNTTABOP_copy) {
         *copy = (struct gnttab_copy){
-            .source = { .u.gmfn = any_mfn(s), .domid = any_domid(s), .offset = random_below(s, 4200) },
-            .dest = { .u.gmfn = any_mfn(s), .domid = any_domid(s), .offset = random_below(s, 4200) },
+            .source = { .u.gmfn = any_mfn(s),
+                        .domid = any_domid(s),
+                        .offset = random_below(s, 4200) },
+            .dest = { .u.gmfn = any_mfn(s),
+                      .domid = any_domid(s),
+                      .offset = random_below(s, 4200) },
             .len = random_below(s, 4200),
             .flags = random_below(s, 8),
         };
-        copy->source.u.ref = copy->flags & GNTCOPY_source_gref ? random_below(s, 70) : copy->source.u.ref;
-        copy->dest.u.ref = copy->flags & GNTCOPY_dest_gref ? random_below(s, 70) : copy->dest.u.ref;
+        copy->source.u.ref = copy->flags & GNTCOPY_source_gref ? random_below(s, 70)
+                                                               : copy->source.u.ref;
+        copy->dest.u.ref = copy->flags & GNTCOPY_dest_gref ? random_below(s, 70)
+                                                           : copy->dest.u.ref;
     } else if (c->arg[0] == GNTTABOP_map_grant_ref) {
         *map = (struct gnttab_map_grant_ref){
             .host_addr = (unsigned long)random_window[random_below(s, RANDOM_WINDOWS)],
-            .flags = random_below(s, 64), .ref = random_below(s, 70), .dom = any_domid(s),
+            .flags = random_below(s, 64),
+            .ref = random_below(s, 70),
+            .dom = any_domid(s),
         };
         if (map->flags & GNTMAP_contains_pte) {
             map->host_addr = memory_maddr(random_slot[random_below(s, RANDOM_WINDOWS)]);
@@ -228,7 +244,7 @@ static void make_grant(struct random_state *s, struct random_call *c)
         s->buffer[0][2] = random_below(s, 64);
     }
     c->arg[1] = random_below(s, 10) == 0 ? any_pointer(s) : (unsigned long)s->buffer[0];
-    c->arg[2] = random_below(s, 10) == 0 ? small_number(s) : 1;
+    c->arg[2] = random_below(s, 100) == 0 ? small_number(s) : 1;
 }
 
 static void make_memory(struct random_state *s, struct random_call *c)
@@ -267,14 +283,22 @@ static void make_control(struct random_state *s, struct random_call *c)
 void random_make(struct random_state *s, struct random_call *c)
 {
     static const uint8_t favourites[] = {
-        __HYPERVISOR_mmu_update, __HYPERVISOR_mmuext_op, __HYPERVISOR_update_va_mapping,
-        __HYPERVISOR_event_channel_op, __HYPERVISOR_grant_table_op, __HYPERVISOR_grant_table_op,
-        __HYPERVISOR_memory_op, __HYPERVISOR_vcpu_op, __HYPERVISOR_update_va_mapping_otherdomain,
-        __HYPERVISOR_physdev_op, __HYPERVISOR_domctl, __HYPERVISOR_sysctl,
+        __HYPERVISOR_mmu_update,
+        __HYPERVISOR_mmuext_op,
+        __HYPERVISOR_update_va_mapping,
+        __HYPERVISOR_event_channel_op,
+        __HYPERVISOR_grant_table_op,
+        __HYPERVISOR_grant_table_op,
+        __HYPERVISOR_memory_op,
+        __HYPERVISOR_vcpu_op,
+        __HYPERVISOR_update_va_mapping_otherdomain,
+        __HYPERVISOR_physdev_op,
+        __HYPERVISOR_domctl,
+        __HYPERVISOR_sysctl,
     };
 
     fill_buffers(s);
-    c->nr = random_below(s, 2) == 0 ? favourites[random_below(s, sizeof(favourites))]
+    c->nr = random_below(s, 2) == 0    ? favourites[random_below(s, sizeof(favourites))]
             : random_below(s, 50) == 0 ? random_next(s)
                                        : random_below(s, 58);
     c->arg[0] = random_below(s, 32);

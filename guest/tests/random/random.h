@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Parts of the random-hypercall guest: main.c runs, make.c invents a call, tame.c keeps it from ending the
- * caller. All state is per vcpu, so that vcpus do not wait for one another.
+ * Parts of the random-hypercall guest: main.c runs, make.c invents a call, tame.c keeps it from
+ * ending the caller. All state is per vcpu, so that vcpus do not wait for one another.
  */
 #ifndef GUEST_TESTS_RANDOM_RANDOM_H
 #define GUEST_TESTS_RANDOM_RANDOM_H
@@ -29,8 +29,9 @@ struct random_state {
 
 extern struct random_state random_states[SMP_MAX];
 extern unsigned long random_scratch_mfn[RANDOM_SCRATCH]; /* frames the guest can do without */
-extern char *random_window[RANDOM_WINDOWS];              /* addresses with tables, nothing behind */
-extern uint64_t *random_slot[RANDOM_WINDOWS];            /* their entries; found once, as calls spoil m2p */
+extern char *random_window[RANDOM_WINDOWS]; /* addresses with tables, nothing behind */
+extern uint64_t
+    *random_slot[RANDOM_WINDOWS]; /* their entries; found once, as calls spoil m2p */
 
 uint64_t random_next(struct random_state *s);
 unsigned int random_below(struct random_state *s, unsigned int limit);

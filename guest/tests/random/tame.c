@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a random call may not do to its own guest: shut it down, put its vcpus to sleep for good, jump away,
- * take its running page tables, or, with the rights of dom0, do to the machine what dom0 is allowed to do.
- * Everything else goes through as it was invented. One function per hypercall that needs care.
+ * What a random call may not do to its own guest: shut it down, put its vcpus to sleep for
+ * good, jump away, take its running page tables, or, with the rights of dom0, do to the machine
+ * what dom0 is allowed to do. Everything else goes through as it was invented. One function per
+ * hypercall that needs care.
  */
 #include "abi/callback.h"
 #include "abi/domctl.h"
@@ -77,7 +78,7 @@ static bool tame_mmuext(struct random_state *s, struct random_call *c)
     unsigned long root = memory_mfn(pagetable_root());
 
     if (!own_buffer(s, c->arg[0])) {
-        return true;
+        return !in_window(c->arg[0]);
     }
     for (unsigned int i = 0; i < 512; i++) {
         if ((unsigned long)(op + i + 1) > ((unsigned long)op | 4095) + 1) {
@@ -115,7 +116,7 @@ static bool tame_sysctl(struct random_state *s, struct random_call *c)
     uint32_t *words = (uint32_t *)s->buffer[0];
 
     if (!start_is_dom0() || !own_buffer(s, c->arg[0])) {
-        return true;
+        return !in_window(c->arg[0]);
     }
     words[1] = XEN_SYSCTL_INTERFACE_VERSION;
     c->arg[0] = (unsigned long)words;
@@ -140,7 +141,7 @@ static bool tame_platform(struct random_state *s, struct random_call *c)
     uint32_t *words = (uint32_t *)s->buffer[0];
 
     if (!start_is_dom0() || !own_buffer(s, c->arg[0])) {
-        return true;
+        return !in_window(c->arg[0]);
     }
     c->arg[0] = (unsigned long)words;
     switch (words[0]) {
@@ -163,13 +164,16 @@ static bool tame_platform(struct random_state *s, struct random_call *c)
     }
 }
 
-/* As dom0: other domains only (there are none until a call makes one), and no end of their number. */
+/*
+ * As dom0: other domains only (there are none until a call makes one), and no end of their
+ * number.
+ */
 static bool tame_domctl(struct random_state *s, struct random_call *c)
 {
     uint32_t *words = (uint32_t *)s->buffer[0];
 
     if (!start_is_dom0() || !own_buffer(s, c->arg[0])) {
-        return true;
+        return !in_window(c->arg[0]);
     }
     c->arg[0] = (unsigned long)words;
     ((uint16_t *)words)[4] = 1 + random_below(s, 4);
@@ -254,6 +258,8 @@ bool random_tame(struct random_state *s, struct random_call *c)
         return tame_nmi(s, c);
     case __HYPERVISOR_set_debugreg:
         return tame_debugreg(c);
+    case __HYPERVISOR_set_segment_base: /* a bad selector ends in the failsafe callback */
+        return (c->arg[0] & 0xffffffff) != SEGBASE_GS_USER_SEL;
     case __HYPERVISOR_console_io:
         c->arg[1] = random_below(s, 64) == 0 ? c->arg[1] & 31 : 0;
         return true;

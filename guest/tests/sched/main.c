@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sched_op apart from its timing side: yield, block with an event pending, watchdogs, pin_override, remote
- * shutdown and shutdown_code refusals, unknown operations, the old compatibility call.
+ * sched_op apart from its timing side: yield, block with an event pending, watchdogs,
+ * pin_override, remote shutdown and shutdown_code refusals, unknown operations, the old
+ * compatibility call.
  */
 #include "abi/sched.h"
 #include "abi/xen.h"
@@ -30,7 +31,8 @@ static void test_block(void)
     events_unmask(port);
     EXPECT_EQ(events_send(port), 0);
     EXPECT_EQ(hits, 0);
-    EXPECT_EQ(hypercall_sched_op(SCHEDOP_block, NULL), 0); /* opens upcalls and returns at once */
+    EXPECT_EQ(hypercall_sched_op(SCHEDOP_block, NULL),
+              0); /* opens upcalls and returns at once */
     EXPECT_EQ(hits, 1);
     EXPECT_EQ(percpu()->info->evtchn_upcall_mask, 0);
     events_disable();

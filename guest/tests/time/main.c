@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Time: the pvclock is monotonic and runs at a believable speed, the wall clock is sane, set_timer_op and
- * the vcpu's single-shot and periodic timers raise VIRQ_TIMER, poll times out, and refusals.
+ * Time: the pvclock is monotonic and runs at a believable speed, the wall clock is sane,
+ * set_timer_op and the vcpu's single-shot and periodic timers raise VIRQ_TIMER, poll times out,
+ * and refusals.
  */
 #include "abi/sched.h"
 #include "abi/vcpu.h"
@@ -93,7 +94,8 @@ static void test_singleshot(void)
     EXPECT_EQ(hypercall_vcpu_op(VCPUOP_stop_singleshot_timer, 0, NULL), 0);
     EXPECT(!wait_ticks(1, 80 * MS));
     EXPECT(hypercall_vcpu_op(VCPUOP_set_singleshot_timer, 500, &timer) < 0);
-    EXPECT_EQ(hypercall_vcpu_op(VCPUOP_set_singleshot_timer, 0, (void *)0x200000000000), -EFAULT);
+    EXPECT_EQ(hypercall_vcpu_op(VCPUOP_set_singleshot_timer, 0, (void *)0x200000000000),
+              -EFAULT);
 }
 
 static void test_periodic(void)

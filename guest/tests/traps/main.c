@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Exceptions raised in kernel mode and set_trap_table: every vector that software can cause arrives with
- * the right vector, error code, address and event mask; software interrupts obey the table's privilege
- * level; refusals of the hypercall.
+ * Exceptions raised in kernel mode and set_trap_table: every vector that software can cause
+ * arrives with the right vector, error code, address and event mask; software interrupts obey
+ * the table's privilege level; refusals of the hypercall.
  */
 #include "abi/xen.h"
 #include "guest/libguest/events.h"
@@ -14,9 +14,9 @@
 #include "guest/libguest/x86/percpu.h"
 
 #define NON_CANONICAL 0x0001000000000000UL
-#define UNMAPPED 0x0000200000000000UL
-#define EFLAGS_TF 0x100UL
-#define EFLAGS_IF 0x200UL
+#define UNMAPPED      0x0000200000000000UL
+#define EFLAGS_TF     0x100UL
+#define EFLAGS_IF     0x200UL
 
 static struct trap_frame seen;
 static unsigned int seen_count;
@@ -114,7 +114,10 @@ static void test_debug(void)
     EXPECT_EQ(seen.rip, (long)after);
     __asm__ volatile("lea 1f(%%rip), %0\n"
                      "pushf; orq $0x100, (%%rsp); popf; nop\n"
-                     "1:" : "=r"(after) : : "memory", "cc");
+                     "1:"
+                     : "=r"(after)
+                     :
+                     : "memory", "cc");
     EXPECT_EQ(seen_count, 2);
     EXPECT_EQ(seen.vector, TRAP_DB);
     EXPECT_EQ(seen.rip, (long)after);
@@ -156,8 +159,9 @@ static void test_x87(void)
 }
 
 /*
- * QEMU 7.2 reports a software interrupt n without enough privilege as error code n * 16 + 2, not n * 8 + 2,
- * so the hypervisor takes it for vector 2n. Both vectors get the same entry and either answer counts.
+ * QEMU 7.2 reports a software interrupt n without enough privilege as error code n * 16 + 2,
+ * not n * 8 + 2, so the hypervisor takes it for vector 2n. Both vectors get the same entry and
+ * either answer counts.
  */
 static void set_soft_vectors(unsigned int flags)
 {
@@ -227,13 +231,16 @@ static void test_registers_survive(void)
     unsigned long ok;
 
     trap_hook(TRAP_BP, note_frame);
-    __asm__ volatile("mov $0x1111, %%rcx; mov $0x2222, %%r11; mov $0x3333, %%rdi; mov $0x4444, %%r15\n"
-                     "mov $0x5555, %%rbx; stc; int3\n"
-                     "setc %b0; movzbl %b0, %k0\n"
-                     "cmp $0x1111, %%rcx; jne 1f; cmp $0x2222, %%r11; jne 1f\n"
-                     "cmp $0x3333, %%rdi; jne 1f; cmp $0x4444, %%r15; jne 1f\n"
-                     "cmp $0x5555, %%rbx; je 2f; 1: xor %k0, %k0; 2:"
-                     : "=a"(ok) : : "rcx", "r11", "rdi", "r15", "rbx", "memory", "cc");
+    __asm__ volatile(
+        "mov $0x1111, %%rcx; mov $0x2222, %%r11; mov $0x3333, %%rdi; mov $0x4444, %%r15\n"
+        "mov $0x5555, %%rbx; stc; int3\n"
+        "setc %b0; movzbl %b0, %k0\n"
+        "cmp $0x1111, %%rcx; jne 1f; cmp $0x2222, %%r11; jne 1f\n"
+        "cmp $0x3333, %%rdi; jne 1f; cmp $0x4444, %%r15; jne 1f\n"
+        "cmp $0x5555, %%rbx; je 2f; 1: xor %k0, %k0; 2:"
+        : "=a"(ok)
+        :
+        : "rcx", "r11", "rdi", "r15", "rbx", "memory", "cc");
     EXPECT_EQ(ok, 1);
     EXPECT_EQ(seen.rcx, 0x1111);
     EXPECT_EQ(seen.r11, 0x2222);
@@ -248,7 +255,9 @@ static void test_refusals(void)
     EXPECT_EQ(hypercall_set_trap_table((void *)NON_CANONICAL), -EFAULT);
     EXPECT_EQ(hypercall_set_trap_table((void *)(HYPERVISOR_VIRT_START + 0x1000000000)),
               -EFAULT);
-    table[0] = (struct trap_info){ .vector = 0x90, .cs = FLAT_KERNEL_CS, .address = NON_CANONICAL };
+    table[0] = (struct trap_info){ .vector = 0x90,
+                                   .cs = FLAT_KERNEL_CS,
+                                   .address = NON_CANONICAL };
     EXPECT_EQ(hypercall_set_trap_table(table), -EINVAL);
     /* NULL empties the table; traps_init() fills it again. */
     EXPECT_EQ(hypercall_set_trap_table(NULL), 0);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * User mode of a PV kernel: iret to it in both forms, traps from it, the syscall callback, software
- * interrupts by privilege level, page protection, hypercalls refused, segment bases, and NEW_USER_BASEPTR.
+ * User mode of a PV kernel: iret to it in both forms, traps from it, the syscall callback,
+ * software interrupts by privilege level, page protection, hypercalls refused, segment bases,
+ * and NEW_USER_BASEPTR.
  */
 #include "abi/xen.h"
 #include "guest/libguest/hypercall.h"
@@ -73,9 +74,13 @@ static void test_traps(void)
 static void test_soft_interrupt(void)
 {
     struct trap_info table[3] = {
-        { .vector = 0x80, .flags = 3, .cs = FLAT_KERNEL_CS,
+        { .vector = 0x80,
+          .flags = 3,
+          .cs = FLAT_KERNEL_CS,
           .address = (unsigned long)trap_stubs + 0x80 * TRAP_STUB_SIZE },
-        { .vector = 0x28, .flags = 1, .cs = FLAT_KERNEL_CS,
+        { .vector = 0x28,
+          .flags = 1,
+          .cs = FLAT_KERNEL_CS,
           .address = (unsigned long)trap_stubs + 0x28 * TRAP_STUB_SIZE },
     };
     struct trap_frame f;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vcpu operations with two vcpus: initialise, up, down and up again, registered vcpu_info, runstate and
- * time areas, IPIs between vcpus, TLB flushes of other vcpus, NMI, and the refusals.
+ * vcpu operations with two vcpus: initialise, up, down and up again, registered vcpu_info,
+ * runstate and time areas, IPIs between vcpus, TLB flushes of other vcpus, NMI, and the
+ * refusals.
  */
 #include "abi/nmi.h"
 #include "abi/sched.h"
@@ -18,7 +19,7 @@
 #include "guest/libguest/x86/smp.h"
 
 #define UNMAPPED 0x0000200000000000UL
-#define SECOND 1000000000UL
+#define SECOND   1000000000UL
 
 static volatile unsigned int arrived, stop, probe_result, probe_wanted;
 static unsigned int to_one;
@@ -37,7 +38,8 @@ static void second(void *arg)
     arrived = (unsigned int)(unsigned long)arg;
     while (!stop) {
         if (probe_wanted) {
-            probe_result = TRAP_PROBE("movb (%0), %%al", NOTHING, "r"(shared_page), "rax") + 100;
+            probe_result = TRAP_PROBE("movb (%0), %%al", NOTHING, "r"(shared_page), "rax") +
+                           100;
             probe_wanted = 0;
         }
         cpu_relax();
@@ -108,14 +110,17 @@ static int probe_on_other(void)
     return (int)probe_result - 100;
 }
 
-/* The other vcpu has the translation cached; taking the page away with a flush must reach it. */
+/*
+ * The other vcpu has the translation cached; taking the page away with a flush must reach it.
+ */
 static void test_remote_flush(void)
 {
     unsigned long mask = 3;
     struct mmuext_op op = { .cmd = MMUEXT_INVLPG_MULTI };
 
     EXPECT_EQ(probe_on_other(), -1);
-    EXPECT_EQ(hypercall_update_va_mapping((unsigned long)shared_page, 0, UVMF_INVLPG | UVMF_ALL), 0);
+    EXPECT_EQ(
+        hypercall_update_va_mapping((unsigned long)shared_page, 0, UVMF_INVLPG | UVMF_ALL), 0);
     EXPECT_EQ(probe_on_other(), TRAP_PF);
     EXPECT_EQ(pagetable_protect(shared_page, PTE_DATA), 0);
     EXPECT_EQ(probe_on_other(), -1);
@@ -127,7 +132,8 @@ static void test_remote_flush(void)
     EXPECT_EQ(pagetable_protect(shared_page, PTE_DATA), 0);
     EXPECT_EQ(probe_on_other(), -1);
     EXPECT_EQ(hypercall_update_va_mapping((unsigned long)shared_page, 0,
-                                          UVMF_TLB_FLUSH | (unsigned long)&mask), 0);
+                                          UVMF_TLB_FLUSH | (unsigned long)&mask),
+              0);
     EXPECT_EQ(probe_on_other(), TRAP_PF);
 }
 
@@ -174,7 +180,8 @@ static void test_vcpu_info(void)
 {
     static struct vcpu_info place __attribute__((aligned(64)));
     struct vcpu_register_vcpu_info reg = {
-        .mfn = memory_mfn(&place), .offset = (unsigned long)&place & 4095,
+        .mfn = memory_mfn(&place),
+        .offset = (unsigned long)&place & 4095,
     };
     struct vcpu_register_vcpu_info bad = { .mfn = reg.mfn, .offset = 4095 };
     unsigned int port;
@@ -221,7 +228,9 @@ static void test_nmi(void)
     struct xennmi_callback cb = { .handler_address = (unsigned long)entry_nmi };
 
     trap_hook(TRAP_NMI, on_nmi);
-    EXPECT_EQ(hypercall(__HYPERVISOR_nmi_op, XENNMI_register_callback, (unsigned long)&cb, 0, 0, 0), 0);
+    EXPECT_EQ(
+        hypercall(__HYPERVISOR_nmi_op, XENNMI_register_callback, (unsigned long)&cb, 0, 0, 0),
+        0);
     EXPECT_EQ(hypercall_vcpu_op(VCPUOP_send_nmi, 0, NULL), 0);
     EXPECT(saw_nmi);
     EXPECT(hypercall_vcpu_op(VCPUOP_send_nmi, 500, NULL) < 0);

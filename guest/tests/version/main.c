@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * xen_version in all sub-operations, console_io, unknown hypercall numbers, and the refusals of both.
+ * xen_version in all sub-operations, console_io, unknown hypercall numbers, and the refusals of
+ * both.
  */
 #include "abi/features.h"
 #include "abi/version.h"
@@ -61,10 +62,12 @@ static void test_version_refused(void)
     EXPECT_EQ(hypercall_xen_version(999, NULL), -ENOSYS);
     EXPECT_EQ(hypercall_xen_version(-1, NULL), -ENOSYS);
     EXPECT_EQ(hypercall_xen_version(XENVER_extraversion, (void *)UNMAPPED), -EFAULT);
-    EXPECT_EQ(hypercall_xen_version(XENVER_capabilities, (void *)MACH2PHYS_VIRT_START), -EFAULT);
+    EXPECT_EQ(hypercall_xen_version(XENVER_capabilities, (void *)MACH2PHYS_VIRT_START),
+              -EFAULT);
     EXPECT_EQ(hypercall_xen_version(XENVER_compile_info, (void *)(HYPERVISOR_VIRT_END - 4096)),
               -EFAULT);
-    EXPECT_EQ(hypercall_xen_version(XENVER_get_features, (void *)0x0001000000000000UL), -EFAULT);
+    EXPECT_EQ(hypercall_xen_version(XENVER_get_features, (void *)0x0001000000000000UL),
+              -EFAULT);
 }
 
 static void test_console(void)
@@ -79,7 +82,8 @@ static void test_console(void)
     EXPECT_EQ(hypercall_console_io(CONSOLEIO_write, 0, NULL), 0);
     EXPECT_EQ(hypercall_console_io(CONSOLEIO_read, sizeof(in), in), 0);
     EXPECT_EQ(hypercall_console_io(CONSOLEIO_write, 10, (void *)UNMAPPED), -EFAULT);
-    EXPECT_EQ(hypercall_console_io(CONSOLEIO_write, 10, (void *)HYPERVISOR_VIRT_START), -EFAULT);
+    EXPECT_EQ(hypercall_console_io(CONSOLEIO_write, 10, (void *)HYPERVISOR_VIRT_START),
+              -EFAULT);
     EXPECT_EQ(hypercall_console_io(99, 10, text), -ENOSYS);
     EXPECT_EQ(hypercall_console_io(CONSOLEIO_write, 5, (void *)0xfffffffffffffffeUL), -EFAULT);
 }
@@ -87,8 +91,8 @@ static void test_console(void)
 static void test_unknown_numbers(void)
 {
     static const unsigned long numbers[] = {
-        11, 43, 47, 56, 63, 64, 100, 127, 128, 255, 1000, 0x80000000UL, 0xffffffffUL,
-        1UL << 32, 1UL << 63, ~0UL,
+        11,  43,  47,   56,           63,           64,        100,       127,
+        128, 255, 1000, 0x80000000UL, 0xffffffffUL, 1UL << 32, 1UL << 63, ~0UL,
     };
 
     for (unsigned int i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {

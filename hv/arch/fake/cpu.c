@@ -196,6 +196,18 @@ int copy_from_guest(void *dst, guest_ptr_t src, size_t bytes)
     return arch_copy_from_va(dst, src.va, bytes) == 0 ? 0 : -EFAULT;
 }
 
+long copy_u32_from_guest(guest_ptr_t src)
+{
+    uint32_t value;
+
+    return copy_from_guest(&value, src, sizeof(value)) == 0 ? (long)value : -EFAULT;
+}
+
+int copy_u64_to_guest(guest_ptr_t dst, uint64_t value)
+{
+    return copy_to_guest(dst, &value, sizeof(value));
+}
+
 int copy_to_guest(guest_ptr_t dst, const void *src, size_t bytes)
 {
     return arch_copy_to_va(dst.va, src, bytes) == 0 ? 0 : -EFAULT;

@@ -104,20 +104,35 @@ ist_return:
     .globl raw_copy
 raw_copy:
     mov %rdx, %rcx
-1:  rep movsb
-2:  mov %rcx, %rax
+    shr $3, %rcx
+    and $7, %edx
+1:  rep movsq
+    mov %edx, %ecx
+    jz 3f               /* flags are still those of the and: no odd bytes */
+2:  rep movsb
+3:  mov %rcx, %rax
     ret
-    EX_TABLE(1b, 2b)
+4:  lea (%rdx, %rcx, 8), %rax
+    ret
+    EX_TABLE(1b, 4b)
+    EX_TABLE(2b, 3b)
 
 /* size_t raw_clear(unsigned long va, size_t bytes) */
     .globl raw_clear
 raw_clear:
     mov %rsi, %rcx
     xor %eax, %eax
-1:  rep stosb
-2:  mov %rcx, %rax
+    shr $3, %rcx
+    and $7, %esi
+1:  rep stosq
+    mov %esi, %ecx
+2:  rep stosb
+3:  mov %rcx, %rax
     ret
-    EX_TABLE(1b, 2b)
+4:  lea (%rsi, %rcx, 8), %rax
+    ret
+    EX_TABLE(1b, 4b)
+    EX_TABLE(2b, 3b)
 
 /* Copies of 8 and 4 bytes without a loop: 0, or the size when it faults. (dst, src) */
     .globl raw_copy8

@@ -12,12 +12,11 @@ size_t raw_copy8(void *dst, const void *src);
 size_t raw_copy4(void *dst, const void *src);
 size_t raw_clear(unsigned long va, size_t bytes);
 
-/* Canonical, and wholly below or wholly above the hypervisor. */
-static inline bool guest_range_ok(unsigned long va, size_t bytes)
+/* Copies go upwards, so the start decides: what begins outside the hypervisor's slice meets the hole of
+ * non-canonical addresses, and faults, before it could come into it. */
+static inline bool guest_start_ok(unsigned long va)
 {
-    unsigned long end = va + bytes;
-
-    return (end <= 1UL << 47 && end >= va) || (va >= HV_VIRT_END && (end >= va || end == 0));
+    return va - HV_VIRT_START >= HV_VIRT_END - HV_VIRT_START;
 }
 
 static inline size_t copy_sized(void *dst, const void *src, size_t bytes)
@@ -33,22 +32,54 @@ static inline size_t copy_sized(void *dst, const void *src, size_t bytes)
 
 size_t arch_copy_from_va(void *dst, unsigned long va, size_t bytes)
 {
-    return guest_range_ok(va, bytes) ? copy_sized(dst, (const void *)va, bytes) : bytes;
+    return guest_start_ok(va) ? copy_sized(dst, (const void *)va, bytes) : bytes;
 }
 
 size_t arch_copy_to_va(unsigned long va, const void *src, size_t bytes)
 {
-    return guest_range_ok(va, bytes) ? copy_sized((void *)va, src, bytes) : bytes;
+    return guest_start_ok(va) ? copy_sized((void *)va, src, bytes) : bytes;
 }
 
 size_t arch_clear_va(unsigned long va, size_t bytes)
 {
-    return guest_range_ok(va, bytes) ? raw_clear(va, bytes) : bytes;
+    return guest_start_ok(va) ? raw_clear(va, bytes) : bytes;
 }
 
 int copy_from_guest(void *dst, guest_ptr_t src, size_t bytes)
 {
     return arch_copy_from_va(dst, src.va, bytes) == 0 ? 0 : -EFAULT;
+}
+
+/* What to add to a function that touches guest memory itself: where a fault at label 1 goes on. */
+#define FAULT_GOES_TO(label)                                                                     \
+    ".pushsection .ex_table, \"a\"\n.balign 4\n.long 1b - .\n.long %l[" #label "] - .\n.popsection"
+
+long copy_u32_from_guest(guest_ptr_t src)
+{
+    long value; /* the load clears the upper half */
+
+    if (unlikely(!guest_start_ok(src.va))) {
+        return -EFAULT;
+    }
+    __asm__ goto("1: movl (%1), %k0\n" FAULT_GOES_TO(fault) : "=r"(value) : "r"(src.va) : : fault);
+    return value;
+fault:
+    return -EFAULT;
+}
+
+int copy_u64_to_guest(guest_ptr_t dst, uint64_t value)
+{
+    if (unlikely(!guest_start_ok(dst.va))) {
+        return -EFAULT;
+    }
+    __asm__ goto("1: mov %1, (%0)\n" FAULT_GOES_TO(fault)
+                 :
+                 : "r"(dst.va), "r"(value)
+                 : "memory"
+                 : fault);
+    return 0;
+fault:
+    return -EFAULT;
 }
 
 int copy_to_guest(guest_ptr_t dst, const void *src, size_t bytes)

@@ -355,6 +355,7 @@ static void context_set_registers(struct vcpu *v, const struct vcpu_guest_contex
     a->regs.ss |= 3;
     a->regs.rflags = guest_flags(c->user_regs.rflags);
     a->regs.entry_vector = 0;
+    a->iopl = (unsigned int)(c->user_regs.rflags >> 12) & 3;
     a->kernel_mode = (c->flags & VGCF_in_kernel) != 0;
     if (c->flags & VGCF_online) {
         __atomic_fetch_and(&v->pause_flags, ~BIT(VCPU_DOWN), __ATOMIC_SEQ_CST);
@@ -547,7 +548,18 @@ unsigned long do_get_debugreg(int reg)
 
 void arch_vcpu_dump(struct vcpu *v)
 {
-    arch_dump_regs(v == current_vcpu() ? guest_regs() : &v->arch->regs);
+    const struct cpu_user_regs *regs = v == current_vcpu() ? guest_regs() : &v->arch->regs;
+    unsigned long stack[32];
+
+    arch_dump_regs(regs);
+    if (v != current_vcpu() || arch_copy_from_va(stack, regs->rsp, sizeof(stack)) != 0) {
+        return;
+    }
+    printk("Guest stack:\n");
+    for (unsigned int i = 0; i < ARRAY_SIZE(stack); i += 4) {
+        printk("   %016lx %016lx %016lx %016lx\n", stack[i], stack[i + 1], stack[i + 2],
+               stack[i + 3]);
+    }
 }
 
 /* The kernel's addresses can be followed: its page tables are loaded, not the user's. */

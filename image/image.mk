@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: MIT
+# What runs on the hypervisor: Debian's kernel and toolstack as dom0, a small guest, and Debian's Xen as the peer.
+#   make image   build/image/{vmlinuz,vmlinux,dom0.cpio.gz,guest.cpio.gz}, build/peer/xen.elf
+#   make run     boots it; variables are listed by `make help`
+IMG := build/image
+IMAGE := $(IMG)/vmlinuz $(IMG)/vmlinux $(IMG)/guest.cpio.gz $(IMG)/dom0.cpio.gz build/peer/xen.elf
+
+.PHONY: image run need-build need-run need-test
+need-build:
+	@sh image/need.sh image/packages-build.txt
+need-run:
+	@sh image/need.sh image/packages-build.txt image/packages-run.txt
+need-test:
+	@sh image/need.sh image/packages-build.txt image/packages-run.txt image/packages-test.txt
+
+image: $(IMAGE)
+
+build/debs/stamp: image/packages-dom0.txt image/download.sh
+	$(Q)sh image/download.sh
+
+$(IMG)/vmlinuz: build/debs/stamp
+	@mkdir -p $(@D)
+	$(Q)cp build/debs/root/boot/vmlinuz-$$(cat build/debs/stamp) $@
+
+$(IMG)/vmlinux: $(IMG)/vmlinuz image/extract-vmlinux.py
+	@echo "  XZ   $@"
+	$(Q)python3 image/extract-vmlinux.py $< $@
+
+$(IMG)/guest.cpio.gz: build/debs/stamp image/build-guest.sh $(wildcard image/guest/*)
+	@mkdir -p $(@D)
+	@echo "  CPIO $@"
+	$(Q)sh image/build-guest.sh
+
+$(IMG)/dom0.cpio.gz: build/debs/stamp image/build-dom0.sh image/pick.py $(wildcard image/dom0/*) $(IMG)/guest.cpio.gz
+	@echo "  CPIO $@"
+	$(Q)sh image/build-dom0.sh
+
+build/peer/xen.elf: build/debs/stamp
+	@mkdir -p $(@D)
+	$(Q)zcat build/debs/root/boot/xen-4.17-amd64.gz > $@.tmp
+	$(Q)mv $@.tmp $@
+
+# Package installation comes first: what is to be built is known only then.
+run: need-run
+	+@$(MAKE) --no-print-directory -s hv image
+	@KERNEL="$(KERNEL)" INITRD="$(INITRD)" MEM="$(MEM)" CPUS="$(CPUS)" HV="$(HV)" HV_ARGS="$(HV_ARGS)" \
+	    DOM0_ARGS="$(DOM0_ARGS)" CPU="$(CPU)" sh image/run.sh
