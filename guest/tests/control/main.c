@@ -103,6 +103,10 @@ static void test_life(void)
         EXPECT_EQ(call_domctl(XEN_DOMCTL_max_mem, NO_DOM), 0);
         EXPECT_EQ(call_domctl(XEN_DOMCTL_getdomaininfo, NO_DOM), 0);
         EXPECT_EQ(domctl.u.getdomaininfo.domain, NO_DOM);
+        /* Tools walk all domains this way: an id that is not there gives the next one. */
+        EXPECT_EQ(call_domctl(XEN_DOMCTL_getdomaininfo, NO_DOM - 20), 0);
+        EXPECT_EQ(domctl.domain, NO_DOM);
+        EXPECT_EQ(domctl.u.getdomaininfo.domain, NO_DOM);
         EXPECT_EQ(call_domctl(XEN_DOMCTL_destroydomain, NO_DOM), 0);
         for (unsigned int i = 0;
              i < 1000 && call_domctl(XEN_DOMCTL_getdomaininfo, NO_DOM) == 0 &&

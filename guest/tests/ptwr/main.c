@@ -30,6 +30,16 @@ static uint64_t flags(void)
     return entry() & PTE_FLAGS;
 }
 
+/* The emulation is an assist: dom0 has it from the start, a domU asks for it. */
+static void test_assist(void)
+{
+    if (!start_is_dom0()) {
+        EXPECT_EQ(WRITE("movq %1, (%0)", good), TRAP_PF);
+    }
+    EXPECT_EQ(hypercall_vm_assist(VMASST_CMD_enable, VMASST_TYPE_writable_pagetables), 0);
+    EXPECT_EQ(WRITE("movq %1, (%0)", good), -1);
+}
+
 static void test_mov(void)
 {
     EXPECT_EQ(WRITE("movq %1, (%0)", 0), -1);
@@ -186,6 +196,7 @@ void test_main(void)
     slot = pagetable_l1(page);
     good = pte_make(mfn, PTE_DATA);
     read_only = pte_make(mfn, PTE_RO);
+    test_assist();
     test_mov();
     test_xchg();
     test_bit_ops();

@@ -397,7 +397,7 @@ static void reduce(struct cpu_policy *p)
 static void add_xen_leaves(struct cpu_policy *p)
 {
     struct xen_cpuid_leaf l = { .leaf = XEN_FIRST, .subleaf = XEN_CPUID_NO_SUBLEAF,
-                                .a = XEN_FIRST + XEN_CPUID_MAX_NUM_LEAVES };
+                                .a = 0 }; /* as many as there are: see xen_leaf_limit() */
 
     BUG_ON(!set_leaf(p, &l));
     l.leaf = XEN_SECOND;
@@ -459,6 +459,18 @@ static void time_leaf(const struct domain *d, uint32_t subleaf, struct cpuid_lea
     }
 }
 
+/* How many leaves follow the first. The toolstack keeps this number in a byte, 0 for all of them. */
+static uint32_t xen_leaf_limit(struct cpu_policy *p)
+{
+    const struct xen_cpuid_leaf *l = find(p, XEN_FIRST, XEN_CPUID_NO_SUBLEAF);
+    uint32_t wanted = l != NULL ? l->a & 0xff : 0;
+
+    if (wanted == 0) {
+        return XEN_CPUID_MAX_NUM_LEAVES;
+    }
+    return MIN(MAX(wanted, 2U), (uint32_t)XEN_CPUID_MAX_NUM_LEAVES);
+}
+
 /* Leaves 0x40000000 to 0x40000005. */
 static void xen_leaf(const struct vcpu *v, uint32_t n, uint32_t subleaf, uint32_t limit,
                      struct cpuid_leaf *out)
@@ -509,9 +521,10 @@ void cpu_policy_cpuid(struct vcpu *v, uint32_t leaf, uint32_t subleaf, struct cp
 
     *out = (struct cpuid_leaf){ 0 };
     if (leaf >= XEN_FIRST && leaf < XEN_SECOND) {
-        l = find(p, XEN_FIRST, XEN_CPUID_NO_SUBLEAF);
-        if (l != NULL && leaf <= l->a && leaf - XEN_FIRST <= XEN_CPUID_MAX_NUM_LEAVES) {
-            xen_leaf(v, leaf - XEN_FIRST, subleaf, l->a, out);
+        uint32_t limit = xen_leaf_limit(p);
+
+        if (leaf - XEN_FIRST <= limit) {
+            xen_leaf(v, leaf - XEN_FIRST, subleaf, XEN_FIRST + limit, out);
         }
         return;
     }
