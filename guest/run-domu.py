@@ -87,7 +87,7 @@ def main():
     parser.add_argument("--initrd", default=os.path.join(ROOT, "build/image/dom0.cpio.gz"))
     parser.add_argument("--smp", default="2")
     parser.add_argument("--timeout", type=float, default=600)
-    parser.add_argument("--each", type=int, default=60, help="seconds per guest")
+    parser.add_argument("--each", type=int, default=90, help="seconds per guest")
     parser.add_argument("--args", help="appended to every guest's command line")
     parser.add_argument("--show", action="store_true")
     parser.add_argument("names", nargs="*")

@@ -8,6 +8,7 @@ kernel=$(cat build/debs/stamp)
 r=build/image/guest
 rm -rf $r
 mkdir -p $r/bin $r/proc $r/sys $r/dev $r/tmp $r/etc $r/mnt $r/root
+ln -s bin $r/sbin
 cp $x/bin/busybox $r/bin/
 for c in $($x/bin/busybox --list); do
     [ "$c" = busybox ] || ln -s busybox $r/bin/$c

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: MIT
 # What runs on the hypervisor: Debian's kernel and toolstack as dom0, a small guest, and Debian's Xen as the peer.
 #   make image   build/image/{vmlinuz,vmlinux,dom0.cpio.gz,guest.cpio.gz}, build/peer/xen.elf
+#   make image-disk   build/image/{guest-disk.img,grub-x86_64-xen.bin}: a Debian guest on a disk
 #   make run     boots it; variables are listed by `make help`
 IMG := build/image
 IMAGE := $(IMG)/vmlinuz $(IMG)/vmlinux $(IMG)/guest.cpio.gz $(IMG)/dom0.cpio.gz build/peer/xen.elf
+IMAGE_DISK := $(IMG)/guest-disk.img $(IMG)/grub-x86_64-xen.bin
 
-.PHONY: image run need-build need-run need-test
+.PHONY: image image-disk run need-build need-run need-test
 need-build:
 	@sh image/need.sh image/packages-build.txt
 need-run:
@@ -14,6 +16,7 @@ need-test:
 	@sh image/need.sh image/packages-build.txt image/packages-run.txt image/packages-test.txt
 
 image: $(IMAGE)
+image-disk: image $(IMAGE_DISK)
 
 build/debs/stamp: image/packages-dom0.txt image/download.sh
 	$(Q)sh image/download.sh
@@ -34,6 +37,17 @@ $(IMG)/guest.cpio.gz: build/debs/stamp image/build-guest.sh $(wildcard image/gue
 $(IMG)/dom0.cpio.gz: build/debs/stamp image/build-dom0.sh image/pick.py $(wildcard image/dom0/*) $(IMG)/guest.cpio.gz
 	@echo "  CPIO $@"
 	$(Q)sh image/build-dom0.sh
+
+# The Debian guest of the disk tests, and GRUB as a PV guest: too slow to make for `make run`, so not in $(IMAGE).
+$(IMG)/guest-disk.img: build/debs/stamp image/build-disk.sh image/packages-disk.txt $(wildcard image/disk/*)
+	@mkdir -p $(@D)
+	$(Q)sh image/build-disk.sh
+
+$(IMG)/grub-x86_64-xen.bin: image/disk/grub-embedded.cfg
+	@mkdir -p $(@D)
+	$(Q)grub-mkstandalone -O x86_64-xen -o $@ --fonts= --themes= --locales= --compress=xz \
+	    --install-modules="normal configfile search search_fs_file ext2 linux echo cat ls test boot" \
+	    boot/grub/grub.cfg=image/disk/grub-embedded.cfg
 
 build/peer/xen.elf: build/debs/stamp
 	@mkdir -p $(@D)

@@ -18,7 +18,8 @@
 enum domctl_flags {
     DOMCTL_COPY_BACK = 1,  /* the operation is written back after success */
     DOMCTL_NO_DOMAIN = 2,  /* op->domain is not a target to be found */
-    DOMCTL_MAY_INVALID = 4 /* DOMID_INVALID means no target */
+    DOMCTL_MAY_INVALID = 4, /* DOMID_INVALID means no target */
+    DOMCTL_OR_NEXT = 8     /* the first domain with this id or a higher one */
 };
 
 struct domctl_row {
@@ -32,7 +33,7 @@ static const struct domctl_row rows[] = {
     [XEN_DOMCTL_destroydomain] = { domctl_destroydomain, 0, 0 },
     [XEN_DOMCTL_pausedomain] = { domctl_pausedomain, 0, 0 },
     [XEN_DOMCTL_unpausedomain] = { domctl_unpausedomain, 0, 0 },
-    [XEN_DOMCTL_getdomaininfo] = { domctl_getdomaininfo, 0, DOMCTL_COPY_BACK },
+    [XEN_DOMCTL_getdomaininfo] = { domctl_getdomaininfo, 0, DOMCTL_COPY_BACK | DOMCTL_OR_NEXT },
     [XEN_DOMCTL_setvcpuaffinity] = { domctl_setvcpuaffinity, 0, 0 },
     [XEN_DOMCTL_max_mem] = { domctl_max_mem, 0, 0 },
     [XEN_DOMCTL_setvcpucontext] = { domctl_setvcpucontext, 0, 0 },
@@ -93,7 +94,11 @@ static struct domain *target_get(const struct domctl_row *row, domid_t id, int *
         ((row->flags & DOMCTL_MAY_INVALID) && id == DOMID_INVALID)) {
         return NULL;
     }
-    d = id < DOMID_FIRST_RESERVED ? domain_get(id) : NULL;
+    if (id >= DOMID_FIRST_RESERVED) {
+        d = NULL;
+    } else {
+        d = row->flags & DOMCTL_OR_NEXT ? domain_get_from(id) : domain_get(id);
+    }
     if (d == NULL) {
         *rc = -ESRCH;
     }

@@ -145,10 +145,9 @@ void vcpu_unblock(struct vcpu *v)
 
 void vcpu_kick_for_event(struct vcpu *v)
 {
-    if (v == current_vcpu()) {
-        return; /* it looks on its way out */
-    }
-    if (READ_ONCE(v->is_running)) {
+    /* The current vcpu looks on its way out; but a softirq that raises an event after vcpu_block() must
+     * still end the block. */
+    if (v != current_vcpu() && READ_ONCE(v->is_running)) {
         arch_ipi_send(READ_ONCE(v->processor), ARCH_IPI_SOFTIRQ);
     }
     vcpu_unblock(v);

@@ -795,6 +795,7 @@ static void fill_start_info(struct build *b)
     string_copy(si->magic, "xen-3.0-x86_64", sizeof(si->magic));
     si->nr_pages = b->nr_pages;
     si->shared_info = mfn_to_paddr(b->d->shared_info_mfn).v;
+    b->d->shared_info->arch.max_pfn = b->nr_pages;
     si->flags = SIF_PRIVILEGED | SIF_INITDOMAIN;
     si->pt_base = boot_va(b, b->tables.first);
     si->nr_pt_frames = b->tables.end - b->tables.first;

@@ -4,6 +4,7 @@
  * itself. Ports that are kept back read as all ones, except those the emulation stands in for.
  */
 #include "hv/arch/x86/cpu/acpi.h"
+#include "hv/arch/x86/cpu/instr.h"
 #include "hv/arch/x86/guest/pv_mmu.h"
 #include "hv/core/rights.h"
 #include "hv/drivers/ns16550.h"
@@ -11,7 +12,6 @@
 #include "hv/init/dom0_pv.h"
 
 #define IRQ_LAST      0xffff
-#define PHYS_PAGE_MAX (1ULL << 40) /* 52 address bits */
 #define MSI_FIRST     0xfee00UL    /* local APICs and the window of message interrupts */
 #define MSI_LAST      0xfeeffUL
 
@@ -74,10 +74,19 @@ static int deny_page(struct domain *d, uint64_t address)
                                       address >> PAGE_SHIFT);
 }
 
+/* The last page the CPU can address. */
+static uint64_t phys_page_max(void)
+{
+    uint32_t a, b, c, d;
+
+    cpuid(0x80000008, 0, &a, &b, &c, &d);
+    return (1ULL << ((a & 0xff) - PAGE_SHIFT)) - 1;
+}
+
 /* RAM is not device memory: whose it is decides the frame table, not this right. */
 static int grant_memory(struct domain *d)
 {
-    int rc = rights_permit(d, RIGHT_MEMORY, 0, PHYS_PAGE_MAX - 1);
+    int rc = rights_permit(d, RIGHT_MEMORY, 0, phys_page_max());
 
     if (rc == 0) {
         rc = rights_deny(d, RIGHT_MEMORY, MSI_FIRST, MSI_LAST);

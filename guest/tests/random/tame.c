@@ -7,6 +7,7 @@
  */
 #include "abi/callback.h"
 #include "abi/domctl.h"
+#include "abi/event_channel.h"
 #include "abi/nmi.h"
 #include "abi/physdev.h"
 #include "abi/platform.h"
@@ -206,6 +207,22 @@ static bool tame_callback(struct random_state *s, struct random_call *c)
     return true;
 }
 
+/* A domU must keep the event channel of its console, or nobody sees the verdict. */
+static bool tame_event(struct random_state *s, struct random_call *c)
+{
+    uint32_t *words = (uint32_t *)s->buffer[0];
+    uint32_t cmd = (uint32_t)c->arg[0];
+
+    if (start_is_dom0()) {
+        return true;
+    }
+    if (cmd == EVTCHNOP_close) {
+        words[0] = 8 + random_below(s, 64);
+        c->arg[1] = (unsigned long)words;
+    }
+    return cmd != EVTCHNOP_reset && cmd != 14; /* its continuation, hidden from guests */
+}
+
 static bool tame_nmi(struct random_state *s, struct random_call *c)
 {
     struct xennmi_callback *cb = (void *)s->buffer[0];
@@ -256,6 +273,10 @@ bool random_tame(struct random_state *s, struct random_call *c)
         return tame_callback(s, c);
     case __HYPERVISOR_nmi_op:
         return tame_nmi(s, c);
+    case __HYPERVISOR_event_channel_op:
+        return tame_event(s, c);
+    case __HYPERVISOR_event_channel_op_compat:
+        return start_is_dom0();
     case __HYPERVISOR_set_debugreg:
         return tame_debugreg(c);
     case __HYPERVISOR_set_segment_base: /* a bad selector ends in the failsafe callback */

@@ -13,7 +13,8 @@
 
 #define PM_TIMER_HZ 3579545ULL
 #define PIT_HZ      1193182ULL
-#define WINDOW_US   4000ULL
+#define WINDOW_US   1500ULL
+#define TRIES       5
 #define NS          1000000000ULL
 
 static struct clock_pv scale;
@@ -116,17 +117,19 @@ static void wait_pit(uint64_t ticks)
     }
 }
 
-static void calibrate(void)
+struct rates {
+    uint64_t tsc;
+    uint64_t apic;
+};
+
+static struct rates measure(void)
 {
     bool pm = acpi_machine.pm_timer_port != 0;
     uint64_t hz = pm ? PM_TIMER_HZ : PIT_HZ;
     uint64_t ticks = hz * WINDOW_US / 1000000;
-    uint64_t tsc;
-    uint32_t apic;
+    uint32_t apic = apic_timer_now();
+    uint64_t tsc = read_tsc();
 
-    apic_timer_run_free();
-    apic = apic_timer_now();
-    tsc = read_tsc();
     if (pm) {
         wait_pm_timer(ticks);
     } else {
@@ -134,9 +137,24 @@ static void calibrate(void)
     }
     tsc = read_tsc() - tsc;
     apic -= apic_timer_now();
+    return (struct rates){ tsc * hz / ticks, apic * hz / ticks };
+}
+
+/* A window that something interrupted (firmware, a busy host) comes out too long, never too short: the
+ * smallest of a few is the best. */
+static void calibrate(void)
+{
+    tsc_hz = ~0ULL;
+    apic_timer_run_free();
+    for (unsigned int i = 0; i < TRIES; i++) {
+        struct rates r = measure();
+
+        if (r.tsc < tsc_hz) {
+            tsc_hz = r.tsc;
+            apic_hz = r.apic;
+        }
+    }
     apic_timer_start(0);
-    tsc_hz = tsc * hz / ticks;
-    apic_hz = apic * hz / ticks;
 }
 
 static unsigned int cmos(unsigned int reg)

@@ -46,10 +46,12 @@ common_entry:
 guest_entry:
     cmpl $0x20, UREGS_entry_vector(%rsp)
     jae 1f
-    sti
+2:  sti
     call upcall_guest_trap
     jmp exit_to_guest
-1:  call x86_interrupt
+1:  cmpl $VECTOR_INT80, UREGS_entry_vector(%rsp)
+    je 2b
+    call x86_interrupt
     jmp exit_to_guest
 
 in_hypervisor:

@@ -19,6 +19,7 @@
 #define IST_MC 3
 #define IST_DB 4
 #define TSS_BYTES 104
+#define GDT_LIMIT (SEL_GDT_FIRST + PAGE_SIZE - 1) /* beyond: #GP, not a fault on an unmapped page */
 #define MSR_STAR 0xc0000081
 #define MSR_LSTAR 0xc0000082
 #define MSR_CSTAR 0xc0000083
@@ -95,6 +96,7 @@ static void idt_init(void)
     gate_set(EXC_DB, IST_DB, 0);
     gate_set(EXC_BP, 0, 3);
     gate_set(EXC_OF, 0, 3);
+    gate_set(VECTOR_INT80, 0, 3);
 }
 
 static void system_descriptor(struct gdt_page *g, unsigned int selector, unsigned int type,
@@ -109,7 +111,7 @@ static void system_descriptor(struct gdt_page *g, unsigned int selector, unsigne
 
 void traps_load_gdt(unsigned long gdt_va)
 {
-    struct table_register r = { 0xffff, gdt_va };
+    struct table_register r = { GDT_LIMIT, gdt_va };
 
     __asm__ __volatile__("lgdt %0" ::"m"(r) : "memory");
 }

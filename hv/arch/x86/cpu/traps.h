@@ -23,6 +23,7 @@
 #define SEL_LDT       0xe050
 
 #define VECTOR_NMI        2
+#define VECTOR_INT80      0x80
 #define VECTOR_SYSCALL    256 /* entry_vector of a frame made by syscall: sysret may leave it */
 #define VECTOR_SYSCALL32  257
 #define VECTOR_SYSENTER   258

@@ -10,6 +10,7 @@
 #include "hv/arch/x86/cpu/instr.h"
 #include "hv/arch/x86/cpu/traps.h"
 #include "hv/arch/x86/guest/guest.h"
+#include "hv/arch/x86/guest/pv_mmu.h"
 #include "hv/arch/x86/guest/pv_decode.h"
 #include "hv/arch/x86/guest/pv_io.h"
 #include "hv/arch/x86/guest/pv_trap.h"
@@ -251,6 +252,14 @@ static enum result do_write_cr(struct vcpu *v, struct cpu_user_regs *regs,
     case 2:
         v->info->arch.cr2 = value;
         return DONE;
+    case 3: {
+        int rc = pv_mmu_new_base(_mfn(xen_cr3_to_pfn(value)));
+
+        if (rc == -ERESTART) {
+            return STAYED; /* the instruction runs again */
+        }
+        return rc == 0 ? DONE : REFUSED;
+    }
     case 4:
         /* Kept for reading back and for OSXSAVE; the machine's register does not change. */
         v->arch->cr[4] = value | CR4_FIXED;
@@ -411,7 +420,7 @@ static const struct {
     { 0x00fa, 0x00fb, ANY, do_cli_sti },
     { 0x0f01, 0x0f01, ANY, do_group_0f01 },
     { 0x0f06, 0x0f06, KERNEL, do_clts },
-    { 0x0f08, 0x0f09, KERNEL, do_cache_flush },
+    { 0x0f09, 0x0f09, KERNEL, do_cache_flush },
     { 0x0f20, 0x0f20, KERNEL, do_read_cr },
     { 0x0f21, 0x0f21, KERNEL, do_read_dr },
     { 0x0f22, 0x0f22, KERNEL, do_write_cr },

@@ -482,11 +482,16 @@ static int update_va(struct vcpu *v, struct domain *pages, unsigned long va, uin
 {
     struct domain *d = v->domain;
     struct pv_entry e = { .tables = d, .pages = pages, .how = PV_WRITE };
-    int rc = -EINVAL;
+    int rc = 0;
 
     spin_lock(&d->arch->mmu_lock);
+    if (unlikely(d->arch->stale_count > 0)) {
+        rc = pv_frame_drain(d);
+    }
     e.slot = pv_mmu_slot(v->arch->guest_table, va, 1);
-    if (likely(e.slot != NULL)) {
+    if (unlikely(e.slot == NULL)) {
+        rc = -EINVAL;
+    } else if (likely(rc == 0)) {
         rc = pv_frame_set_leaf(&e, pte);
     }
     spin_unlock(&d->arch->mmu_lock);
@@ -560,6 +565,24 @@ long do_update_va_mapping_otherdomain(unsigned long va, uint64_t pte, unsigned l
 
 /* ---- Base pointers ------------------------------------------------------------------------------ */
 
+static void m2p_slot_set(mfn_t l4_mfn, uint64_t entry)
+{
+    uint64_t *l4 = map_frame(l4_mfn);
+
+    WRITE_ONCE(l4[HV_SLOT_FIRST], entry);
+    unmap_frame(l4);
+}
+
+void pv_mmu_show_m2p(struct vcpu *v)
+{
+    const struct arch_vcpu *a = v->arch;
+
+    if (!mfn_eq(a->guest_table_user, INVALID_MFN)) {
+        m2p_slot_set(a->guest_table_user, 0);
+    }
+    m2p_slot_set(a->guest_table, paging_idle_l4[HV_SLOT_FIRST]);
+}
+
 void pv_mmu_fill_l4(struct domain *d, uint64_t *l4)
 {
     for (unsigned int i = HV_SLOT_FIRST; i <= HV_SLOT_LAST; i++) {
@@ -594,6 +617,7 @@ static int set_tables_locked(struct vcpu *v, mfn_t kernel, mfn_t user)
     }
     v->arch->guest_table = kernel;
     v->arch->guest_table_user = user;
+    pv_mmu_show_m2p(v);
     return 0;
 }
 

@@ -70,6 +70,10 @@ MUST_CHECK int pv_mmu_read_vcpu_mask(const struct domain *d, guest_ptr_t bitmap,
 /* Flushes va, or all (ARCH_FLUSH_ALL). */
 void pv_mmu_flush(const struct cpumask *cpus, unsigned long va);
 void pv_mmu_flush_local(unsigned long va);
+/* The current vcpu's kernel table becomes l4 (MMUEXT_NEW_BASEPTR, mov to CR3). */
+MUST_CHECK int pv_mmu_new_base(mfn_t l4);
+/* The M2P is the kernel's to read, not its user space's: gives it to the vcpu's kernel table only. */
+void pv_mmu_show_m2p(struct vcpu *v);
 /* A frame or machine number within what the CPU can address. */
 bool pv_mmu_mfn_possible(mfn_t mfn);
 

@@ -62,6 +62,7 @@ static int change_base(struct domain *d, mfn_t *base, mfn_t mfn, bool load)
     }
     if (rc == 0) {
         *base = mfn;
+        pv_mmu_show_m2p(v);
         if (load) {
             pv_mmu_load_cr3(v);
         }
@@ -73,15 +74,21 @@ static int change_base(struct domain *d, mfn_t *base, mfn_t mfn, bool load)
     return rc;
 }
 
-static int new_baseptr(struct domain *d, const struct mmuext_op *op)
+int pv_mmu_new_base(mfn_t l4)
 {
-    struct arch_vcpu *a = current_vcpu()->arch;
+    struct vcpu *v = current_vcpu();
 
-    if (mfn_x(a->guest_table) == op->arg1.mfn) {
-        pv_mmu_load_cr3(current_vcpu());
+    if (mfn_eq(v->arch->guest_table, l4)) {
+        pv_mmu_load_cr3(v);
         return 0;
     }
-    return change_base(d, &a->guest_table, _mfn(op->arg1.mfn), true);
+    return change_base(v->domain, &v->arch->guest_table, l4, true);
+}
+
+static int new_baseptr(struct domain *d, const struct mmuext_op *op)
+{
+    (void)d;
+    return pv_mmu_new_base(_mfn(op->arg1.mfn));
 }
 
 static int new_user_baseptr(struct domain *d, const struct mmuext_op *op)

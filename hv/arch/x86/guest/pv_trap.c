@@ -164,6 +164,17 @@ static bool software_interrupt(struct vcpu *v, struct cpu_user_regs *regs)
     return true;
 }
 
+/* int 0x80 has a gate that user code may call: it is the old system call of 32-bit programs. */
+static void int80(struct vcpu *v, struct cpu_user_regs *regs)
+{
+    if (TI_GET_DPL(&v->arch->traps[VECTOR_INT80]) < (in_kernel(v) ? 1 : 3)) {
+        regs->rip -= 2;
+        deliver_trap(v, regs, EXC_GP, VECTOR_INT80 << 3 | ERROR_IDT);
+        return;
+    }
+    deliver_trap(v, regs, VECTOR_INT80, 0);
+}
+
 static void debug_trap(struct vcpu *v, struct cpu_user_regs *regs)
 {
     unsigned long dr6 = read_dr6();
@@ -200,6 +211,9 @@ void upcall_guest_trap(struct cpu_user_regs *regs)
             return;
         }
         break;
+    case VECTOR_INT80:
+        int80(v, regs);
+        return;
     case EXC_NM:
         device_not_available(v, regs);
         return;
