@@ -45,8 +45,8 @@ $(IMG)/guest-disk.img: build/debs/stamp image/build-disk.sh image/packages-disk.
 
 $(IMG)/grub-x86_64-xen.bin: image/disk/grub-embedded.cfg
 	@mkdir -p $(@D)
-	$(Q)grub-mkstandalone -O x86_64-xen -o $@ --fonts= --themes= --locales= --compress=xz \
-	    --install-modules="normal configfile search search_fs_file ext2 linux echo cat ls test boot" \
+	$(Q)grub-mkstandalone -O x86_64-xen -o $@ --fonts= --themes= --locales= \
+	    --install-modules="normal configfile search search_fs_file ext2 linux echo cat ls" \
 	    boot/grub/grub.cfg=image/disk/grub-embedded.cfg
 
 build/peer/xen.elf: build/debs/stamp

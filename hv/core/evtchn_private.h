@@ -112,13 +112,14 @@ static inline long evtchn_raise(struct evtchn *ch)
 }
 
 /* A selector or ready bit of v's was set: asks for an upcall. The exchange orders the request before the look at
- * VCPU_BLOCKED; pairs with vcpu_block(). */
+ * VCPU_BLOCKED; pairs with vcpu_block(). The current vcpu looks on its way out, unless a softirq raises this for
+ * it between vcpu_block() and the switch. */
 static inline void evtchn_request_upcall(struct vcpu *v)
 {
     struct vcpu_info *info = READ_ONCE(v->info);
 
     if (__atomic_exchange_n(&info->evtchn_upcall_pending, 1, __ATOMIC_SEQ_CST) == 0 &&
-        v != current_vcpu()) {
+        (v != current_vcpu() || (READ_ONCE(v->pause_flags) & BIT(VCPU_BLOCKED)))) {
         vcpu_kick_for_event(v);
     }
 }
