@@ -1,9 +1,16 @@
 # SPDX-License-Identifier: MIT
-# The tests' shell: runs each line it reads and ends its output with the exit code between markers.
-stty -echo -icrnl 2>/dev/null
-stty icrnl
+# The tests' shell, for dom0 and, typed into a console, for guests. A line is `LENGTH COMMAND`: a serial line under
+# emulation loses characters, and a line whose length is wrong is asked for again. Answers: @@go@@ when a line is
+# accepted, then the command's output, then its exit code between markers.
+stty -echo icrnl 2>/dev/null
 echo "@@ready@@"
 while IFS= read -r line; do
-    eval "$line"
+    command=${line#* }
+    if [ "${line%% *}" != ${#command} ]; then
+        echo "@@again@@"
+        continue
+    fi
+    echo "@@go@@"
+    eval "$command"
     echo "@@rc=$?@@"
 done

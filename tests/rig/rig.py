@@ -4,6 +4,8 @@
     with Machine(hv="ours", cpus=2, mem=2048) as m:
         m.boot()                       # until dom0's shell answers
         rc, out = m.run("xl list")     # one command in dom0; m.ok() raises when it fails
+        with m.guest("name") as g:     # a guest's shell, through xl console; leaving detaches
+            g.ok("uname -r")
         m.crash_text()                 # hypervisor complaints so far, or None
 
 hv is "ours", "peer" or a path. Machine.expect() waits for raw console text, for kernels that have no shell.
@@ -11,6 +13,7 @@ Every byte of the console is in m.log. Time-outs are multiplied by the environme
 """
 import os
 import re
+import time
 
 import pexpect
 
@@ -42,6 +45,85 @@ class Tee:
             self.file.flush()
 
 
+class Shell:
+    """A shell that speaks the protocol of image/dom0/rig.sh over the console: dom0's own, or a guest's."""
+
+    def __init__(self, machine, name="dom0"):
+        self.machine, self.name = machine, name
+
+    @staticmethod
+    def line(command):
+        return "%d %s\n" % (len(command), command)
+
+    def run(self, command, timeout=60):
+        """Runs one line; returns (exit code, output without carriage returns and the hypervisor's own lines)."""
+        m = self.machine
+        for _ in range(6):
+            m.send(self.line(command))
+            if self._accepted():
+                break
+        else:
+            raise RigError("%s does not take %r\n%s" % (self.name, command, m.tail()))
+        match = m.expect(r"@@rc=(\d+)@@", timeout)
+        out = m.child.before.replace("\r", "")
+        out = "\n".join(l for l in out.split("\n") if not l.startswith("(XEN)")).strip("\n")
+        return int(match.group(1)), out
+
+    def _accepted(self):
+        """A lost newline shows as silence: an empty line then brings the request to send again."""
+        m = self.machine
+        for _ in range(4):
+            try:
+                return m.expect(r"@@(go|again)@@", 15).group(1) == "go"
+            except RigError:
+                m.send("\n")
+        return False
+
+    def ok(self, command, timeout=60):
+        rc, out = self.run(command, timeout)
+        if rc != 0:
+            raise RigError("%s: %s: exit code %d\n%s" % (self.name, command, rc, out))
+        return out
+
+
+class Guest(Shell):
+    """A guest's shell: its console is attached on entry, and left as it was found on exit."""
+
+    LOOP = ("stty -echo; while IFS= read -r l; do c=${l#* }; if [ ${l%% *} != ${#c} ]; then echo @@ag''ain@@; continue; fi; "
+            "echo @@g''o@@; eval \"$c\"; echo @@rc''=$?@@; done; stty echo")
+
+    def __init__(self, machine, name, attached=False, login=None):
+        super().__init__(machine, name)
+        self.attached, self.login = attached, login
+
+    def __enter__(self):
+        m = self.machine
+        if not self.attached:
+            m.start("xl console " + self.name)
+        if self.login:
+            m.send(self.login + "\r")
+        for _ in range(10):
+            m.send("\r")
+            if not m.seen(r"[#$] (\x1b\[[0-9;?]*[a-zA-Z])*\Z", 10):
+                continue
+            m.send(self.LOOP + "\r")
+            m.send(self.line("echo hi").strip() + "\r")
+            if m.seen(r"@@go@@\s+hi", 20):
+                m.expect("@@rc=0@@", 10)
+                return self
+            m.send("\x03")
+        raise RigError("no shell on %s's console\n%s" % (self.name, m.tail()))
+
+    def __exit__(self, kind, *_):
+        m = self.machine
+        if kind is None:
+            m.send("5 break\r")
+            m.expect(r"[#$] (\x1b\[[0-9;?]*[a-zA-Z])*\Z", 20)
+        m.send("\x1d")
+        if kind is None:
+            m.ended()
+
+
 class Machine:
     def __init__(self, hv="ours", kernel="build/image/vmlinux", initrd="build/image/dom0.cpio.gz", mem=2048,
                  cpus=2, dom0_mem=768, dom0_vcpus=None, hv_args="", dom0_args="", qemu_args=(), script="rig",
@@ -50,6 +132,7 @@ class Machine:
                                      qemu_args, script, module)
         self.tee = Tee(log or os.environ.get("RIG_LOG"))
         self.child = None
+        self.shell = Shell(self)
 
     @staticmethod
     def _command(hv, kernel, initrd, mem, cpus, dom0_mem, dom0_vcpus, hv_args, dom0_args, qemu_args, script, module):
@@ -101,31 +184,44 @@ class Machine:
             raise RigError("no %r within %d s (%s)\n%s" % (pattern, timeout, type(why).__name__, self.tail())) from None
         return self.child.match
 
+    def seen(self, pattern, timeout):
+        try:
+            self.expect(pattern, timeout)
+            return True
+        except RigError:
+            return False
+
     def send(self, text):
-        self.child.send(text)
+        """Types slowly: the hypervisor's receive buffer is small."""
+        for i in range(0, len(text), 16):
+            self.child.send(text[i:i + 16])
+            time.sleep(0.01)
 
     def boot(self, timeout=150):
         self.expect("@@ready@@", timeout)
 
     def run(self, command, timeout=60):
-        """Runs one line in dom0's shell; returns (exit code, output without carriage returns)."""
-        self.child.sendline(command)
-        match = self.expect(r"@@rc=(\d+)@@", timeout)
-        out = self.child.before.replace("\r", "")
-        out = "\n".join(l for l in out.split("\n") if not l.startswith("(XEN)")).strip("\n")
-        return int(match.group(1)), out
+        return self.shell.run(command, timeout)
 
     def ok(self, command, timeout=60):
-        rc, out = self.run(command, timeout)
-        if rc != 0:
-            raise RigError("%s: exit code %d\n%s" % (command, rc, out))
-        return out
+        return self.shell.ok(command, timeout)
+
+    def start(self, command):
+        """Starts a command of dom0 that takes over the console, such as `xl console`; it ends in m.ended()."""
+        self.send(self.shell.line(command))
+        self.expect("@@go@@", 30)
+
+    def ended(self, timeout=30):
+        return int(self.expect(r"@@rc=(\d+)@@", timeout).group(1))
+
+    def guest(self, name, attached=False, login=None):
+        return Guest(self, name, attached, login)
 
     def wait_for(self, command, pattern, timeout=60):
         """Repeats a command once a second, inside dom0, until its output matches."""
         line = ("i=0; while [ $i -lt %d ] && ! { %s; } 2>&1 | grep -Eq '%s'; do i=$((i + 1)); sleep 1; done; { %s; } 2>&1"
                 % (timeout, command, pattern, command))
         rc, out = self.run(line, timeout * 3 + 30)
-        if not re.search(pattern, out):
+        if not re.search(pattern, out, re.M):
             raise RigError("%s never showed %r\n%s" % (command, pattern, out))
         return out

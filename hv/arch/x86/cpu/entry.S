@@ -106,11 +106,10 @@ ist_return:
     .globl raw_copy
 raw_copy:
     mov %rdx, %rcx
-    shr $3, %rcx
     and $7, %edx
+    shr $3, %rcx
 1:  rep movsq
     mov %edx, %ecx
-    jz 3f               /* flags are still those of the and: no odd bytes */
 2:  rep movsb
 3:  mov %rcx, %rax
     ret
@@ -123,15 +122,16 @@ raw_copy:
     .globl raw_clear
 raw_clear:
     mov %rsi, %rcx
-    xor %eax, %eax
+    mov %esi, %edx
+    and $7, %edx
     shr $3, %rcx
-    and $7, %esi
+    xor %eax, %eax
 1:  rep stosq
-    mov %esi, %ecx
+    mov %edx, %ecx
 2:  rep stosb
 3:  mov %rcx, %rax
     ret
-4:  lea (%rsi, %rcx, 8), %rax
+4:  lea (%rdx, %rcx, 8), %rax
     ret
     EX_TABLE(1b, 4b)
     EX_TABLE(2b, 3b)

@@ -44,8 +44,9 @@ static bool in_kernel(const struct vcpu *v)
     return v->arch->kernel_mode;
 }
 
-/* Writes the frame and enters the handler. The guest that has no handler, or no stack, is crashed. */
-static void deliver(struct vcpu *v, struct cpu_user_regs *regs, const struct delivery *how)
+/* Writes the frame and enters the handler. The guest that has no handler, or no stack, is crashed. Inlined so that
+ * each kind of frame becomes straight code: every page fault of every guest comes through here. */
+static inline __attribute__((always_inline)) void deliver(struct vcpu *v, struct cpu_user_regs *regs, const struct delivery *how)
 {
     struct arch_vcpu *a = v->arch;
     uint8_t mask = READ_ONCE(v->info->evtchn_upcall_mask);
@@ -111,7 +112,7 @@ static void deliver_trap(struct vcpu *v, struct cpu_user_regs *regs, unsigned in
                                 .kind = has_code ? FRAME_ERROR_CODE : FRAME_PLAIN,
                                 .error_code = error_code,
                                 .mask_events = TI_GET_IF(t) != 0,
-                                .what = vector == EXC_PF ? "page fault" : "trap" });
+                                .what = "trap" });
 }
 
 void pv_inject_trap(unsigned int vector, uint32_t error_code)
@@ -122,6 +123,7 @@ void pv_inject_trap(unsigned int vector, uint32_t error_code)
 void pv_inject_page_fault(unsigned long va, uint32_t error_code)
 {
     struct vcpu *v = current_vcpu();
+    const struct trap_info *t = &v->arch->traps[EXC_PF];
 
     v->info->arch.cr2 = va;
     if (in_kernel(v)) {
@@ -129,18 +131,32 @@ void pv_inject_page_fault(unsigned long va, uint32_t error_code)
     } else {
         error_code |= PF_USER;
     }
-    deliver_trap(v, guest_regs(), EXC_PF, error_code);
+    deliver(v, guest_regs(),
+            &(struct delivery){ .handler = t->address,
+                                .kind = FRAME_ERROR_CODE,
+                                .error_code = error_code,
+                                .mask_events = TI_GET_IF(t) != 0,
+                                .what = "page fault" });
 }
 
-static void page_fault(struct vcpu *v, struct cpu_user_regs *regs)
+static NOINLINE void hypervisor_area_fault(struct vcpu *v, struct cpu_user_regs *regs,
+                                           unsigned long va)
 {
-    unsigned long va = read_cr2();
     unsigned long ldt_offset = va - pv_ldt_va(v->id);
 
-    if (ldt_offset < 16 * PAGE_SIZE) {
-        if (!pv_ldt_fault(v, ldt_offset)) {
-            pv_inject_page_fault(v->arch->ldt_base + ldt_offset, regs->error_code);
-        }
+    if (ldt_offset >= 16 * PAGE_SIZE) {
+        pv_inject_page_fault(va, regs->error_code);
+    } else if (!pv_ldt_fault(v, ldt_offset)) {
+        pv_inject_page_fault(v->arch->ldt_base + ldt_offset, regs->error_code);
+    }
+}
+
+static inline void page_fault(struct vcpu *v, struct cpu_user_regs *regs)
+{
+    unsigned long va = read_cr2();
+
+    if (unlikely(va - HV_VIRT_START < HV_VIRT_END - HV_VIRT_START)) {
+        hypervisor_area_fault(v, regs, va);
         return;
     }
     if ((regs->error_code & (PF_PRESENT | PF_WRITE)) == (PF_PRESENT | PF_WRITE) && in_kernel(v) &&
@@ -193,14 +209,9 @@ static void device_not_available(struct vcpu *v, struct cpu_user_regs *regs)
     }
 }
 
-void upcall_guest_trap(struct cpu_user_regs *regs)
+static NOINLINE void rarer_trap(struct vcpu *v, struct cpu_user_regs *regs)
 {
-    struct vcpu *v = current_vcpu();
-
     switch (regs->entry_vector) {
-    case EXC_PF:
-        page_fault(v, regs);
-        return;
     case EXC_GP:
         if (software_interrupt(v, regs) || pv_emulate_privileged(regs)) {
             return;
@@ -224,6 +235,15 @@ void upcall_guest_trap(struct cpu_user_regs *regs)
         break;
     }
     deliver_trap(v, regs, regs->entry_vector, regs->error_code);
+}
+
+void upcall_guest_trap(struct cpu_user_regs *regs)
+{
+    if (likely(regs->entry_vector == EXC_PF)) {
+        page_fault(current_vcpu(), regs);
+    } else {
+        rarer_trap(current_vcpu(), regs);
+    }
 }
 
 bool upcall_fault_fixup(struct cpu_user_regs *regs, unsigned long cr2)

@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: MIT
+"""Disks and network of PV guests through Debian's backends in dom0, and Debian itself booted from such a disk.
+
+The machine has two disks: /dev/vda is a Debian root file system (changes are thrown away), /dev/vdb a scratch file
+system, mounted on /mnt. DATA_MB=1024 moves a gigabyte each way; the default is small.
+"""
+import os
+import re
+import subprocess
+
+import pytest
+
+from rig import ROOT, Machine
+
+MEGABYTES = int(os.environ.get("DATA_MB", "24"))
+SECONDS = 90 + MEGABYTES * 2
+SUM = re.compile(r"\b[0-9a-f]{40}\b")
+SMALL = """name = "small"
+kernel = "/boot/vmlinuz"
+ramdisk = "/boot/guest.cpio.gz"
+extra = "console=hvc0 quiet"
+memory = 192
+disk = [ "file:/mnt/in.img,xvda,r", "file:/mnt/out.img,xvdb,w", "phy:/dev/vda,xvdc,r" ]
+vif = [ "mac=00:16:3e:00:00:02,bridge=xenbr0" ]
+"""
+DEBIAN = """name = "debian"
+%s
+memory = 448
+vcpus = 2
+disk = [ "phy:/dev/vda,xvda,w" ]
+vif = [ "mac=00:16:3e:00:00:03,bridge=xenbr0" ]
+on_reboot = "destroy"
+"""
+DIRECT = 'kernel = "/mnt/vmlinuz"\nramdisk = "/mnt/initrd.img"\nroot = "/dev/xvda ro"\nextra = "console=hvc0 quiet"'
+GRUB = 'kernel = "/mnt/grub.bin"'
+
+
+def scratch(folder):
+    """A file system with room for the data, holding GRUB's image and the guests' configurations."""
+    files = os.path.join(folder, "files")
+    os.makedirs(files)
+    with open(os.path.join(ROOT, "build/image/grub-x86_64-xen.bin"), "rb") as f:
+        save(files, "grub.bin", f.read())
+    save(files, "small.cfg", SMALL.encode())
+    save(files, "direct.cfg", (DEBIAN % DIRECT).encode())
+    save(files, "grub.cfg", (DEBIAN % GRUB).encode())
+    path = os.path.join(folder, "scratch.img")
+    subprocess.run(["mke2fs", "-q", "-t", "ext4", "-d", files, path, "%dM" % (64 + 2 * MEGABYTES)], check=True)
+    return path
+
+
+def save(folder, name, data):
+    with open(os.path.join(folder, name), "wb") as f:
+        f.write(data)
+
+
+@pytest.fixture(scope="module")
+def m(hv, tmp_path_factory):
+    disk = scratch(str(tmp_path_factory.mktemp("disk")))
+    drives = ("-drive", "file=build/image/guest-disk.img,if=virtio,format=raw,snapshot=on",
+              "-drive", "file=%s,if=virtio,format=raw,cache=unsafe" % disk)
+    with Machine(hv, cpus=2, mem=2048, dom0_mem=640, dom0_vcpus=2, qemu_args=drives) as machine:
+        machine.boot()
+        machine.ok("mount /dev/vdb /mnt")
+        yield machine
+
+
+@pytest.fixture(scope="module")
+def small(m):
+    m.ok("head -c %dM /dev/urandom > /mnt/in.img" % MEGABYTES, SECONDS)
+    m.ok("dd if=/dev/zero of=/mnt/out.img bs=1M count=0 seek=%d" % MEGABYTES)
+    m.ok("xl create -q /mnt/small.cfg", 150)
+    with m.guest("small") as g:
+        g.ok("ip addr add 10.0.0.2/24 dev eth0 && ip link set eth0 up", 120)
+    yield m
+    m.run("xl destroy small")
+
+
+def digest(text):
+    return SUM.search(text).group(0)
+
+
+def test_disk_read(small):
+    """dom0 to guest: the guest reads what dom0 put in the file."""
+    expected = digest(small.ok("sha1sum /mnt/in.img", SECONDS))
+    with small.guest("small") as g:
+        assert digest(g.ok("sha1sum /dev/xvda", SECONDS)) == expected
+    assert small.crash_text() is None
+
+
+def test_disk_write(small):
+    """guest to dom0: dom0 finds in the file what the guest wrote."""
+    with small.guest("small") as g:
+        g.ok("sha1sum /dev/xvda >/dev/null; dd if=/dev/xvda of=/dev/xvdb bs=1M conv=fsync", SECONDS)
+        expected = digest(g.ok("sha1sum /dev/xvda", SECONDS))
+    assert digest(small.ok("sha1sum /mnt/out.img", SECONDS)) == expected
+    assert small.crash_text() is None
+
+
+def test_disk_read_only(small):
+    with small.guest("small") as g:
+        assert g.run("dd if=/dev/zero of=/dev/xvda bs=512 count=1")[0] != 0
+
+
+def test_block_device(small):
+    """The third disk is a block device of dom0: a guest and dom0 see the same Debian."""
+    expected = digest(small.ok("head -c 16M /dev/vda | sha1sum", SECONDS))
+    with small.guest("small") as g:
+        assert digest(g.ok("head -c 16M /dev/xvdc | sha1sum", SECONDS)) == expected
+        g.ok("mount -t ext4 -o ro,noload /dev/xvdc /mnt && test -e /mnt/etc/debian_version && umount /mnt")
+
+
+def test_ping(small):
+    small.ok("ping -c 3 -W 5 10.0.0.2", 60)
+    small.ok("ping -c 3 -W 5 -s 1400 10.0.0.2", 60)
+
+
+def test_network_to_guest(small):
+    with small.guest("small") as g:
+        g.ok("rm -f /tmp/sum; (nc -l -p 5000 | sha1sum > /tmp/sum) &")
+    small.ok("sleep 2; nc 10.0.0.2 5000 < /mnt/in.img", SECONDS)
+    expected = digest(small.ok("sha1sum /mnt/in.img", SECONDS))
+    with small.guest("small") as g:
+        assert digest(g.ok("while ! [ -s /tmp/sum ]; do sleep 1; done; cat /tmp/sum", SECONDS)) == expected
+    assert small.crash_text() is None
+
+
+def test_network_from_guest(small):
+    small.ok("rm -f /tmp/sum; (nc -l -p 5001 | sha1sum > /tmp/sum) & sleep 1")
+    with small.guest("small") as g:
+        g.ok("nc 10.0.0.1 5001 < /dev/xvda", SECONDS)
+        expected = digest(g.ok("sha1sum /dev/xvda", SECONDS))
+    assert digest(small.ok("while ! [ -s /tmp/sum ]; do sleep 1; done; cat /tmp/sum", SECONDS)) == expected
+    assert small.crash_text() is None
+
+
+def test_detach(small):
+    """Devices come and go while the guest runs."""
+    small.ok("xl block-detach small xvdb", 60)
+    small.ok("xl network-detach small 0", 60)
+    with small.guest("small") as g:
+        assert g.run("test -e /dev/xvdb")[0] != 0
+        assert g.run("test -e /sys/class/net/eth0")[0] != 0
+    small.ok("xl block-attach small file:/mnt/out.img xvdd w", 60)
+    small.ok("xl network-attach small bridge=xenbr0", 60)
+    with small.guest("small") as g:
+        g.ok("n=0; while ! [ -e /dev/xvdd ] && [ $n -lt 20 ]; do sleep 1; n=$((n + 1)); done; test -e /dev/xvdd", 60)
+    small.ok("xl destroy small", 60)
+    small.ok("n=0; while losetup -a | grep -q mnt && [ $n -lt 20 ]; do sleep 1; n=$((n + 1)); done; "
+             "! losetup -a | grep mnt", 60)
+
+
+@pytest.mark.parametrize("how", ["direct", "grub"])
+def test_debian(m, how):
+    """Debian's root file system on /dev/vda, with the kernel from dom0 or through GRUB from the disk, to a login."""
+    m.run("xl destroy small; xl destroy debian")
+    if how == "direct":
+        m.ok("mkdir -p /run/d && mount -o ro /dev/vda /run/d && cp /run/d/vmlinuz /run/d/initrd.img /mnt && umount /run/d")
+    m.start("xl create -q -c /mnt/%s.cfg" % how)
+    if how == "grub":
+        m.expect("grub: menu read from the guest's disk", 120)
+    m.expect("debian login: ", 300)
+    with m.guest("debian", attached=True, login="root") as g:
+        assert "debian" in g.ok("cat /etc/hostname")
+        assert g.ok("nproc").strip().endswith("2")
+        g.ok("ip addr show dev enX0 | grep 10.0.0.2 || ip addr", 60)
+        g.ok("ping -c 2 -W 5 10.0.0.1", 60)
+        g.ok("head -c %dM /dev/urandom > /data/file; sync; sha1sum /data/file > /data/sum" % MEGABYTES, SECONDS)
+    m.ok("rm -f /tmp/sum; (nc -l -p 5002 | sha1sum > /tmp/sum) & sleep 1")
+    with m.guest("debian") as g:
+        expected = digest(g.ok("cat /data/sum"))
+        g.ok("busybox nc 10.0.0.1 5002 < /data/file", SECONDS)
+    assert digest(m.ok("while ! [ -s /tmp/sum ]; do sleep 1; done; cat /tmp/sum", SECONDS)) == expected
+    m.ok("xl shutdown -w debian", 120)
+    m.ok("mkdir -p /run/d && mount -o ro /dev/vda /run/d")
+    found = digest(m.ok("sha1sum /run/d/data/file; umount /run/d", SECONDS))
+    assert found == expected
+    assert m.crash_text() is None
