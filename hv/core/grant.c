@@ -398,6 +398,11 @@ static int change_version(struct domain *d, unsigned int version)
     if (gt->pinned_count > 0) {
         return -EBUSY;
     }
+    for (unsigned int i = 0; version == 1 && i < gt->status_count; i++) {
+        if (frame_shared_in_use(arch_direct_mfn(gt->status[i]))) {
+            return -EBUSY;
+        }
+    }
     if (gt->frame_count > 0) {
         rc = read_reserved(gt, kept);
         if (rc != 0) {

@@ -259,6 +259,11 @@ void frame_share_boot_page(mfn_t mfn)
     share(frame_of(mfn), DOMID_XEN, ROLE_READ_ONLY);
 }
 
+bool frame_shared_in_use(mfn_t mfn)
+{
+    return (READ_ONCE(frame_of(mfn)->count) & ~FRAME_FOREIGN) != (FRAME_HEAP | 1);
+}
+
 int frame_unshare(mfn_t mfn)
 {
     struct frame *f = frame_of(mfn);

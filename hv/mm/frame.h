@@ -101,6 +101,8 @@ MUST_CHECK int frame_assign(struct frame_owner *o, mfn_t mfn, unsigned int order
 /* Makes a hypervisor page visible to o (shared info, grant frames): o may map it; frame_unshare() later.
  * writable false: role WRITABLE is refused. */
 void frame_share(struct frame_owner *o, mfn_t mfn, bool writable);
+/* Whether a shared page has references, a mapping say. */
+bool frame_shared_in_use(mfn_t mfn);
 /* Ends sharing: waits for nothing; returns -EBUSY while references remain. */
 MUST_CHECK int frame_unshare(mfn_t mfn);
 /* Allocates and assigns in one step (a guest page): INVALID_MFN on failure. flags of page_alloc. */

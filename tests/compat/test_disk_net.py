@@ -67,7 +67,7 @@ def m(hv, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def small(m):
-    m.ok("head -c %dM /dev/urandom > /mnt/in.img" % MEGABYTES, SECONDS)
+    m.ok("head -c %d /dev/urandom > /mnt/in.img" % (MEGABYTES << 20), SECONDS)
     m.ok("dd if=/dev/zero of=/mnt/out.img bs=1M count=0 seek=%d" % MEGABYTES)
     m.ok("xl create -q /mnt/small.cfg", 150)
     with m.guest("small") as g:
@@ -104,9 +104,9 @@ def test_disk_read_only(small):
 
 def test_block_device(small):
     """The third disk is a block device of dom0: a guest and dom0 see the same Debian."""
-    expected = digest(small.ok("head -c 16M /dev/vda | sha1sum", SECONDS))
+    expected = digest(small.ok("head -c 16777216 /dev/vda | sha1sum", SECONDS))
     with small.guest("small") as g:
-        assert digest(g.ok("head -c 16M /dev/xvdc | sha1sum", SECONDS)) == expected
+        assert digest(g.ok("head -c 16777216 /dev/xvdc | sha1sum", SECONDS)) == expected
         g.ok("mount -t ext4 -o ro,noload /dev/xvdc /mnt && test -e /mnt/etc/debian_version && umount /mnt")
 
 
@@ -165,7 +165,8 @@ def test_debian(m, how):
         assert g.ok("nproc").strip().endswith("2")
         g.ok("ip addr show dev enX0 | grep 10.0.0.2 || ip addr", 60)
         g.ok("ping -c 2 -W 5 10.0.0.1", 60)
-        g.ok("head -c %dM /dev/urandom > /data/file; sync; sha1sum /data/file > /data/sum" % MEGABYTES, SECONDS)
+        g.ok("head -c %d /dev/urandom > /data/file; sync; sha1sum /data/file > /data/sum"
+             % (MEGABYTES << 20), SECONDS)
     m.ok("rm -f /tmp/sum; (nc -l -p 5002 | sha1sum > /tmp/sum) & sleep 1")
     with m.guest("debian") as g:
         expected = digest(g.ok("cat /data/sum"))

@@ -147,6 +147,9 @@ void arch_vcpu_reset(struct vcpu *v)
 
 int arch_vcpu_trigger(struct vcpu *v, unsigned int trigger)
 {
+    if (trigger == XEN_DOMCTL_SENDTRIGGER_POWER || trigger == XEN_DOMCTL_SENDTRIGGER_SLEEP) {
+        return -EINVAL; /* buttons of a machine with ACPI */
+    }
     if (trigger != XEN_DOMCTL_SENDTRIGGER_NMI) {
         return -ENOSYS;
     }

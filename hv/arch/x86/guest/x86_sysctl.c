@@ -5,6 +5,7 @@
  */
 #include "abi/sysctl.h"
 
+#include "hv/arch/x86/cpu/e820.h"
 #include "hv/arch/x86/cpu/instr.h"
 #include "hv/arch/x86/cpu/smp.h"
 #include "hv/arch/x86/guest/cpu_policy_calls.h"
@@ -77,6 +78,18 @@ void arch_cpu_topology(unsigned int cpu, uint32_t *core, uint32_t *socket, uint3
     *node = smp_node(cpu);
 }
 
+static uint64_t machine_ram_pages(void)
+{
+    uint64_t pages = 0;
+
+    for (unsigned int i = 0; i < machine_e820.count; i++) {
+        if (machine_e820.entries[i].type == E820_RAM) {
+            pages += machine_e820.entries[i].size >> PAGE_SHIFT;
+        }
+    }
+    return pages;
+}
+
 /* Threads of CPU 0's core, and cores of its socket, among the CPUs that are online. */
 void arch_physinfo(struct xen_sysctl_physinfo *info)
 {
@@ -102,6 +115,7 @@ void arch_physinfo(struct xen_sysctl_physinfo *info)
     info->threads_per_core = MAX(threads, 1U);
     info->cores_per_socket = MAX(in_socket / info->threads_per_core, 1U);
     info->capabilities |= XEN_SYSCTL_PHYSCAP_pv;
+    info->total_pages = machine_ram_pages(); /* with what boot took for itself */
     (void)cpu_policy_featureset(XEN_SYSCTL_cpu_featureset_host, words, FEATURE_WORDS_MAX);
     for (unsigned int i = 0; i < ARRAY_SIZE(info->hw_cap); i++) {
         info->hw_cap[i] = words[i];
