@@ -1,34 +1,57 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# run-all.sh MAKE: builds everything, runs every part of `make test`, and ends in `N passed, N failed` over all of them. A
-# part that does not even print its figures counts as one failure.
+# run-all.sh MAKE: builds everything, runs every part of `make test`, two at a time, and ends in `N passed, N failed` over all
+# of them. A part that does not print figures counts as one: passed when its exit code is 0. The output of each part is
+# shown whole when it has ended, and its time beside its name.
 make=${1:-make}
 cd "$(dirname "$0")/.."
-passed=0
-failed=0
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+logs=build/test-logs
+rm -rf $logs
+mkdir -p $logs
+RANDOM_CALLS=${RANDOM_CALLS:-1000000}
 
-# part NAME COMMAND...: runs it, shows its output, and adds what its last `N passed` and `N failed` say.
+# part NAME COMMAND...: runs it into its own log, then shows the log in one piece.
 part() {
     name=$1
     shift
-    echo "==> $name"
-    { "$@"; echo "exit code $?"; } 2>&1 | tee "$log"
-    rc=$(sed -n 's/^exit code //p' "$log" | tail -1)
-    p=$(grep -oE '[0-9]+ passed' "$log" | awk '{ n += $1 } END { print n + 0 }')
-    f=$(grep -oE '[0-9]+ (failed|error)' "$log" | awk '{ n += $1 } END { print n + 0 }')
-    [ "$f" != 0 ] || [ "$rc" = 0 ] || f=1
-    [ "$p$f" != 00 ] || p=1
-    passed=$((passed + p))
-    failed=$((failed + f))
+    begin=$(date +%s)
+    "$@" > "$logs/$name" 2>&1 < /dev/null
+    echo "exit code $?" >> "$logs/$name"
+    end=$(date +%s)
+    echo "==> $name ($((end - begin)) s)
+$(cat "$logs/$name")"
 }
 
 pytest="/usr/bin/python3 -m pytest -q -p no:cacheprovider --tb=short"
 part build $make --no-print-directory -s hv guest image
-part check $make --no-print-directory -s check
-part "test kernels as dom0" /usr/bin/python3 guest/run-tests.py --jobs 2
-part boot $pytest tests/boot
-part "Debian's xl and PV guests" $pytest tests/compat
+grep -q '^exit code 0$' $logs/build || { echo "0 passed, 1 failed"; exit 1; }
+kernels=$(/usr/bin/python3 guest/run-tests.py --list | grep -v '^random$')
+{
+    part check $make --no-print-directory -s check
+    part test-kernels-as-dom0 /usr/bin/python3 guest/run-tests.py --jobs 1 $kernels
+    part random-hypercalls-as-dom0 /usr/bin/python3 guest/run-tests.py --patience 4 --args "calls=$RANDOM_CALLS" random
+    part random-hypercalls-as-guest /usr/bin/python3 guest/run-domu.py --each 300 --args "calls=$RANDOM_CALLS seed=2" random
+} &
+{
+    part boot $pytest tests/boot
+    part xl $pytest tests/compat/test_pv_guest.py
+    part leak $pytest tests/compat/test_leak.py
+    if [ -f tests/compat/test_disk_net.py ]; then
+        part disk-and-network $pytest tests/compat/test_disk_net.py
+    fi
+}
+wait
+
+passed=0
+failed=0
+for log in $logs/*; do
+    p=$(grep -oE '[0-9]+ passed' "$log" | awk '{ n += $1 } END { print n + 0 }')
+    f=$(grep -oE '[0-9]+ (failed|error)' "$log" | awk '{ n += $1 } END { print n + 0 }')
+    rc=$(sed -n 's/^exit code //p' "$log" | tail -1)
+    [ "$rc" = 0 ] || [ "$f" != 0 ] || f=1
+    [ "$p$f" != 00 ] || p=1
+    passed=$((passed + p))
+    failed=$((failed + f))
+done
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]

@@ -2,20 +2,23 @@
 # The tests that need a machine. `make test` is what CI runs: it installs what is missing, builds, and ends in one line
 # `N passed, N failed` over unit tests, test kernels and system tests together.
 #   make boot     test kernels as dom0, then Debian's dom0 and bad dom0 images
-#   make system   xl against a PV guest, disk and network, leak test
+#   make system   xl against a PV guest, disk and network, leak test; TEST= selects, HV= ours, peer or a path
 #   make bench    ours beside Debian's Xen
-PYTEST := /usr/bin/python3 -m pytest -q -p no:cacheprovider
+PYTEST := /usr/bin/python3 -m pytest -q -p no:cacheprovider --tb=short
 
-.PHONY: boot system system-short bench test
-boot: hv guest image
-	$(Q)/usr/bin/python3 guest/run-tests.py
-	$(Q)$(PYTEST) tests/boot
+.PHONY: boot system bench test
+boot: need-test
+	+@$(MAKE) --no-print-directory -s hv guest image
+	@/usr/bin/python3 guest/run-tests.py
+	@$(PYTEST) tests/boot $(if $(HV),--hv=$(HV)) $(if $(TEST),-k $(TEST))
 
-system: hv guest image
-	$(Q)$(PYTEST) tests/compat $(if $(TEST),-k $(TEST))
+system: need-test
+	+@$(MAKE) --no-print-directory -s hv guest image
+	@$(PYTEST) tests/compat $(if $(HV),--hv=$(HV)) $(if $(TEST),-k $(TEST))
 
-bench: hv guest image
-	$(Q)/usr/bin/python3 guest/bench.py
+bench: need-run
+	+@$(MAKE) --no-print-directory -s hv guest image
+	@/usr/bin/python3 guest/bench.py
 
 test: need-test
 	+@sh tests/run-all.sh "$(MAKE)"

@@ -22,7 +22,6 @@ def m(hv):
 
 @pytest.fixture
 def guest(m):
-    m.recover()
     if m.run("xl domid guest")[0] != 0:
         create(m)
     yield m

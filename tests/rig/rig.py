@@ -169,18 +169,6 @@ class Machine:
     def log(self):
         return self.tee.text.replace("\r", "")
 
-    def recover(self):
-        """After a failed test: asks dom0's shell for a sign of life, so that the next test may go on."""
-        if self.lost:
-            self.send("\x1d\r\n")
-            try:
-                self.child.expect(r"@@rc=\d+@@", timeout=20 * PATIENCE)
-                self.child.sendline("echo alive")
-                self.child.expect(r"alive\r?\n@@rc=0@@", timeout=10 * PATIENCE)
-            except (pexpect.TIMEOUT, pexpect.EOF):
-                return
-            self.lost = None
-
     def tail(self, lines=40):
         return "\n".join(self.log.split("\n")[-lines:])
 
@@ -193,8 +181,6 @@ class Machine:
         try:
             self.child.expect(pattern, timeout=timeout * PATIENCE)
         except (pexpect.TIMEOUT, pexpect.EOF) as why:
-            if not self.lost:
-                self.lost = "no %r within %d s (%s)" % (pattern, timeout, type(why).__name__)
             raise RigError("no %r within %d s (%s)\n%s" % (pattern, timeout, type(why).__name__, self.tail())) from None
         return self.child.match
 
