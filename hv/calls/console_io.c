@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The console hypercall. Dom0 writes to the machine's console as it is and reads what was typed; any other
- * domain may write lines, which guest_loglvl= shows or not.
+ * The console hypercall. Dom0 writes to the machine's console as it is and reads what was
+ * typed; any other domain may write lines, which guest_loglvl= shows or not.
  */
 #include "hv/base/printk.h"
 #include "hv/calls/hypercall.h"
@@ -27,8 +27,9 @@ static long console_output(struct domain *d, guest_ptr_t buffer, unsigned int co
         buffer = guest_ptr_at(buffer, n, 1);
         count -= n;
         if (count > 0 && hypercall_preempt_check()) {
-            return hypercall_continue(__HYPERVISOR_console_io, 3, (unsigned long)CONSOLEIO_write,
-                                      (unsigned long)count, (unsigned long)buffer.va);
+            return hypercall_continue(__HYPERVISOR_console_io, 3,
+                                      (unsigned long)CONSOLEIO_write, (unsigned long)count,
+                                      (unsigned long)buffer.va);
         }
     }
     return 0;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The event channel hypercall: a table with a row for each operation (size of its record, whether it is
- * written back), and its old form, whose record carries the operation's number itself.
+ * The event channel hypercall: a table with a row for each operation (size of its record,
+ * whether it is written back), and its old form, whose record carries the operation's number
+ * itself.
  *
  * Sending does not go through the table: it is the hypercall a busy guest makes most.
  */
@@ -56,7 +57,8 @@ static int op_alloc_unbound(union evtchn_arg *a)
 
 static int op_bind_interdomain(union evtchn_arg *a)
 {
-    return evtchn_bind_interdomain(a->bind_interdomain.remote_dom, a->bind_interdomain.remote_port,
+    return evtchn_bind_interdomain(a->bind_interdomain.remote_dom,
+                                   a->bind_interdomain.remote_port,
                                    &a->bind_interdomain.local_port);
 }
 
@@ -202,7 +204,8 @@ long do_event_channel_op(unsigned int cmd, guest_ptr_t arg)
     return likely(port >= 0) ? evtchn_send(current_domain(), (evtchn_port_t)port) : port;
 }
 
-/* The record begins with the number; what follows is the same. Reset and later operations were never in it. */
+/* The record begins with the number; what follows is the same. Reset and later operations
+ * were never in it. */
 long do_event_channel_op_compat(guest_ptr_t arg)
 {
     uint32_t cmd;

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The table of hypercalls, and what becomes of those that are not finished yet. See hypercall.h.
+ * The table of hypercalls, and what becomes of those that are not finished yet. See
+ * hypercall.h.
  *
- * Handlers take their arguments in the types they mean; every architecture we run on passes integers and
- * one-word structures in the same registers, so the table casts instead of having a wrapper for each.
+ * Handlers take their arguments in the types they mean; every architecture we run on passes
+ * integers and one-word structures in the same registers, so the table casts instead of having
+ * a wrapper for each.
  */
 #include "hv/calls/hypercall.h"
 

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Dispatch of hypercalls: a const table indexed by number; each row takes up to six arguments in plain
- * registers and returns a long. The architecture's entry path indexes hypercall_table directly; rows of
- * the architecture (PV MMU calls ...) are declared here and live in arch/X/guest.
+ * Dispatch of hypercalls: a const table indexed by number; each row takes up to six arguments
+ * in plain registers and returns a long. The architecture's entry path indexes hypercall_table
+ * directly; rows of the architecture (PV MMU calls ...) are declared here and live in
+ * arch/X/guest.
  *
  * A handler that has run long enough (hypercall_preempt_check()) returns
  *     return hypercall_continue(op, n, args...);
- * and is entered again with these arguments after softirqs and events had their turn; in a multicall the
- * entry is rewritten instead.
+ * and is entered again with these arguments after softirqs and events had their turn; in a
+ * multicall the entry is rewritten instead.
  */
 #ifndef HV_CALLS_HYPERCALL_H
 #define HV_CALLS_HYPERCALL_H
@@ -30,7 +31,8 @@ static inline bool hypercall_preempt_check(void)
     return softirq_urgent() || evtchn_upcall_due(current_vcpu());
 }
 
-/* Records what to run again; returns -ERESTART for the handler to return. args are unsigned long. */
+/* Records what to run again; returns -ERESTART for the handler to return. args are unsigned
+ * long. */
 long hypercall_continue(unsigned int op, unsigned int count, ...);
 
 /* calls/ */
@@ -60,7 +62,8 @@ long do_xenpmu_op(unsigned int cmd, guest_ptr_t arg);
 
 /* arch/x86/guest: PV only; -ENOSYS for a domain that is not PV. */
 long do_set_trap_table(guest_ptr_t traps);
-long do_mmu_update(guest_ptr_t updates, unsigned int count, guest_ptr_t done, unsigned int domid);
+long do_mmu_update(guest_ptr_t updates, unsigned int count, guest_ptr_t done,
+                   unsigned int domid);
 long do_set_gdt(guest_ptr_t frames, unsigned int entries);
 long do_stack_switch(unsigned long ss, unsigned long sp);
 long do_set_callbacks(unsigned long event, unsigned long failsafe, unsigned long syscall);

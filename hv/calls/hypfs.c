@@ -9,6 +9,7 @@
 
 #include "hv/calls/hypercall.h"
 #include "hv/core/rights.h"
+#include "hv/core/version.h"
 #include "hv/lib/string.h"
 
 #define HYPFS_VERSION  1
@@ -23,8 +24,11 @@ struct node {
 static const struct node nodes[] = {
     { "", NULL },
     { "/buildinfo", NULL },
+    { "/buildinfo/changeset", VERSION_CHANGESET },
     { "/buildinfo/compileinfo", NULL },
     { "/buildinfo/compileinfo/compiler", "gcc " __VERSION__ },
+    { "/buildinfo/version", NULL },
+    { "/buildinfo/version/extra", VERSION_EXTRA },
     { "/params", NULL },
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Hypercalls that need no file of their own: the timer, assists of the guest's kind, and those that are the
- * architecture's or not offered.
+ * Hypercalls that need no file of their own: the timer, assists of the guest's kind, and those
+ * that are the architecture's or not offered.
  */
 #include "abi/physdev.h"
 #include "hv/calls/hypercall.h"
@@ -10,8 +10,8 @@
 #define FAR_FUTURE_NS   (1ULL << 50) /* 13 days: no guest means that */
 #define SOON_ENOUGH_NS  100000000ULL
 
-/* A deadline before 1970 or in weeks comes from a guest whose clock arithmetic wrapped, or that means "no timer":
- * a tick in a while is right for the one and does the other no harm. */
+/* A deadline before 1970 or in weeks comes from a guest whose clock arithmetic wrapped, or
+ * that means "no timer": a tick in a while is right for the one and does the other no harm. */
 long do_set_timer_op(uint64_t deadline)
 {
     struct vcpu *v = current_vcpu();

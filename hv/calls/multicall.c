@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The multicall hypercall: a list of hypercalls in guest memory, each run through the table and its result
- * written into its entry.
+ * The multicall hypercall: a list of hypercalls in guest memory, each run through the table and
+ * its result written into its entry.
  *
- * Entries are fetched some at a time, each once and whole; what an entry does to the list itself shows, or not,
- * in those behind it. A call that wants to go on later has its new arguments written into its entry, and the
- * multicall is run again from that entry on; so is one that has run long enough.
+ * Entries are fetched some at a time, each once and whole; what an entry does to the list
+ * itself shows, or not, in those behind it. A call that wants to go on later has its new
+ * arguments written into its entry, and the multicall is run again from that entry on; so is
+ * one that has run long enough.
  */
 #include "abi/xen.h"
 #include "hv/calls/hypercall.h"
@@ -48,7 +49,8 @@ static inline guest_ptr_t result_of(guest_ptr_t at)
 }
 
 /* How many whole entries, of count, could be read. */
-static inline unsigned int fetch(struct multicall_entry *calls, guest_ptr_t at, unsigned int count)
+static inline unsigned int fetch(struct multicall_entry *calls, guest_ptr_t at,
+                                 unsigned int count)
 {
     size_t bytes = MIN(count, BATCH) * sizeof(*calls);
 

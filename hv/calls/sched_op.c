@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The scheduling hypercall: yield, block and poll of the calling vcpu, shutdown of its domain (and of others
- * by who controls them), watchdogs, pinning. And its old form with yield, block and shutdown only.
+ * The scheduling hypercall: yield, block and poll of the calling vcpu, shutdown of its domain
+ * (and of others by who controls them), watchdogs, pinning. And its old form with yield, block
+ * and shutdown only.
  */
 #include "abi/sched.h"
 

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The vcpu hypercall: operations of a domain on its own vcpus. A row for each; all but a few work on any vcpu
- * of the domain, timers only on the calling one.
+ * The vcpu hypercall: operations of a domain on its own vcpus. A row for each; all but a few
+ * work on any vcpu of the domain, timers only on the calling one.
  */
 #include "abi/vcpu.h"
 
+#include "abi/sched.h"
 #include "hv/calls/hypercall.h"
 #include "hv/core/arch_guest.h"
 #include "hv/core/domain.h"
 #include "hv/core/sched.h"
-#include "abi/sched.h"
 
 static long op_initialise(struct vcpu *v, guest_ptr_t arg)
 {
@@ -44,7 +44,8 @@ static long op_up(struct vcpu *v, guest_ptr_t arg)
     if (!v->is_initialised) {
         return -EINVAL;
     }
-    if (__atomic_fetch_and(&v->pause_flags, ~BIT(VCPU_DOWN), __ATOMIC_SEQ_CST) & BIT(VCPU_DOWN)) {
+    if (__atomic_fetch_and(&v->pause_flags, ~BIT(VCPU_DOWN), __ATOMIC_SEQ_CST) &
+        BIT(VCPU_DOWN)) {
         sched_wake(v);
     }
     return 0;
@@ -70,8 +71,8 @@ static long op_down(struct vcpu *v, guest_ptr_t arg)
         domain_shutdown(v->domain, SHUTDOWN_poweroff);
         return 0;
     }
-    if ((__atomic_fetch_or(&v->pause_flags, BIT(VCPU_DOWN), __ATOMIC_SEQ_CST) & BIT(VCPU_DOWN)) ==
-        0) {
+    if ((__atomic_fetch_or(&v->pause_flags, BIT(VCPU_DOWN), __ATOMIC_SEQ_CST) &
+         BIT(VCPU_DOWN)) == 0) {
         sched_sleep_nosync(v);
     }
     return 0;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The version hypercall: what the hypervisor says about itself. Answers are numbers, or records written
- * whole to the guest. The command line is for control domains only; others see "<denied>".
+ * The version hypercall: what the hypervisor says about itself. Answers are numbers, or records
+ * written whole to the guest. The command line is for control domains only; others see
+ * "<denied>".
  */
 #include "abi/version.h"
 

@@ -2,10 +2,12 @@
 /*
  * Console input and the output of guests; see console.h.
  *
- * Input comes in interrupt context: bytes for dom0 wait in a ring until dom0 reads them and a tasklet tells
- * dom0; bytes for the hypervisor are debug keys. When the ring is full new bytes are lost.
+ * Input comes in interrupt context: bytes for dom0 wait in a ring until dom0 reads them and a
+ * tasklet tells dom0; bytes for the hypervisor are debug keys. When the ring is full new bytes
+ * are lost.
  *
- * Locks: input_lock for ring and switch, interrupts off; console_line.lock for a guest's unfinished line.
+ * Locks: input_lock for ring and switch, interrupts off; console_line.lock for a guest's
+ * unfinished line.
  */
 #include "hv/core/console.h"
 
@@ -38,7 +40,7 @@ static bool to_hypervisor;
 static bool started;
 static bool say_side; /* the tasklet prints which side has the input now */
 
-/* ---- Input ---------------------------------------------------------------------------------- */
+/* ---- Input ------------------------------------------------------------------------------- */
 
 static void say_where_input_goes(bool hypervisor)
 {
@@ -142,7 +144,7 @@ void console_init(void)
     say_where_input_goes(to_hypervisor);
 }
 
-/* ---- Output of guests ----------------------------------------------------------------------- */
+/* ---- Output of guests -------------------------------------------------------------------- */
 
 static struct console_line *line_of(struct domain *d)
 {

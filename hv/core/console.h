@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The hypervisor's console shared with dom0: bytes typed on it go to dom0 or to the debug keys, and what other
- * domains write comes out as lines with their name.
+ * The hypervisor's console shared with dom0: bytes typed on it go to dom0 or to the debug keys,
+ * and what other domains write comes out as lines with their name.
  *
  * Ctrl- with the switch letter, typed three times, moves the input from one side to the other.
  */
@@ -18,7 +18,8 @@ void console_domain_exit(struct domain *d);
 
 /* Takes up to size bytes of what was typed for dom0. */
 size_t console_read(char *buf, size_t size);
-/* Text of a domain that does not own the console: printed by lines, as far as guest_loglvl allows. */
+/* Text of a domain that does not own the console: printed by lines, as far as guest_loglvl
+ * allows. */
 void console_write_guest(struct domain *d, const char *text, size_t size);
 
 #endif

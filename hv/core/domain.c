@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Birth, numbers and end of domains: domain_create(), domain_get(), domain_kill(). What a domain does in
- * between (pausing, shutting down) is in domain_state.c.
+ * Birth, numbers and end of domains: domain_create(), domain_get(), domain_kill(). What a
+ * domain does in between (pausing, shutting down) is in domain_state.c.
  *
- * The end has three stages. domain_kill() takes back everything that other domains could hold on to or that
- * holds on to them, in steps that can be interrupted. When the last reference goes the parts are freed and
- * the domain leaves the list; after one more grace period, in which nobody can find it, so does the record.
+ * The end has three stages. domain_kill() takes back everything that other domains could hold
+ * on to or that holds on to them, in steps that can be interrupted. When the last reference
+ * goes the parts are freed and the domain leaves the list; after one more grace period, in
+ * which nobody can find it, so does the record.
  *
  * Lock: list_lock for the hash and the list; both are read under RCU.
  */
@@ -41,7 +42,7 @@ static struct domain *hash[HASH_SIZE];
 static struct domain *list; /* ascending numbers */
 static domid_t last_picked;
 
-/* ---- Numbers -------------------------------------------------------------------------------- */
+/* ---- Numbers ----------------------------------------------------------------------------- */
 
 /* Under RCU or list_lock. */
 static struct domain *find(domid_t id)
@@ -152,12 +153,13 @@ static void list_remove_domain(struct domain *d)
     spin_unlock(&list_lock);
 }
 
-/* ---- Birth ---------------------------------------------------------------------------------- */
+/* ---- Birth ------------------------------------------------------------------------------- */
 
 static int check_config(const struct xen_domctl_createdomain *config)
 {
     if (config->max_vcpus == 0 || config->max_vcpus > DOMAIN_MAX_VCPUS ||
-        config->vmtrace_size != 0 || (config->grant_opts & ~XEN_DOMCTL_GRANT_version_mask) != 0 ||
+        config->vmtrace_size != 0 ||
+        (config->grant_opts & ~XEN_DOMCTL_GRANT_version_mask) != 0 ||
         (config->grant_opts & XEN_DOMCTL_GRANT_version_mask) > domain_limits.grant_version) {
         return -EINVAL;
     }
@@ -181,7 +183,8 @@ static int resolve_limits(struct xen_domctl_createdomain *config)
                    : resolve_limit(&config->max_maptrack_frames, domain_limits.maptrack_frames);
 }
 
-static void fill_in(struct domain *d, const struct xen_domctl_createdomain *config, bool control)
+static void fill_in(struct domain *d, const struct xen_domctl_createdomain *config,
+                    bool control)
 {
     d->config = *config;
     d->max_vcpus = config->max_vcpus;
@@ -339,15 +342,16 @@ int domain_create_vcpus(struct domain *d, unsigned int count)
     return 0;
 }
 
-/* ---- End ------------------------------------------------------------------------------------ */
+/* ---- End --------------------------------------------------------------------------------- */
 
 static void free_domain(struct rcu_head *head)
 {
     heap_free(container_of(head, struct domain, rcu));
 }
 
-/* A softirq of its own, so no lock is held. Nobody gets a reference any more; the number stays taken until
- * all that carries it is gone, and readers of the list may stand on d for one more grace period. */
+/* A softirq of its own, so no lock is held. Nobody gets a reference any more; the number
+ * stays taken until all that carries it is gone, and readers of the list may stand on d for
+ * one more grace period. */
 static void last_reference_gone(struct rcu_head *head)
 {
     struct domain *d = container_of(head, struct domain, rcu);
@@ -451,7 +455,7 @@ int domain_kill(struct domain *d)
     return 0;
 }
 
-/* ---- Crash ---------------------------------------------------------------------------------- */
+/* ---- Crash ------------------------------------------------------------------------------- */
 
 static void crash_later(void *data)
 {
@@ -480,7 +484,7 @@ void domain_crash(struct domain *d, const char *fmt, ...)
     tasklet_schedule(&d->crash_work);
 }
 
-/* ---- What the frame table asks --------------------------------------------------------------- */
+/* ---- What the frame table asks ----------------------------------------------------------- */
 
 /* The frame in question keeps its owner alive while we look. */
 struct frame_owner *upcall_frame_owner(uint16_t domid)
@@ -515,7 +519,7 @@ void upcall_owner_empty(uint16_t domid)
     }
 }
 
-/* ---- Boot ----------------------------------------------------------------------------------- */
+/* ---- Boot -------------------------------------------------------------------------------- */
 
 static int print_domain(char *buf, size_t size, const void *p)
 {

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A domain: what a virtual machine owns. Born by domain_create(), reached by domain_get(), ended by
- * domain_kill(), freed when the last reference goes.
+ * A domain: what a virtual machine owns. Born by domain_create(), reached by domain_get(),
+ * ended by domain_kill(), freed when the last reference goes.
  *
- * Life:  created (paused by the controller) -> running -> [shut down] -> dying -> dead -> freed.
- * References: domain_get()/domain_put(); the list holds one until domain_kill() is through. A domain that still
- * owns frames holds a reference on itself, so the last page freed may be what frees the domain. The last
- * domain_put() may happen anywhere, with any lock held: what it starts runs later, without locks.
+ * Life:  created (paused by the controller) -> running -> [shut down] -> dying -> dead ->
+ * freed. References: domain_get()/domain_put(); the list holds one until domain_kill() is
+ * through. A domain that still owns frames holds a reference on itself, so the last page freed
+ * may be what frees the domain. The last domain_put() may happen anywhere, with any lock held:
+ * what it starts runs later, without locks.
  *
- * Numbers: a domain is found by its number until its last reference has gone, dying or not. The special domains
- * (idle, xen, io) have numbers but are never found.
+ * Numbers: a domain is found by its number until its last reference has gone, dying or not. The
+ * special domains (idle, xen, io) have numbers but are never found.
  */
 #ifndef HV_CORE_DOMAIN_H
 #define HV_CORE_DOMAIN_H
@@ -55,11 +56,11 @@ struct domain {
     struct grant_table *grants;
     struct rights *rights;
     struct sched_domain *sched;
-    struct console_line *console; /* text of a line not finished yet, NULL until it writes; see console.c */
+    struct console_line *console; /* text of an unfinished line, NULL until it writes */
 
     /* atomic: */
     unsigned int refs;
-    unsigned int poller_count;       /* vcpus in SCHEDOP_poll: events look for them only when there are any */
+    unsigned int poller_count;       /* vcpus in SCHEDOP_poll */
     bool crash_pending;              /* domain_crash() was called; crash_work will do it */
     unsigned int pause_count;        /* every vcpu is kept from running while > 0 */
     unsigned int controller_paused;  /* part of pause_count held by pausedomain */
@@ -94,10 +95,11 @@ struct domain {
 
 extern struct domain *domain_hardware;  /* dom0, NULL until built */
 extern struct domain *domain_idle;      /* owns the idle vcpus; never in the list */
-extern struct domain *domain_xen;       /* owner of the hypervisor's frames a control domain may map */
+extern struct domain *domain_xen;       /* owner of frames of ours a control domain may map */
 extern struct domain *domain_io;        /* owner of device memory */
 
-/* The most a new domain may ask for, and what it gets when it leaves the choice; set at boot. */
+/* The most a new domain may ask for, and what it gets when it leaves the choice; set at
+ * boot. */
 struct domain_limits {
     unsigned int grant_frames;
     unsigned int maptrack_frames;
@@ -108,7 +110,8 @@ extern struct domain_limits domain_limits;
 #define DOMAIN_SHUTDOWN_NONE (~0U) /* shutdown_code before any */
 
 void domain_init(void);
-/* id DOMID_INVALID picks a free one. flags of config are checked. *out holds a reference for the list. */
+/* id DOMID_INVALID picks a free one. flags of config are checked. *out holds a reference for
+ * the list. */
 MUST_CHECK int domain_create(domid_t id, const struct xen_domctl_createdomain *config,
                              bool control, struct domain **out);
 /* Creates vcpus up to count (domctl max_vcpus). */
@@ -119,7 +122,8 @@ MUST_CHECK int domain_kill(struct domain *d);
 /* A referenced domain by number, or by DOMID_SELF; NULL when there is none (or it is dead). */
 struct domain *domain_get(domid_t id);
 struct domain *domain_get_or_self(domid_t id);
-/* One more reference on one already held or seen under RCU; false when the last one has gone. */
+/* One more reference on one already held or seen under RCU; false when the last one has
+ * gone. */
 bool domain_get_ref(struct domain *d);
 void domain_put(struct domain *d);
 /* The first domain with id >= id, referenced; NULL at the end. */
@@ -136,15 +140,15 @@ void domain_shutdown(struct domain *d, unsigned int reason);
 void domain_resume(struct domain *d);
 /* Whether the machine restarts when dom0 crashes (the default) or halts (noreboot). */
 void domain_set_reboot(bool on);
-/* The guest broke a rule it can't be told about: ends it with reason crash. Safe anywhere outside
- * interrupt context; returns, and the guest stops before it runs again. */
+/* The guest broke a rule it can't be told about: ends it with reason crash. Safe anywhere
+ * outside interrupt context; returns, and the guest stops before it runs again. */
 void domain_crash(struct domain *d, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /* Fills the record of getdomaininfo. */
 void domain_get_info(struct domain *d, struct xen_domctl_getdomaininfo *info);
 
-#define domain_for_each_vcpu(d, v)                                                               \
-    for (unsigned int v##_i = 0; v##_i < (d)->max_vcpus; v##_i++)                                \
+#define domain_for_each_vcpu(d, v)                                                             \
+    for (unsigned int v##_i = 0; v##_i < (d)->max_vcpus; v##_i++)                              \
         if (((v) = READ_ONCE((d)->vcpu[v##_i])) != NULL)
 
 static inline bool domain_is_dying(const struct domain *d)

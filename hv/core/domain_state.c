@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a living domain does as a whole: pausing, shutting down and going on, and what the control tools
- * are told about it. See domain.h.
+ * What a living domain does as a whole: pausing, shutting down and going on, and what the
+ * control tools are told about it. See domain.h.
  *
- * A domain that shuts down keeps each of its vcpus paused; the controller is told by VIRQ_DOM_EXC (or by the
- * domain's suspend event channel) and either kills or resumes it. When dom0 shuts down, so does the machine.
+ * A domain that shuts down keeps each of its vcpus paused; the controller is told by
+ * VIRQ_DOM_EXC (or by the domain's suspend event channel) and either kills or resumes it. When
+ * dom0 shuts down, so does the machine.
  *
  * Lock: domain.lock for the shutdown state; pause counts are atomic.
  */
@@ -21,7 +22,7 @@
 
 static bool reboot_after_crash = true;
 
-/* ---- Pausing -------------------------------------------------------------------------------- */
+/* ---- Pausing ----------------------------------------------------------------------------- */
 
 void domain_pause_nosync(struct domain *d)
 {
@@ -88,7 +89,7 @@ int domain_unpause_by_controller(struct domain *d)
     return 0;
 }
 
-/* ---- Shutting down and going on -------------------------------------------------------------- */
+/* ---- Shutting down and going on ---------------------------------------------------------- */
 
 void domain_set_reboot(bool on)
 {
@@ -178,7 +179,7 @@ void domain_resume(struct domain *d)
     domain_unpause(d);
 }
 
-/* ---- What the control tools are told --------------------------------------------------------- */
+/* ---- What the control tools are told ----------------------------------------------------- */
 
 static void count_vcpus(struct domain *d, struct xen_domctl_getdomaininfo *info)
 {

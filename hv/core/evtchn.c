@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Event channels: which ports a domain has and what each is bound to. See evtchn.h for the interface and
- * evtchn_private.h for the locks.
+ * Event channels: which ports a domain has and what each is bound to. See evtchn.h for the
+ * interface and evtchn_private.h for the locks.
  *
- * Records of ports come in pages of EVTCHN_PER_BUCKET, allocated when a port in them is first needed.
+ * Records of ports come in pages of EVTCHN_PER_BUCKET, allocated when a port in them is first
+ * needed.
  *
- * An interdomain channel is two records, one in each domain, that name each other; each holds a reference on
- * the other's domain. Both evtchn_domain locks are taken to make or break the pair.
+ * An interdomain channel is two records, one in each domain, that name each other; each holds a
+ * reference on the other's domain. Both evtchn_domain locks are taken to make or break the
+ * pair.
  */
 #include "hv/core/evtchn.h"
 
@@ -19,7 +21,7 @@
 
 #define CLOSE_BATCH 64U
 
-/* ---- Birth and end -------------------------------------------------------------------------- */
+/* ---- Birth and end ----------------------------------------------------------------------- */
 
 static int bucket_add(struct evtchn_domain *ed)
 {
@@ -79,15 +81,15 @@ void evtchn_domain_exit(struct domain *d)
     d->evtchn = NULL;
 }
 
-/* ---- Ports ---------------------------------------------------------------------------------- */
+/* ---- Ports ------------------------------------------------------------------------------- */
 
 static bool in_use(const struct evtchn *ch)
 {
     return ch->state != EVTCHN_FREE && ch->state != EVTCHN_RESERVED;
 }
 
-/* Finds a free port and its record; the caller sets the state. Lock held. A port that is busy stays free and
- * is looked at again next time. */
+/* Finds a free port and its record; the caller sets the state. Lock held. A port that is
+ * busy stays free and is looked at again next time. */
 static int port_alloc(struct domain *d, struct evtchn **out)
 {
     struct evtchn_domain *ed = d->evtchn;
@@ -141,7 +143,7 @@ static void port_free(struct domain *d, struct evtchn *ch)
     ed->first_free = MIN(ed->first_free, ch->port);
 }
 
-/* ---- Binding -------------------------------------------------------------------------------- */
+/* ---- Binding ----------------------------------------------------------------------------- */
 
 int evtchn_alloc_unbound(struct domain *d, domid_t remote, evtchn_port_t *port)
 {
@@ -335,7 +337,7 @@ int evtchn_bind_vcpu(evtchn_port_t port, uint32_t vcpu)
     return rc;
 }
 
-/* ---- Closing -------------------------------------------------------------------------------- */
+/* ---- Closing ----------------------------------------------------------------------------- */
 
 static void forget_virq(struct domain *d, const struct evtchn *ch)
 {
@@ -470,7 +472,7 @@ int evtchn_reset(struct domain *d)
     return close_all(d);
 }
 
-/* ---- Questions ------------------------------------------------------------------------------ */
+/* ---- Questions --------------------------------------------------------------------------- */
 
 static void fill_status(const struct evtchn *ch, struct evtchn_status *out)
 {
@@ -565,7 +567,7 @@ void evtchn_dump(struct domain *d)
     spin_unlock(&ed->lock);
 }
 
-/* ---- Virtual interrupts of the machine as a whole --------------------------------------------- */
+/* ---- Virtual interrupts of the machine as a whole ---------------------------------------- */
 
 /* Who gets them instead of dom0; each holds a reference. Read under RCU. */
 static struct domain *global_handlers[NR_VIRQS];
@@ -586,7 +588,8 @@ int evtchn_set_global_handler(struct domain *d, uint32_t virq)
 {
     struct domain *old;
 
-    if (virq >= NR_VIRQS || virq_is_per_vcpu(virq) || domain_is_dying(d) || !domain_get_ref(d)) {
+    if (virq >= NR_VIRQS || virq_is_per_vcpu(virq) || domain_is_dying(d) ||
+        !domain_get_ref(d)) {
         return -EINVAL;
     }
     old = global_replace(virq, d);

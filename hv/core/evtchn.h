@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Event channels: the interrupts of the Xen ABI. A domain has numbered ports; a port is free, unbound,
- * bound to another domain's port, to a virtual interrupt (virq), an IPI of one of its vcpus, or a pirq.
+ * Event channels: the interrupts of the Xen ABI. A domain has numbered ports; a port is free,
+ * unbound, bound to another domain's port, to a virtual interrupt (virq), an IPI of one of its
+ * vcpus, or a pirq.
  *
- * Two formats of the shared bits: 2-level (4096 ports on 64 bit, in shared_info) and FIFO (131072 ports, in guest
- * pages), chosen by the guest; struct evtchn_format (evtchn_private.h) is the difference.
+ * Two formats of the shared bits: 2-level (4096 ports on 64 bit, in shared_info) and FIFO
+ * (131072 ports, in guest pages), chosen by the guest; struct evtchn_format (evtchn_private.h)
+ * is the difference.
  *
- * Files: evtchn.c for allocation, binding and closing; evtchn_raise.c for raising and unmasking; evtchn_2level.c and
- * evtchn_fifo.c for the two formats.
+ * Files: evtchn.c for allocation, binding and closing; evtchn_raise.c for raising and
+ * unmasking; evtchn_2level.c and evtchn_fifo.c for the two formats.
  */
 #ifndef HV_CORE_EVTCHN_H
 #define HV_CORE_EVTCHN_H
@@ -18,13 +20,15 @@
 
 MUST_CHECK int evtchn_domain_init(struct domain *d);
 void evtchn_domain_exit(struct domain *d);
-/* Closes every port of a dying domain and drops what its format holds; preemptible, -ERESTART until done. */
+/* Closes every port of a dying domain and drops what its format holds; preemptible,
+ * -ERESTART until done. */
 MUST_CHECK int evtchn_domain_close_all(struct domain *d);
-/* EVTCHNOP_reset: all ports closed and back to 2-level. -ERESTART until done; -EAGAIN when the domain keeps
- * opening ports meanwhile. */
+/* EVTCHNOP_reset: all ports closed and back to 2-level. -ERESTART until done; -EAGAIN when
+ * the domain keeps opening ports meanwhile. */
 MUST_CHECK int evtchn_reset(struct domain *d);
 
-/* Operations of the hypercall, on behalf of the current domain; d is the subject where it may differ. */
+/* Operations of the hypercall, on behalf of the current domain; d is the subject where it
+ * may differ. */
 MUST_CHECK int evtchn_alloc_unbound(struct domain *d, domid_t remote, evtchn_port_t *port);
 MUST_CHECK int evtchn_bind_interdomain(domid_t remote, evtchn_port_t remote_port,
                                        evtchn_port_t *port);
@@ -42,7 +46,8 @@ MUST_CHECK int evtchn_set_priority(const struct evtchn_set_priority *op);
 
 /* Raised by the hypervisor, never in interrupt context: */
 void evtchn_send_virq(struct vcpu *v, uint32_t virq);        /* per-vcpu virq */
-void evtchn_send_global_virq(struct domain *d, uint32_t virq); /* to the vcpu it is bound to; d NULL: handler */
+/* To the vcpu it is bound to; d NULL: whoever handles it, dom0 unless set otherwise. */
+void evtchn_send_global_virq(struct domain *d, uint32_t virq);
 MUST_CHECK int evtchn_set_global_handler(struct domain *d, uint32_t virq);
 /* Not in interrupt context. Nothing happens when the port is not a pirq's any more. */
 void evtchn_send_pirq(struct domain *d, evtchn_port_t port);
@@ -57,7 +62,8 @@ static inline bool evtchn_upcall_due(const struct vcpu *v)
 
     return READ_ONCE(info->evtchn_upcall_pending) && !READ_ONCE(info->evtchn_upcall_mask);
 }
-/* A vcpu_info has moved: what was raised in the old place meanwhile is lost, so all is looked at again. */
+/* A vcpu_info has moved: what was raised in the old place meanwhile is lost, so all is
+ * looked at again. */
 void evtchn_vcpu_info_moved(struct vcpu *v);
 /* Ports and what they are bound to, for debug key e. */
 void evtchn_dump(struct domain *d);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The 2-level format of event channels: a pending and a mask bit for each port in shared_info, and in each
- * vcpu_info a selector with one bit for each word of pending bits. 64 x 64 ports.
+ * The 2-level format of event channels: a pending and a mask bit for each port in shared_info,
+ * and in each vcpu_info a selector with one bit for each word of pending bits. 64 x 64 ports.
  *
- * All is in memory the guest writes: nothing is believed, single bits are set and cleared atomically.
+ * All is in memory the guest writes: nothing is believed, single bits are set and cleared
+ * atomically.
  */
 #include "hv/core/evtchn_private.h"
 

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The FIFO format of event channels: an event word for each port in pages the guest gives (the event array),
- * and for each vcpu a control block with the heads of 16 queues, one for each priority.
+ * The FIFO format of event channels: an event word for each port in pages the guest gives (the
+ * event array), and for each vcpu a control block with the heads of 16 queues, one for each
+ * priority.
  *
- * A raised, unmasked event that is not in a queue yet is LINKED: its number goes into the link field of the
- * queue's last event or, when the queue is empty, into the queue's head, and the queue's ready bit is set. We
- * append, the guest takes from the front; a guest taking the last event and we appending to it meet in that
- * event's word, where LINKED says who came first.
+ * A raised, unmasked event that is not in a queue yet is LINKED: its number goes into the link
+ * field of the queue's last event or, when the queue is empty, into the queue's head, and the
+ * queue's ready bit is set. We append, the guest takes from the front; a guest taking the last
+ * event and we appending to it meet in that event's word, where LINKED says who came first.
  *
- * The guest can write every word at any time. So the tail of each queue is remembered here and never read from
- * guest memory, links are only written, and the one loop that a guest could prolong is bounded: a word that does not
- * hold still counts as taken, and the guest has lost the events behind it.
+ * The guest can write every word at any time. So the tail of each queue is remembered here and
+ * never read from guest memory, links are only written, and the one loop that a guest could
+ * prolong is bounded: a word that does not hold still counts as taken, and the guest has lost
+ * the events behind it.
  *
  * Lock: evtchn_fifo_vcpu.lock for a vcpu's tails. An event's last_vcpu and last_priority change
  * under the lock of the queue they name and that of the new one.
@@ -39,7 +41,7 @@
 struct evtchn_fifo {
     unsigned int page_count; /* only grows */
     event_word_t *pages[ARRAY_PAGES];
-    struct evtchn_fifo_vcpu *vcpus; /* all of the domain's, to be freed together; max_vcpus of them */
+    struct evtchn_fifo_vcpu *vcpus; /* vcpu_count of them, to be freed together */
     unsigned int vcpu_count;
     struct rcu_head rcu;
 };
@@ -50,7 +52,7 @@ struct evtchn_fifo_vcpu {
     evtchn_port_t tail[EVTCHN_FIFO_MAX_QUEUES]; /* 0: empty as far as we know */
 };
 
-/* ---- Words ---------------------------------------------------------------------------------- */
+/* ---- Words ------------------------------------------------------------------------------- */
 
 static event_word_t *word_of(const struct evtchn_fifo *f, evtchn_port_t port)
 {
@@ -61,8 +63,8 @@ static event_word_t *word_of(const struct evtchn_fifo *f, evtchn_port_t port)
     return &f->pages[port / WORDS_PER_PAGE][port % WORDS_PER_PAGE];
 }
 
-/* One try to put port behind the event of word: 1 done, 0 the guest has taken that event, -1 word changed
- * meanwhile. */
+/* One try to put port behind the event of word: 1 done, 0 the guest has taken that event, -1
+ * word changed meanwhile. */
 static int try_link(event_word_t *word, evtchn_port_t port)
 {
     uint32_t old = READ_ONCE(*word);
@@ -92,7 +94,8 @@ static bool link_after(const struct evtchn_fifo *f, evtchn_port_t tail, evtchn_p
     if (done >= 0) {
         return done != 0;
     }
-    /* A guest waits with taking an event while it is busy, so this comes to an end with one that means well. */
+    /* A guest waits with taking an event while it is busy, so this comes to an end with one
+     * that means well. */
     __atomic_fetch_or(word, WORD_BUSY, __ATOMIC_SEQ_CST);
     for (unsigned int i = 0; done < 0 && i < LINK_TRIES_BUSY; i++) {
         done = try_link(word, port);
@@ -103,7 +106,7 @@ static bool link_after(const struct evtchn_fifo *f, evtchn_port_t tail, evtchn_p
     return done > 0;
 }
 
-/* ---- Queues --------------------------------------------------------------------------------- */
+/* ---- Queues ------------------------------------------------------------------------------ */
 
 /* Locks q, which is where the event goes, and the queues it was in last, which are returned. */
 static struct evtchn_fifo_vcpu *lock_queues(const struct domain *d, const struct evtchn *ch,
@@ -125,7 +128,8 @@ static struct evtchn_fifo_vcpu *lock_queues(const struct domain *d, const struct
     }
 }
 
-/* Appends to queue priority of q; true when it was empty, so that the guest must be told. Locks held. */
+/* Appends to queue priority of q; true when it was empty, so that the guest must be told.
+ * Locks held. */
 static bool append(const struct evtchn_fifo *f, struct evtchn_fifo_vcpu *q,
                    struct evtchn_fifo_vcpu *last, struct evtchn *ch, unsigned int priority)
 {
@@ -171,7 +175,7 @@ static void enqueue(const struct evtchn_fifo *f, struct vcpu *v, struct evtchn *
     }
 }
 
-/* ---- The format ----------------------------------------------------------------------------- */
+/* ---- The format -------------------------------------------------------------------------- */
 
 /* The event word is not there yet, or not any more. */
 static NOINLINE long raise_without_word(struct evtchn *ch)
@@ -269,7 +273,7 @@ const struct evtchn_format evtchn_fifo = {
     .has_priorities = true,
 };
 
-/* ---- Control blocks and the event array ------------------------------------------------------- */
+/* ---- Control blocks and the event array -------------------------------------------------- */
 
 static void *map_guest_page(struct domain *d, uint64_t gfn)
 {
@@ -342,8 +346,8 @@ static struct evtchn_fifo *fifo_create(struct domain *d)
     return f;
 }
 
-/* The first control block: the format changes. What is pending in the old one is raised again when the event's
- * word comes (array_add()). Domain lock held. */
+/* The first control block: the format changes. What is pending in the old one is raised
+ * again when the event's word comes (array_add()). Domain lock held. */
 static void switch_format(struct domain *d, struct evtchn_fifo *f)
 {
     struct evtchn_domain *ed = d->evtchn;
@@ -360,7 +364,8 @@ static void switch_format(struct domain *d, struct evtchn_fifo *f)
     __atomic_store_n(&d->evtchn_format, &evtchn_fifo, __ATOMIC_RELEASE);
 }
 
-static int set_control(struct domain *d, struct vcpu *v, void *control, struct evtchn_fifo **spare)
+static int set_control(struct domain *d, struct vcpu *v, void *control,
+                       struct evtchn_fifo **spare)
 {
     struct evtchn_domain *ed = d->evtchn;
     int rc = 0;
@@ -393,7 +398,8 @@ int evtchn_init_control(struct evtchn_init_control *op)
     if (v == NULL) {
         return -ENOENT;
     }
-    if (op->offset > PAGE_SIZE - sizeof(struct evtchn_fifo_control_block) || op->offset % 8 != 0) {
+    if (op->offset > PAGE_SIZE - sizeof(struct evtchn_fifo_control_block) ||
+        op->offset % 8 != 0) {
         return -EINVAL;
     }
     spare = fifo_create(d);
@@ -430,7 +436,8 @@ static bool raised_before(struct domain *d, struct evtchn *ch)
     return was && ch->vcpu != NULL;
 }
 
-/* What was raised while the page was missing, or in the old format, is raised for good. Domain lock held. */
+/* What was raised while the page was missing, or in the old format, is raised for good.
+ * Domain lock held. */
 static void array_add(struct domain *d, event_word_t *page)
 {
     struct evtchn_domain *ed = d->evtchn;

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the files of the event channels share: a channel, a domain's table of them, and the interface of the
- * two formats in which pending bits are shown to the guest.
+ * What the files of the event channels share: a channel, a domain's table of them, and the
+ * interface of the two formats in which pending bits are shown to the guest.
  *
  * Locks, outer to inner:
- *   evtchn_domain.lock (LOCK_EVTCHN_DOMAIN)  who is bound to what: every change of a channel's state. For the two
- *                                            ends of an interdomain channel both domains', in address order.
- *   evtchn_fifo_vcpu.lock (LOCK_EVTCHN_FIFO) a vcpu's queues.
+ *   evtchn_domain.lock (LOCK_EVTCHN_DOMAIN): who is bound to what, every change of a channel's
+ *     state. For the two ends of an interdomain channel both domains', in address order.
+ *   evtchn_fifo_vcpu.lock (LOCK_EVTCHN_FIFO): a vcpu's queues.
  *
- * Raising takes no lock. Who raises is an RCU reader: it sees the state and then what belongs to the state, which
- * was written before it; a peer stays valid memory, because the domain it is in outlives the grace period. What
- * can happen is that an event is raised on a port that was closed, or closed and bound again, a moment ago: the
- * guest sees an event too many, and none too few, since a pending bit and the notice of it always come together.
- * No event is raised in interrupt context. Records of channels never go away before the domain does.
+ * Raising takes no lock. Who raises is an RCU reader: it sees the state and then what belongs
+ * to the state, which was written before it; a peer stays valid memory, because the domain it
+ * is in outlives the grace period. What can happen is that an event is raised on a port that
+ * was closed, or closed and bound again, a moment ago: the guest sees an event too many, and
+ * none too few, since a pending bit and the notice of it always come together. No event is
+ * raised in interrupt context. Records of channels never go away before the domain does.
  */
 #ifndef HV_CORE_EVTCHN_PRIVATE_H
 #define HV_CORE_EVTCHN_PRIVATE_H
@@ -42,8 +43,9 @@ struct evtchn {
         unsigned int pirq;
         unsigned int virq;
     } u;
-    struct evtchn *peer;   /* interdomain: the other end, whose domain the binding has a reference on */
-    struct vcpu *vcpu;     /* who is told about it: set from the first binding on, with peer never cleared */
+    /* Never cleared once set, since senders may be late: */
+    struct evtchn *peer;   /* interdomain: the other end; the binding has a reference on its domain */
+    struct vcpu *vcpu;     /* who is told about it */
 };
 
 #define EVTCHN_PER_BUCKET ((unsigned int)(PAGE_SIZE / sizeof(struct evtchn)))
@@ -59,7 +61,8 @@ struct evtchn_format {
     void (*clear)(struct domain *d, struct evtchn *ch);
     bool (*is_pending)(const struct domain *d, evtchn_port_t port);
     bool (*is_masked)(const struct domain *d, evtchn_port_t port);
-    bool (*is_busy)(const struct domain *d, evtchn_port_t port); /* a free port not to be used yet */
+    /* A free port is not to be used yet. */
+    bool (*is_busy)(const struct domain *d, evtchn_port_t port);
     bool has_priorities;
 };
 
@@ -111,9 +114,9 @@ static inline long evtchn_raise(struct evtchn *ch)
     return READ_ONCE(v->domain->evtchn_format)->raise(v, ch);
 }
 
-/* A selector or ready bit of v's was set: asks for an upcall. The exchange orders the request before the look at
- * VCPU_BLOCKED; pairs with vcpu_block(). The current vcpu looks on its way out, unless a softirq raises this for
- * it between vcpu_block() and the switch. */
+/* A selector or ready bit of v's was set: asks for an upcall. The exchange orders the
+ * request before the look at VCPU_BLOCKED; pairs with vcpu_block(). The current vcpu looks
+ * on its way out, unless a softirq raises this for it between vcpu_block() and the switch. */
 static inline void evtchn_request_upcall(struct vcpu *v)
 {
     struct vcpu_info *info = READ_ONCE(v->info);
@@ -126,7 +129,8 @@ static inline void evtchn_request_upcall(struct vcpu *v)
 
 void evtchn_wake_pollers(struct domain *d, evtchn_port_t port);
 
-/* A port became pending: pairs with sched_poll(), which counts itself before it looks at the ports. */
+/* A port became pending: pairs with sched_poll(), which counts itself before it looks at the
+ * ports. */
 static inline void evtchn_check_pollers(struct domain *d, evtchn_port_t port)
 {
     if (unlikely(READ_ONCE(d->poller_count) != 0)) {

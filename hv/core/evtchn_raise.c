@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Event channels: raising events, by guests (evtchn_send()) and by the hypervisor, and all that happens often.
- * No locks: see evtchn_private.h for why that is right.
+ * Event channels: raising events, by guests (evtchn_send()) and by the hypervisor, and all that
+ * happens often. No locks: see evtchn_private.h for why that is right.
  */
 #include "hv/core/evtchn.h"
 #include "hv/core/evtchn_private.h"

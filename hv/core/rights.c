@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a domain may touch of the machine (three range sets), and who may control whom. See rights.h.
+ * What a domain may touch of the machine (three range sets), and who may control whom. See
+ * rights.h.
  *
  * Lock: struct rights.lock for the sets, which grow while it is held.
  */
@@ -9,7 +10,8 @@
 #include "hv/lib/rangeset.h"
 #include "hv/mm/heap.h"
 
-/* Most ranges one set may hold: what a toolstack can make the hypervisor remember about a guest. */
+/* Most ranges one set may hold: what a toolstack can make the hypervisor remember about a
+ * guest. */
 #define RANGES_MAX 4096U
 
 struct rights {

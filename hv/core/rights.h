@@ -2,8 +2,9 @@
 /*
  * What a domain may touch of the machine, and who may control whom.
  *
- * Device memory (mfns), I/O ports and interrupts are range sets with their own lock; the questions about
- * control are the one place where the "is this caller privileged" rule is written.
+ * Device memory (mfns), I/O ports and interrupts are range sets with their own lock; the
+ * questions about control are the one place where the "is this caller privileged" rule is
+ * written.
  */
 #ifndef HV_CORE_RIGHTS_H
 #define HV_CORE_RIGHTS_H
@@ -18,8 +19,8 @@ MUST_CHECK int rights_permit(struct domain *d, enum right what, uint64_t first, 
 MUST_CHECK int rights_deny(struct domain *d, enum right what, uint64_t first, uint64_t last);
 bool rights_has(const struct domain *d, enum right what, uint64_t first, uint64_t last);
 
-/* caller may use the control ABI on d (domctl, foreign mapping, memory ops). A control domain may, and a
- * stub domain on its target. */
+/* caller may use the control ABI on d (domctl, foreign mapping, memory ops). A control
+ * domain may, and a stub domain on its target. */
 bool rights_may_control(const struct domain *caller, const struct domain *d);
 /* caller may use machine-wide operations (sysctl, platform). */
 static inline bool rights_is_control(const struct domain *caller)

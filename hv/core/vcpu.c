@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Virtual CPUs: birth and end, pausing and blocking, where vcpu_info lies, timers, and the accounting of run
- * states. See vcpu.h.
+ * Virtual CPUs: birth and end, pausing and blocking, where vcpu_info lies, timers, and the
+ * accounting of run states. See vcpu.h.
  *
- * Blocking against waking: vcpu_block() sets VCPU_BLOCKED and then looks for events; who raises an event sets
- * it pending and then looks at VCPU_BLOCKED. Both are atomic read-modify-writes, so one sees the other.
+ * Blocking against waking: vcpu_block() sets VCPU_BLOCKED and then looks for events; who raises
+ * an event sets it pending and then looks at VCPU_BLOCKED. Both are atomic read-modify-writes,
+ * so one sees the other.
  *
- * Locks: run states are under the run-queue lock of v->processor; the rest is atomic or the vcpu's own.
+ * Locks: run states are under the run-queue lock of v->processor; the rest is atomic or the
+ * vcpu's own.
  */
 #include "hv/core/vcpu.h"
 
@@ -21,7 +23,7 @@
 #define PERIOD_MIN_NS 1000000ULL
 #define PERIOD_MAX_NS (1ULL << 62)
 
-/* ---- Birth and end -------------------------------------------------------------------------- */
+/* ---- Birth and end ----------------------------------------------------------------------- */
 
 /* Where vcpu_info lies while none is registered. */
 static struct vcpu_info *default_info(struct vcpu *v)
@@ -83,7 +85,8 @@ void vcpu_destroy(struct vcpu *v)
     heap_free(v);
 }
 
-/* The vcpu is as one just created, but for what it shares with the domain. It is not running. */
+/* The vcpu is as one just created, but for what it shares with the domain. It is not
+ * running. */
 void vcpu_reset(struct vcpu *v)
 {
     __atomic_fetch_or(&v->pause_flags, BIT(VCPU_DOWN), __ATOMIC_SEQ_CST);
@@ -99,7 +102,7 @@ void vcpu_reset(struct vcpu *v)
     vcpu_unblock(v);
 }
 
-/* ---- Pausing and blocking -------------------------------------------------------------------- */
+/* ---- Pausing and blocking ---------------------------------------------------------------- */
 
 void vcpu_pause_nosync(struct vcpu *v)
 {
@@ -145,15 +148,15 @@ void vcpu_unblock(struct vcpu *v)
 
 void vcpu_kick_for_event(struct vcpu *v)
 {
-    /* The current vcpu looks on its way out; but a softirq that raises an event after vcpu_block() must
-     * still end the block. */
+    /* The current vcpu looks on its way out; but a softirq that raises an event after
+     * vcpu_block() must still end the block. */
     if (v != current_vcpu() && READ_ONCE(v->is_running)) {
         arch_ipi_send(READ_ONCE(v->processor), ARCH_IPI_SOFTIRQ);
     }
     vcpu_unblock(v);
 }
 
-/* ---- vcpu_info ------------------------------------------------------------------------------ */
+/* ---- vcpu_info --------------------------------------------------------------------------- */
 
 static bool may_move_info(const struct vcpu *v)
 {
@@ -216,7 +219,7 @@ void vcpu_unregister_info(struct vcpu *v)
     }
 }
 
-/* ---- Timers --------------------------------------------------------------------------------- */
+/* ---- Timers ------------------------------------------------------------------------------ */
 
 static void singleshot_expired(void *data)
 {
@@ -266,7 +269,7 @@ void vcpu_stop_periodic(struct vcpu *v)
     timer_stop(&v->periodic_timer);
 }
 
-/* ---- Run states ----------------------------------------------------------------------------- */
+/* ---- Run states -------------------------------------------------------------------------- */
 
 void vcpu_runstate_change(struct vcpu *v, int new_state, uint64_t now)
 {
@@ -299,8 +302,8 @@ uint64_t vcpu_cpu_time(struct vcpu *v)
     return info.time[RUNSTATE_running];
 }
 
-/* With the update flag asked for, a reader on another vcpu can tell a record that is being written: the top
- * bit of the entry time is set before and cleared after. */
+/* With the update flag asked for, a reader on another vcpu can tell a record that is being
+ * written: the top bit of the entry time is set before and cleared after. */
 static int write_runstate(struct vcpu *v, guest_ptr_t to)
 {
     struct vcpu_runstate_info r = v->runstate;

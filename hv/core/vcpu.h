@@ -2,8 +2,8 @@
 /*
  * A virtual CPU: what is scheduled. Belongs to a domain for the domain's whole life.
  *
- * A vcpu runs when no bit of pause_flags is set and both pause counts (its own and the domain's) are 0;
- * sched_wake() and vcpu_sleep_*() tell the scheduler after a change.
+ * A vcpu runs when no bit of pause_flags is set and both pause counts (its own and the
+ * domain's) are 0; sched_wake() and vcpu_sleep_*() tell the scheduler after a change.
  */
 #ifndef HV_CORE_VCPU_H
 #define HV_CORE_VCPU_H
@@ -44,14 +44,14 @@ struct vcpu {
     struct sched_vcpu *sched;
 
     struct vcpu_info *info;      /* in shared_info, in a registered page, or own_info */
-    struct vcpu_info own_info;   /* until one is registered, for vcpus without a place in shared_info */
+    struct vcpu_info own_info;   /* for vcpus without a place in shared_info */
     mfn_t info_mfn;              /* registered page, INVALID_MFN for none */
     struct evtchn_fifo_vcpu *fifo;
 
     /* atomic: */
     unsigned long pause_flags;   /* BIT(enum vcpu_pause) */
     unsigned int pause_count;
-    unsigned int processor;      /* CPU it runs or last ran on; changed under its run queue's lock */
+    unsigned int processor;      /* runs or last ran; changed under its run queue's lock */
     bool is_running;             /* a CPU holds its state; see vcpu_sleep_sync() */
     bool is_initialised;         /* has a register context */
     bool is_initialising;        /* under the domain's lock: VCPUOP_initialise is at it */
@@ -66,7 +66,7 @@ struct vcpu {
     /* touched by the vcpu itself only: */
     guest_ptr_t runstate_guest;  /* virtual address of the registered area; 0 for none */
     guest_ptr_t time_guest;      /* extra vcpu_time_info area */
-    bool areas_stale;            /* the two could not be written while user space was mapped: see below */
+    bool areas_stale;            /* the two are to be written: vcpu_areas_refresh() */
     struct vcpu_restart restart;
 
     evtchn_port_t virq_to_evtchn[NR_VIRQS]; /* under the domain's event lock */
@@ -127,8 +127,9 @@ void vcpu_stop_periodic(struct vcpu *v);
 /* Accounts the change and copies to the guest's area when it is the current one. */
 void vcpu_runstate_change(struct vcpu *v, int new_state, uint64_t now);
 void vcpu_runstate_get(struct vcpu *v, struct vcpu_runstate_info *out);
-/* Writes the current vcpu's registered runstate area. While the guest kernel's memory is not mapped (PV user
- * space runs) it sets areas_stale, and the architecture calls vcpu_areas_refresh() when it is mapped again. */
+/* Writes the current vcpu's registered runstate area. While the guest kernel's memory is not
+ * mapped (PV user space runs) it sets areas_stale, and the architecture calls
+ * vcpu_areas_refresh() when it is mapped again. */
 void vcpu_runstate_publish(struct vcpu *v);
 void vcpu_areas_refresh(struct vcpu *v);
 /* VCPUOP_register_runstate_memory_area: -EFAULT when va cannot be written. */

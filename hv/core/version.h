@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Who we say we are: the version of the ABI that Debian's tools look for, our own name behind it. */
+/* Who we say we are: the version of the ABI that Debian's tools look for, our own name
+ * behind it. */
 #ifndef HV_CORE_VERSION_H
 #define HV_CORE_VERSION_H
 

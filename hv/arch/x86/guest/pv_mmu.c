@@ -535,6 +535,9 @@ long do_update_va_mapping(unsigned long va, uint64_t pte, unsigned long flags)
         return -ENOSYS;
     }
     rc = update_va(v, v->domain, va, pte);
+    if (unlikely(rc == -ERESTART)) {
+        return hypercall_continue(__HYPERVISOR_update_va_mapping, 3, va, (unsigned long)pte, flags);
+    }
     if (flags == UVMF_NONE) {
         return rc;
     }
@@ -559,6 +562,10 @@ long do_update_va_mapping_otherdomain(unsigned long va, uint64_t pte, unsigned l
     }
     rc = update_va(v, pages, va, pte);
     pv_mmu_foreign_put(pages);
+    if (unlikely(rc == -ERESTART)) {
+        return hypercall_continue(__HYPERVISOR_update_va_mapping_otherdomain, 4, va,
+                                  (unsigned long)pte, flags, (unsigned long)domid);
+    }
     flush_rc = flush_after_va(v->domain, va, flags);
     return rc != 0 ? rc : flush_rc;
 }
