@@ -35,10 +35,6 @@ kernels=$(/usr/bin/python3 guest/run-tests.py --list | grep -v '^random$')
 {
     part boot $pytest tests/boot
     part xl $pytest tests/compat/test_pv_guest.py
-    part leak $pytest tests/compat/test_leak.py
-    if [ -f tests/compat/test_disk_net.py ]; then
-        part disk-and-network $pytest tests/compat/test_disk_net.py
-    fi
 }
 wait
 

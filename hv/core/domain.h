@@ -3,11 +3,12 @@
  * A domain: what a virtual machine owns. Born by domain_create(), reached by domain_get(),
  * ended by domain_kill(), freed when the last reference goes.
  *
- * Life:  created (paused by the controller) -> running -> [shut down] -> dying -> dead ->
- * freed. References: domain_get()/domain_put(); the list holds one until domain_kill() is
- * through. A domain that still owns frames holds a reference on itself, so the last page freed
- * may be what frees the domain. The last domain_put() may happen anywhere, with any lock held:
- * what it starts runs later, without locks.
+ * Life: created (paused by the controller), running, [shut down], dying, dead, freed.
+ *
+ * References: domain_get()/domain_put(); the list holds one until domain_kill() is through. A
+ * domain that still owns frames holds a reference on itself, so the last page freed may be what
+ * frees the domain. The last domain_put() may happen anywhere, with any lock held: what it
+ * starts runs later, without locks.
  *
  * Numbers: a domain is found by its number until its last reference has gone, dying or not. The
  * special domains (idle, xen, io) have numbers but are never found.

@@ -44,7 +44,7 @@ struct evtchn {
         unsigned int virq;
     } u;
     /* Never cleared once set, since senders may be late: */
-    struct evtchn *peer;   /* interdomain: the other end; the binding has a reference on its domain */
+    struct evtchn *peer;   /* interdomain: the other end; its domain is referenced */
     struct vcpu *vcpu;     /* who is told about it */
 };
 
