@@ -46,6 +46,7 @@ static uint64_t dirty_pages;
 static uint64_t total_pages;
 static uint64_t claimed_pages;
 static unsigned int scrubs_active; /* idle CPUs that hold a block for scrubbing */
+static unsigned int scrub_hold;    /* allocations that wait for the blocks being scrubbed: start no more */
 static bool mixed;                 /* a block may lie beside a free buddy of the other kind */
 
 static unsigned int zone_of(uint64_t mfn)
@@ -240,12 +241,14 @@ static bool take_or_merge(unsigned int order, unsigned int flags, unsigned int z
         if (scrubs_active == 0) {
             break;
         }
-        /* What idle CPUs scrub right now comes back in a moment. */
+        /* What idle CPUs scrub right now comes back in a moment; they must not take more meanwhile. */
+        scrub_hold++;
         spin_unlock(&heap_lock);
         while (READ_ONCE(scrubs_active) != 0) {
             arch_relax();
         }
         spin_lock(&heap_lock);
+        scrub_hold--;
     }
     spin_unlock(&heap_lock);
     return found;
@@ -386,7 +389,7 @@ bool page_alloc_scrub_idle(void)
         return false;
     }
     spin_lock(&heap_lock);
-    if (!scrub_take(&mfn, &order)) {
+    if (scrub_hold > 0 || !scrub_take(&mfn, &order)) {
         spin_unlock(&heap_lock);
         return false;
     }

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Nothing stays behind: a guest created and destroyed many times with xl, also killed half-way through its creation;
-free memory must come back to the page, and the hypervisor's heap with it. LEAK_ROUNDS=200 for the long run.
+free memory must come back to the MiB xl shows, and so must the claims (guest/tests/leak compares pages and heap exactly). LEAK_ROUNDS=200 for the long run.
 """
 import importlib.util
 import os

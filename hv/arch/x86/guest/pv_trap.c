@@ -46,7 +46,8 @@ static bool in_kernel(const struct vcpu *v)
 
 /* Writes the frame and enters the handler. The guest that has no handler, or no stack, is crashed. Inlined so that
  * each kind of frame becomes straight code: every page fault of every guest comes through here. */
-static inline __attribute__((always_inline)) void deliver(struct vcpu *v, struct cpu_user_regs *regs, const struct delivery *how)
+static inline __attribute__((always_inline)) void
+deliver(struct vcpu *v, struct cpu_user_regs *regs, const struct delivery *how)
 {
     struct arch_vcpu *a = v->arch;
     uint8_t mask = READ_ONCE(v->info->evtchn_upcall_mask);
