@@ -38,7 +38,6 @@ help:
 	@echo "make check        layers, headers, licence lines; unit tests on the host with sanitizers"
 	@echo "make guest boot   build the test kernels; run them as dom0 and as guests"
 	@echo "make system       Debian's dom0 and tools against golden output"
-	@echo "make fuzz         the parsers under libFuzzer        SECONDS=60"
 	@echo "make bench        ours beside Debian's Xen, in retired instructions"
 	@echo "make install      DESTDIR=/                           image, GRUB generator, docs"
 	@echo "make clean"
