@@ -13,7 +13,7 @@ boot: need-test
 	@$(PYTEST) tests/boot $(if $(HV),--hv=$(HV)) $(if $(TEST),-k $(TEST))
 
 system: need-test
-	+@$(MAKE) --no-print-directory -s hv guest image
+	+@$(MAKE) --no-print-directory -s hv guest image image-disk
 	@$(PYTEST) tests/compat $(if $(HV),--hv=$(HV)) $(if $(TEST),-k $(TEST))
 
 bench: need-run
