@@ -4,7 +4,7 @@
 #   make check           what can be checked without running a machine, unit tests included
 U          := build/unit
 UNIT_CC    ?= gcc
-UNIT_LIBS  ?= -lpthread
+UNIT_LIBS  ?= -llzma -lz -lzstd -lbz2 -lpthread
 UNIT_SAN   := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 UNIT_FLAGS := -std=gnu11 -O1 -g -fno-omit-frame-pointer -fno-strict-aliasing -fno-common -DDEBUG $(UNIT_SAN) \
     $(WARN) -Wno-sign-compare -Wno-unused-result -I. -Ihv/arch/fake/inline -isystem $(ABI_INCLUDE) -D__XEN_TOOLS__
@@ -15,6 +15,9 @@ UNIT_RENAME := $(foreach f,memcpy memmove memset memcmp memchr strlen strnlen st
 UNIT_SRC   := $(filter-out hv/core/keyhandler.c hv/core/sched_test.c,$(wildcard \
     hv/lib/*.c hv/base/*.c hv/mm/*.c hv/core/*.c hv/arch/fake/*.c tests/unit/*.c \
     hv/calls/*_test.c hv/calls/grant_table_op.c hv/calls/memory_*.c))
+# The boot input: parsers and decompressors, the latter against the original libraries.
+UNIT_SRC += $(wildcard hv/init/*_test.c) $(patsubst %_test.c,%.c,$(wildcard hv/init/*_test.c)) \
+    hv/arch/x86/guest/pv_decode.c hv/arch/x86/guest/pv_decode_test.c
 UNIT_OBJ   := $(UNIT_SRC:%.c=$(U)/%.o)
 
 $(U)/hv/lib/string.o $(U)/hv/lib/string_test.o: UNIT_EXTRA := $(UNIT_RENAME) -fno-builtin
