@@ -33,6 +33,7 @@ flags:
 
 help:
 	@echo "make              the hypervisor: $(B)/proxenos, proxenos.gz, proxenos-syms"
+	@echo "make tools        our toolstack: $(B)/bin; STATIC=1 for $(B)/static; ARCH=arm64, arm32"
 	@echo "make run          boot it in QEMU with Debian as dom0, start a guest, give a dom0 shell"
 	@echo "make test         everything CI runs"
 	@echo "make check        layers, headers, licence lines; unit tests on the host with sanitizers"
@@ -72,12 +73,15 @@ $(B)/%.o: %.S $(B)/asm_offsets.h
 	@echo "  AS   $<"
 	$(Q)$(CC) $(filter-out -include hv/lib/hidden.h,$(HV_CFLAGS)) -D__ASSEMBLY__ -MD -MP -c -o $@ $<
 
+# ARCH= of the toolstack may be one the hypervisor does not have.
+ifneq ($(HVARCH),)
 include hv/arch/$(HVARCH)/arch.mk
+endif
 
 hv: $(B)/proxenos $(B)/proxenos.gz $(B)/proxenos-syms
 
 -include $(HV_OBJ:.o=.d) $(B)/asm_offsets.d
--include install/install.mk image/image.mk guest/guest.mk tests/tests.mk tests/unit/unit.mk
+-include install/install.mk image/image.mk guest/guest.mk tests/tests.mk tests/unit/unit.mk tools.mk
 
 clean:
 	rm -rf build/$(ARCH)

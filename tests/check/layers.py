@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: MIT
 """Checks which way includes point: a file may include its own layer or a lower one, by full path.
 
-Tests and the fake architecture stand outside. Contract headers lie low, whoever implements them."""
+Tests and the fake architecture stand outside. Contract headers lie low, whoever implements them. In the toolstack
+folders of one layer do not include each other (docs/toolstack.md)."""
 import glob
+import os
 import re
 import sys
 
@@ -16,27 +18,56 @@ LAYERS = [  # first match wins; higher number may include lower
 # What the floor may use though it lies higher: it has no other way to log, lock or defer.
 FLOOR_MAY = re.compile(r"hv/base/|hv/mm/(page_alloc|heap|map|frame)\.h|hv/drivers/")
 
+TOOL_LAYERS = [  # of the hypervisor the tools may have only pure code
+    (r"abi/", 0), (r"hv/lib/|hv/init/(decompress|kernel_image)\w*\.h", 1), (r"lib/base/", 2),
+    (r"lib/(call|evtchn|gnttab|foreignmemory|devicemodel)/", 3), (r"lib/(ctrl|store)/", 4),
+    (r"lib/(build|conf|console)/", 5), (r"lib/(domain|migrate)/", 6), (r"cmd/", 7),
+]
 
-def layer(path):
-    return next((n for pattern, n in LAYERS if re.match(pattern, path)), None)
+
+def layer(path, layers=None):
+    return next((n for pattern, n in layers or LAYERS if re.match(pattern, path)), None)
+
+
+def includes(path):
+    for number, line in enumerate(open(path), 1):
+        match = re.match(r'\s*#\s*include\s+"([^"]+)"', line)
+        if match and match[1] not in ("asm_offsets.h", "abi_numbers.h"):
+            yield number, match[1]
+
+
+def check_hypervisor(path, target):
+    if layer(target) is None:
+        return "is not a path from the root"
+    if layer(target) > layer(path) and not (layer(path) == 2 and FLOOR_MAY.match(target)):
+        return "lies above this file"
+    return None
+
+
+def check_tools(path, target):
+    mine, other = layer(path, TOOL_LAYERS), layer(target, TOOL_LAYERS)
+    if mine is None:
+        return "is included by a folder that has no layer"
+    if other is None:
+        return "is not a path from the root that tools may include"
+    if other > mine:
+        return "lies above this file"
+    if other == mine and os.path.dirname(target) != os.path.dirname(path):
+        return "is in another folder of this layer"
+    return None
 
 
 def main():
     bad = 0
-    for path in sorted(glob.glob("hv/**/*.[chS]", recursive=True)):
-        if path.endswith("_test.c") or path.startswith("hv/arch/fake/"):
-            continue
-        for number, line in enumerate(open(path), 1):
-            match = re.match(r'\s*#\s*include\s+"([^"]+)"', line)
-            if not match or match[1] in ("asm_offsets.h", "abi_numbers.h"):
+    for tops, check in (("hv",), check_hypervisor), (("lib", "cmd"), check_tools):
+        for path in sorted(p for top in tops for p in glob.glob(top + "/**/*.[chS]", recursive=True)):
+            if path.endswith("_test.c") or path.startswith("hv/arch/fake/"):
                 continue
-            target = match[1]
-            if layer(target) is None:
-                print(f"{path}:{number}: {target} is not a path from the root")
-                bad += 1
-            elif layer(target) > layer(path) and not (layer(path) == 2 and FLOOR_MAY.match(target)):
-                print(f"{path}:{number}: {target} lies above this file")
-                bad += 1
+            for number, target in includes(path):
+                why = check(path, target)
+                if why:
+                    print(f"{path}:{number}: {target} {why}")
+                    bad += 1
     print(f"layers: {bad} wrong includes")
     return bad != 0
 

@@ -17,7 +17,9 @@
 extern const struct unit_test *const __start_unit_tests[];
 extern const struct unit_test *const __stop_unit_tests[];
 
-void fake_machine_init(void);
+/* The tests of the toolstack run without a fake machine, but look for leaks. */
+void fake_machine_init(void) __attribute__((weak));
+int __lsan_do_recoverable_leak_check(void);
 const char *__asan_default_options(void);
 
 static uint64_t random_state;
@@ -25,7 +27,8 @@ static uint64_t random_state;
 /* A panic is an abort and some tests want one; leaks are what heap_used() is for. */
 const char *__asan_default_options(void)
 {
-    return "handle_abort=0:detect_leaks=0:abort_on_error=0:allocator_may_return_null=1";
+    return fake_machine_init != NULL ? "handle_abort=0:detect_leaks=0:abort_on_error=0:allocator_may_return_null=1"
+                                     : "handle_abort=0:detect_leaks=1:abort_on_error=0";
 }
 
 uint64_t unit_random(void)
@@ -68,10 +71,12 @@ static bool run_child(const struct unit_test *t)
         if (t->dies && freopen("/dev/null", "w", stdout) == NULL) {
             _exit(2);
         }
-        fake_machine_init();
+        if (fake_machine_init != NULL) {
+            fake_machine_init();
+        }
         t->fn();
         fflush(stdout);
-        _exit(0);
+        _exit(fake_machine_init == NULL && __lsan_do_recoverable_leak_check() != 0);
     }
     if (pid < 0 || waitpid(pid, &status, 0) != pid) {
         return false;

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The ioctls of the kernel's device nodes /dev/xen/{privcmd,evtchn,gntdev,gntalloc}; for the toolstack only.
+ */
+#ifndef ABI_LINUX_DEVICES_H
+#define ABI_LINUX_DEVICES_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/ioctl.h>
+
+#include <xen/evtchn.h>
+#include <xen/gntalloc.h>
+#include <xen/gntdev.h>
+#include <xen/grant_table.h>
+#include <xen/privcmd.h>
+#include <xen/xen.h>
+
+#endif
