@@ -9,11 +9,14 @@
 #include <stdint.h>
 #include <sys/ioctl.h>
 
+/* The kernel's headers do not include what they use: this order. */
+#include <xen/xen.h>
+
+#include <xen/grant_table.h>
+
 #include <xen/evtchn.h>
 #include <xen/gntalloc.h>
 #include <xen/gntdev.h>
-#include <xen/grant_table.h>
 #include <xen/privcmd.h>
-#include <xen/xen.h>
 
 #endif
