@@ -9,8 +9,13 @@
 #include "hv/arch_cpu.h"
 
 #define PERCPU_DECLARE(type, name) extern __typeof__(type) percpu_##name
-#define PERCPU(type, name)                                                                       \
-    __typeof__(type) percpu_##name __attribute__((section("percpu_area,\"aw\",@nobits#")))
+/* The variables take no room in the image: gcc gives no other way to say so. */
+#ifdef __clang__
+#define PERCPU_SECTION "percpu_area"
+#else
+#define PERCPU_SECTION "percpu_area,\"aw\",@nobits#"
+#endif
+#define PERCPU(type, name) __typeof__(type) percpu_##name __attribute__((section(PERCPU_SECTION)))
 
 #define percpu_at(name, offset)                                                                  \
     (*(__typeof__(percpu_##name) *)((unsigned long)&percpu_##name + (offset)))

@@ -138,7 +138,7 @@ static void dump_memory(void)
 
 static void dump_heap(void)
 {
-    printk("heap: %zu bytes in use\n", heap_used());
+    heap_dump();
     for (unsigned int bits = PAGE_SHIFT + 1; bits <= 52; bits++) {
         uint64_t pages = page_alloc_free_in_zone(bits, bits);
 

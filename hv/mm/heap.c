@@ -10,8 +10,8 @@
  * other counter.
  *
  * Debug builds fill freed objects with a pattern and check it when the object is handed out
- * again. Lock: heap_lock (LOCK_HEAP) for slabs and counters; pages are got and returned outside
- * it.
+ * again. Lock: heap_lock (LOCK_HEAP) for slabs and their counters; pages are got, returned and
+ * counted outside it.
  */
 #include "hv/mm/heap.h"
 
@@ -45,7 +45,11 @@ static struct spinlock heap_lock = SPINLOCK_INIT(LOCK_HEAP);
 /* under heap_lock: */
 static uint32_t slabs[CLASSES] = { FRAME_NONE, FRAME_NONE, FRAME_NONE, FRAME_NONE,
                                    FRAME_NONE, FRAME_NONE, FRAME_NONE, FRAME_NONE };
-static size_t used_bytes;
+static size_t slab_objects[CLASSES]; /* handed out */
+static size_t slab_pages[CLASSES];
+
+/* atomic: whole pages handed out */
+static size_t run_pages;
 
 /* atomic; below 0: never fail */
 static int fail_after = -1;
@@ -155,6 +159,7 @@ static void slab_init(struct frame *f, unsigned int class)
     }
     slab_set_first(f, class, 0);
     slab_link(f, class);
+    slab_pages[class]++;
 }
 
 static void *slab_take(unsigned int class)
@@ -167,7 +172,7 @@ static void *slab_take(unsigned int class)
     if (o->next == NO_OBJECT) {
         slab_unlink(f, class);
     }
-    used_bytes += class_size(class);
+    slab_objects[class]++;
     return o;
 }
 
@@ -188,13 +193,14 @@ static bool slab_give_back(struct frame *f, void *p)
     o->after = (uint16_t)(was_full ? 0 : object_at(f, class, first)->after + 1);
     o->magic = FREE_MAGIC;
     object_poison(o, class_size(class));
-    used_bytes -= class_size(class);
+    slab_objects[class]--;
     slab_set_first(f, class, index);
     if (o->after + 1U == PAGE_SIZE / class_size(class)) {
         if (!was_full) {
             slab_unlink(f, class);
         }
         f->aux = 0;
+        slab_pages[class]--;
         return true;
     }
     if (was_full) {
@@ -260,7 +266,7 @@ static void *alloc_pages(size_t bytes)
     f = frame_of(mfn);
     f->aux = AUX_PAGES;
     f->next = (uint32_t)count;
-    __atomic_fetch_add(&used_bytes, count * PAGE_SIZE, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&run_pages, count, __ATOMIC_RELAXED);
     return arch_direct_map(mfn);
 }
 
@@ -271,7 +277,7 @@ static void free_pages(struct frame *f)
     BUG_ON(f->aux != AUX_PAGES);
     f->aux = 0;
     f->next = FRAME_NONE;
-    __atomic_fetch_sub(&used_bytes, count * PAGE_SIZE, __ATOMIC_RELAXED);
+    __atomic_fetch_sub(&run_pages, count, __ATOMIC_RELAXED);
     free_run(frame_mfn(f), count);
 }
 
@@ -342,7 +348,24 @@ void *heap_realloc(void *p, size_t bytes)
 
 size_t heap_used(void)
 {
-    return READ_ONCE(used_bytes);
+    size_t bytes = READ_ONCE(run_pages) * PAGE_SIZE;
+
+    spin_lock(&heap_lock);
+    for (unsigned int class = 0; class < CLASSES; class++) {
+        bytes += slab_objects[class] * class_size(class);
+    }
+    spin_unlock(&heap_lock);
+    return bytes;
+}
+
+void heap_dump(void)
+{
+    printk("heap: %zu bytes in use\n", heap_used());
+    for (unsigned int class = 0; class < CLASSES; class++) {
+        printk("heap: %4zu bytes: %zu objects in %zu pages\n", class_size(class),
+               READ_ONCE(slab_objects[class]), READ_ONCE(slab_pages[class]));
+    }
+    printk("heap: whole pages: %zu\n", READ_ONCE(run_pages));
 }
 
 void *heap_alloc_page(void)
@@ -356,14 +379,14 @@ void *heap_alloc_page(void)
     if (mfn_eq(mfn, INVALID_MFN)) {
         return NULL;
     }
-    __atomic_fetch_add(&used_bytes, PAGE_SIZE, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&run_pages, 1, __ATOMIC_RELAXED);
     return arch_direct_map(mfn);
 }
 
 void heap_free_page(void *page)
 {
     if (page != NULL) {
-        __atomic_fetch_sub(&used_bytes, PAGE_SIZE, __ATOMIC_RELAXED);
+        __atomic_fetch_sub(&run_pages, 1, __ATOMIC_RELAXED);
         page_free(arch_direct_mfn(page), 0, false);
     }
 }

@@ -13,6 +13,7 @@ void *heap_alloc_array(size_t count, size_t bytes) MUST_CHECK; /* NULL on overfl
 void *heap_realloc(void *p, size_t bytes) MUST_CHECK;
 void heap_free(void *p); /* NULL is fine */
 size_t heap_used(void);  /* bytes in live allocations, for leak tests */
+void heap_dump(void);    /* debug key H: what is in use, by size */
 
 /* For tests: count more allocations succeed, then all fail; below 0 none fails. */
 void heap_fail_after(int count);

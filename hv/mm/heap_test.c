@@ -121,6 +121,39 @@ TEST(heap_exhaustion)
     EXPECT(heap_alloc(5000) == NULL);
 }
 
+#define RACE_ROUNDS 20000
+
+static void pages_on_another_cpu(void *unused)
+{
+    fake_cpu_switch(1);
+    for (unsigned int i = 0; i < RACE_ROUNDS; i++) {
+        void *page = heap_alloc_page();
+        void *run = heap_alloc(2 * PAGE_SIZE);
+
+        EXPECT(page != NULL && run != NULL);
+        heap_free_page(page);
+        heap_free(run);
+    }
+}
+
+/* The count of what is in use loses nothing when pages and small objects come and go at once. */
+TEST(heap_used_is_exact_on_two_cpus)
+{
+    unsigned long thread;
+
+    fake_machine_add_ram(256, 64);
+    thread = fake_host_thread(pages_on_another_cpu, NULL);
+    for (unsigned int i = 0; i < RACE_ROUNDS; i++) {
+        void *p = heap_alloc(64);
+
+        EXPECT(p != NULL);
+        heap_free(p);
+    }
+    fake_host_join(thread);
+    EXPECT_EQ(heap_used(), 0);
+    EXPECT_EQ(page_alloc_free_count(), 64);
+}
+
 TEST_DIES(heap_double_free)
 {
     void *p;
