@@ -3,9 +3,9 @@
  * Hypercalls through /dev/xen/privcmd, under the names and with the meaning of the public <xencall.h>.
  *
  * Calls return what the hypervisor returned when that is not negative, else -1 with errno set. Memory a
- * hypercall follows must come from xencall_alloc_buffer*(): it is page aligned, resident, and cannot be moved
- * by the kernel while a call uses it. A handle may be used by several threads; buffers are kept for reuse and
- * freed on close. Open with logger NULL.
+ * hypercall follows must come from xencall_alloc_buffer*(): it is resident, and the kernel does not move it
+ * while a call uses it. A handle may be used by several threads; a few buffers are kept for reuse. Open with
+ * logger NULL.
  */
 #ifndef LIB_CALL_XENCALL_H
 #define LIB_CALL_XENCALL_H
