@@ -4,8 +4,10 @@
 #   make check             runs lib/*/*_test.c and cmd/*/*_test.c under ASan and UBSan (TESTS= selects)
 # A folder may hold X.mk, which sets what differs from the rule: LIBS_X (system libraries, -lz), EXTRA_X (sources from
 # elsewhere, hv/lib/... or hv/init/...), BIN_X (the program's name), LINKS_X (other names it goes by). cmd/X/main.c
-# holds main() and is the one file of a command that its tests leave out.
+# holds main() and is the one file of a command that its tests leave out. lib/X/{x86,arm}/ is built for that
+# architecture only.
 T         := $(B)/tools
+TOOL_ARCH := $(if $(filter arm%,$(ARCH)),arm,x86)
 BIN       := $(B)/$(if $(filter 1,$(STATIC)),static,bin)
 TOOL_DIRS := $(patsubst %/,%,$(sort $(dir $(wildcard lib/*/*.c))))
 CMD_DIRS  := $(patsubst %/,%,$(sort $(dir $(wildcard cmd/*/*.c))))
@@ -21,7 +23,7 @@ LIB_NAMES := $(notdir $(TOOL_DIRS))
 LIB_NAMES := $(filter $(LIB_NAMES),$(LIB_ORDER)) $(filter-out $(LIB_ORDER),$(LIB_NAMES))
 LIB_FILES := $(LIB_NAMES:%=$(T)/lib/%.a)
 
-sources    = $(filter-out %_test.c,$(wildcard $(1)/*.c)) $(EXTRA_$(notdir $(1)))
+sources    = $(filter-out %_test.c,$(wildcard $(1)/*.c $(1)/$(TOOL_ARCH)/*.c)) $(EXTRA_$(notdir $(1)))
 objects    = $(patsubst %.c,$(T)/%.o,$(call sources,$(1)))
 program    = $(BIN)/$(or $(BIN_$(1)),$(1))
 TOOL_OBJ  := $(foreach d,$(TOOL_DIRS) $(CMD_DIRS),$(call objects,$(d)))
