@@ -461,7 +461,9 @@ static void schedule(void)
     sc->current_since = now;
     vcpu_runstate_change(prev, vcpu_is_idle(prev) ? RUNSTATE_runnable : resting_state(prev), now);
     vcpu_runstate_change(choice.next, RUNSTATE_running, now);
-    choice.next->is_running = true;
+    /* Before it looks for events on its way out: pairs with evtchn_request_upcall(), which makes one pending
+     * and then looks whether there is a CPU to tell. */
+    __atomic_store_n(&choice.next->is_running, true, __ATOMIC_SEQ_CST);
     spin_unlock(&sc->lock);
 
     bring_over(choice.next, cpu);

@@ -68,6 +68,9 @@ void apic_eoi(void)
 static void icr_write(uint32_t to, uint32_t low)
 {
     if (registers == NULL) {
+        /* Unlike the store to memory below, this write does not wait for earlier stores, and the other CPU
+         * looks at what they say (SDM volume 3, "WRMSR in x2APIC mode"). */
+        __asm__ __volatile__("mfence; lfence" ::: "memory");
         write_msr(0x800 + REG_ICR_LOW / 16, (uint64_t)to << 32 | low);
         return;
     }

@@ -11,6 +11,7 @@
 #include "hv/arch/x86/cpu/apic.h"
 #include "hv/arch/x86/cpu/instr.h"
 #include "hv/base/lock.h"
+#include "hv/base/printk.h"
 #include "hv/upcalls.h"
 
 struct cpumask arch_cpus_online;
@@ -112,6 +113,7 @@ void arch_tlb_flush(const struct cpumask *cpus, unsigned long va)
     if (cpumask_empty(&others)) {
         return;
     }
+    ASSERT(arch_irq_enabled()); /* or two CPUs could wait for each other */
     /* Two CPUs may want each other to flush: take requests while waiting for the lock. */
     while (!spin_trylock(&flush_lock)) {
         smp_flush_requested();
