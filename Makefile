@@ -39,6 +39,7 @@ help:
 	@echo "make check        layers, headers, licence lines; unit tests on the host with sanitizers"
 	@echo "make guest boot   build the test kernels; run them as dom0 and as guests"
 	@echo "make system       Debian's dom0 and tools against golden output"
+	@echo "make fuzz         FUZZ_SECONDS=20 FUZZ=target         libFuzzer over parsers and hypercalls"
 	@echo "make bench        ours beside Debian's Xen, in retired instructions"
 	@echo "make install      DESTDIR=/                           image, GRUB generator, docs"
 	@echo "make clean"
@@ -81,7 +82,7 @@ endif
 hv: $(B)/proxenos $(B)/proxenos.gz $(B)/proxenos-syms
 
 -include $(HV_OBJ:.o=.d) $(B)/asm_offsets.d
--include install/install.mk image/image.mk guest/guest.mk tests/tests.mk tests/unit/unit.mk tools.mk
+-include install/install.mk image/image.mk guest/guest.mk tests/tests.mk tests/unit/unit.mk tests/fuzz/fuzz.mk tools.mk
 
 clean:
 	rm -rf build/$(ARCH)

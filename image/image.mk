@@ -13,7 +13,7 @@ need-build:
 need-run:
 	@sh image/need.sh image/packages-build.txt image/packages-run.txt
 need-test:
-	@sh image/need.sh image/packages-build.txt image/packages-run.txt image/packages-test.txt
+	@sh image/need.sh image/packages-build.txt image/packages-run.txt image/packages-test.txt image/packages-fuzz.txt
 
 image: $(IMAGE)
 image-disk: image $(IMAGE_DISK)
