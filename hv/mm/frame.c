@@ -25,26 +25,19 @@
 #include "hv/upcalls.h"
 
 #define RANGES_MAX     128
-#define SECTION_SHIFT  15 /* frames in a section: 128 MiB */
-#define SECTION_FRAMES (1UL << SECTION_SHIFT)
 #define SECTIONS       40960 /* 5 TiB */
 #define LOW_FRAMES     0x100 /* the first MiB counts as device memory */
 #define TABLE_ENTRIES  512
 #define FREED_MAX      64    /* pages that wait for one flush */
-
-enum section { SECTION_NONE, SECTION_RAM, SECTION_MIXED };
 
 uint64_t frame_max;
 uint64_t frame_flush_clock = 1;
 bool frame_flush_sampled;
 
 /* set once at boot: */
-static struct {
-    uint64_t first;
-    uint64_t end;
-} ranges[RANGES_MAX];
-static unsigned int range_count;
-static uint8_t sections[SECTIONS];
+struct frame_range frame_ranges[RANGES_MAX + 1]; /* [0] is empty */
+uint8_t frame_sections[SECTIONS];
+static unsigned int range_count = 1;
 
 /* Pages this CPU freed that may still be in some TLB, linked by next. */
 struct freed {
@@ -55,57 +48,36 @@ static PERCPU(struct freed, freed_frames);
 
 /* ---- Which frames are RAM ------------------------------------------------------------------- */
 
-static bool in_range(uint64_t mfn)
+bool frame_in_some_range(uint64_t mfn)
 {
-    for (unsigned int i = 0; i < range_count; i++) {
-        if (mfn >= ranges[i].first && mfn < ranges[i].end) {
+    for (unsigned int i = 1; i < range_count; i++) {
+        if (mfn - frame_ranges[i].first < frame_ranges[i].count) {
             return true;
         }
     }
     return false;
 }
 
-bool frame_valid(mfn_t mfn)
+static void mark_sections(uint64_t first, uint64_t end, unsigned int range)
 {
-    uint64_t m = mfn_x(mfn);
-
-    if (m >= frame_max) {
-        return false;
-    }
-    switch (sections[m >> SECTION_SHIFT]) {
-    case SECTION_RAM:
-        return true;
-    case SECTION_MIXED:
-        return in_range(m);
-    default:
-        return false;
-    }
-}
-
-static void mark_sections(uint64_t first, uint64_t end)
-{
-    for (uint64_t s = first >> SECTION_SHIFT; s << SECTION_SHIFT < end; s++) {
-        uint64_t start = s << SECTION_SHIFT;
-        bool whole = first <= start && start + SECTION_FRAMES <= end;
-
-        sections[s] = whole ? SECTION_RAM : SECTION_MIXED;
+    for (uint64_t s = first >> FRAME_SECTION_SHIFT; s << FRAME_SECTION_SHIFT < end; s++) {
+        frame_sections[s] = (uint8_t)(frame_sections[s] == 0 ? range : FRAME_RANGES_SEVERAL);
     }
 }
 
 void frame_table_add_range(mfn_t first, uint64_t count)
 {
     uint64_t start = mfn_x(first);
-    uint64_t end = MIN(start + count, (uint64_t)SECTIONS << SECTION_SHIFT);
+    uint64_t end = MIN(start + count, (uint64_t)SECTIONS << FRAME_SECTION_SHIFT);
 
     start = MAX(start, (uint64_t)LOW_FRAMES);
     if (start >= end) {
         return;
     }
-    BUG_ON(range_count == RANGES_MAX);
-    ranges[range_count].first = start;
-    ranges[range_count].end = end;
+    BUG_ON(range_count > RANGES_MAX);
+    frame_ranges[range_count] = (struct frame_range){ start, end - start };
+    mark_sections(start, end, range_count);
     range_count++;
-    mark_sections(start, end);
     frame_max = MAX(frame_max, end);
 }
 

@@ -74,9 +74,37 @@ struct frame_owner {
 
 #define frame_table ((struct frame *)FRAME_TABLE_START)
 
-/* Frames 0 .. frame_max - 1 may have entries; frame_valid() says which really are RAM. */
+/*
+ * Frames 0 .. frame_max - 1 may have entries; frame_valid() says which really are RAM. A section of 128 MiB
+ * names the one range of RAM that reaches into it, so that asking costs a subtraction.
+ */
+#define FRAME_SECTION_SHIFT  15
+#define FRAME_RANGES_SEVERAL 255
+
+struct frame_range {
+    uint64_t first;
+    uint64_t count;
+};
+
 extern uint64_t frame_max;
-bool frame_valid(mfn_t mfn);
+extern struct frame_range frame_ranges[];
+extern uint8_t frame_sections[]; /* index into frame_ranges; 0: no RAM */
+bool frame_in_some_range(uint64_t mfn);
+
+static inline bool frame_valid(mfn_t mfn)
+{
+    uint64_t m = mfn_x(mfn);
+    unsigned int range;
+
+    if (unlikely(m >= frame_max)) {
+        return false;
+    }
+    range = frame_sections[m >> FRAME_SECTION_SHIFT];
+    if (unlikely(range == FRAME_RANGES_SEVERAL)) {
+        return frame_in_some_range(m);
+    }
+    return m - frame_ranges[range].first < frame_ranges[range].count;
+}
 
 static inline struct frame *frame_of(mfn_t mfn)
 {
@@ -132,6 +160,9 @@ static inline void frame_get_more(struct frame *f);
 MUST_CHECK int frame_get_role(struct frame *f, enum frame_role role, bool preemptible);
 /* 0, or -ERESTART when preemptible and not finished (the reference is then still held). */
 int frame_put_role(struct frame *f, bool preemptible);
+/* The same for the role taken most, inline. */
+MUST_CHECK static inline int frame_get_writable(struct frame *f);
+static inline void frame_put_writable(struct frame *f);
 MUST_CHECK int frame_get_with_role(struct frame *f, domid_t domid, enum frame_role role);
 void frame_put_with_role(struct frame *f);
 
@@ -221,6 +252,39 @@ static inline void frame_put(struct frame *f)
 {
     if (unlikely((__atomic_fetch_sub(&f->count, 1, __ATOMIC_ACQ_REL) & FRAME_COUNT_MASK) == 1)) {
         frame_put_last(f);
+    }
+}
+
+#define ROLE_WRITABLE_BITS ((uint32_t)ROLE_WRITABLE << ROLE_SHIFT)
+
+static inline int frame_get_writable(struct frame *f)
+{
+    uint32_t old = READ_ONCE(f->role);
+    bool in_use = (old & ~(ROLE_COUNT_MASK >> 1)) == (ROLE_WRITABLE_BITS | ROLE_VALIDATED);
+    bool ready = old == ROLE_WRITABLE_BITS || old == 0; /* unused, and in no other role since a flush */
+
+    if (likely(in_use || ready) &&
+        likely(__atomic_compare_exchange_n(&f->role, &old,
+                                           (old | ROLE_WRITABLE_BITS | ROLE_VALIDATED) + 1, false,
+                                           __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))) {
+        return 0;
+    }
+    return frame_get_role(f, ROLE_WRITABLE, false);
+}
+
+static inline void frame_put_writable(struct frame *f)
+{
+    uint32_t old = READ_ONCE(f->role);
+    uint32_t new = old - 1;
+
+    if ((old & ROLE_COUNT_MASK) == 1) {
+        /* Before the count is seen as 0: the next role reads it. */
+        f->aux = frame_flush_stamp();
+        new = ROLE_WRITABLE_BITS;
+    }
+    if (unlikely(!__atomic_compare_exchange_n(&f->role, &old, new, false, __ATOMIC_ACQ_REL,
+                                              __ATOMIC_RELAXED))) {
+        (void)frame_put_role(f, false);
     }
 }
 

@@ -43,6 +43,7 @@ static inline guest_ptr_t guest_ptr_at(guest_ptr_t p, uint64_t index, size_t ele
 MUST_CHECK int copy_from_guest(void *dst, guest_ptr_t src, size_t bytes);
 /* One word, for the calls made most: its value, or -EFAULT; 0 or -EFAULT. */
 MUST_CHECK long copy_u32_from_guest(guest_ptr_t src);
+MUST_CHECK int copy_pair_from_guest(uint64_t *pair, guest_ptr_t src);
 MUST_CHECK int copy_u64_to_guest(guest_ptr_t dst, uint64_t value);
 MUST_CHECK int copy_to_guest(guest_ptr_t dst, const void *src, size_t bytes);
 MUST_CHECK int clear_guest(guest_ptr_t dst, size_t bytes);

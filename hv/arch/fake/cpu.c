@@ -203,6 +203,11 @@ long copy_u32_from_guest(guest_ptr_t src)
     return copy_from_guest(&value, src, sizeof(value)) == 0 ? (long)value : -EFAULT;
 }
 
+int copy_pair_from_guest(uint64_t *pair, guest_ptr_t src)
+{
+    return copy_from_guest(pair, src, 2 * sizeof(*pair));
+}
+
 int copy_u64_to_guest(guest_ptr_t dst, uint64_t value)
 {
     return copy_to_guest(dst, &value, sizeof(value));

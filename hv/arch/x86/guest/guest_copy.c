@@ -67,6 +67,23 @@ fault:
     return -EFAULT;
 }
 
+int copy_pair_from_guest(uint64_t *pair, guest_ptr_t src)
+{
+    uint64_t first;
+    uint64_t second;
+
+    if (unlikely(!guest_start_ok(src.va))) {
+        return -EFAULT;
+    }
+    __asm__ goto("1: mov (%1), %0\n" FAULT_GOES_TO(fault) : "=r"(first) : "r"(src.va) : : fault);
+    __asm__ goto("1: mov 8(%1), %0\n" FAULT_GOES_TO(fault) : "=r"(second) : "r"(src.va) : : fault);
+    pair[0] = first;
+    pair[1] = second;
+    return 0;
+fault:
+    return -EFAULT;
+}
+
 int copy_u64_to_guest(guest_ptr_t dst, uint64_t value)
 {
     if (unlikely(!guest_start_ok(dst.va))) {

@@ -115,7 +115,7 @@ static int leaf_get(const struct domain *tables, const struct domain *pages, uin
         return -EINVAL;
     }
     if (*pte & PTE_RW) {
-        int rc = frame_get_role(f, ROLE_WRITABLE, false);
+        int rc = frame_get_writable(f);
 
         if (unlikely(rc != 0)) {
             frame_put(f);
@@ -138,109 +138,90 @@ void pv_frame_leaf_put(uint64_t pte)
     }
     f = frame_of(mfn);
     if (pte & PTE_RW) {
-        (void)frame_put_role(f, false);
+        frame_put_writable(f);
     }
     frame_put(f);
 }
 
-/* How the references of a leaf entry differ from those of the one it replaces. */
-enum leaf_refs {
-    REFS_NONE, /* the same */
-    REFS_ROLE, /* the same page, role WRITABLE more or less */
-    REFS_ALL   /* everything */
-};
-
-struct leaf_change {
-    enum leaf_refs take;
-    enum leaf_refs drop;
-};
-
-/* Another right to the page the entry maps already: no need to look at its general reference. */
-static int same_page_get(const struct pv_entry *e, uint64_t old, uint64_t *new_pte,
-                         struct leaf_change *c)
-{
-    struct frame *f = frame_of(pte_mfn(old));
-
-    *new_pte = leaf_adjust(e->tables, *new_pte);
-    if (!((old ^ *new_pte) & PTE_RW)) {
-        return 0;
-    }
-    if (!(*new_pte & PTE_RW)) {
-        c->drop = REFS_ROLE;
-        return 0;
-    }
-    if (f->owner != e->pages->id) {
-        return -EINVAL;
-    }
-    c->take = REFS_ROLE;
-    return frame_get_role(f, ROLE_WRITABLE, false);
-}
-
-static int leaf_prepare(const struct pv_entry *e, uint64_t old, uint64_t *new_pte,
-                        struct leaf_change *c)
-{
-    *c = (struct leaf_change){ REFS_NONE, REFS_NONE };
-    if (!(*new_pte & PTE_PRESENT)) {
-        c->drop = old & PTE_PRESENT ? REFS_ALL : REFS_NONE;
-        return 0;
-    }
-    if ((old & PTE_PRESENT) && !((old ^ *new_pte) & PTE_ADDRESS) && frame_valid(pte_mfn(old))) {
-        return same_page_get(e, old, new_pte, c);
-    }
-    c->take = REFS_ALL;
-    c->drop = old & PTE_PRESENT ? REFS_ALL : REFS_NONE;
-    return leaf_get(e->tables, e->pages, new_pte);
-}
-
-static void refs_put(enum leaf_refs refs, uint64_t pte)
-{
-    if (refs == REFS_ROLE) {
-        (void)frame_put_role(frame_of(pte_mfn(pte)), false);
-    } else if (refs == REFS_ALL) {
-        pv_frame_leaf_put(pte);
-    }
-}
-
 /* The store. Only the CPU's accessed and dirty bits can change under us. */
-static int entry_write(const struct pv_entry *e, uint64_t new_pte)
+static inline int entry_write(uint64_t *slot, uint64_t new_pte, struct pv_write how)
 {
     uint64_t old;
 
-    switch (e->how) {
-    case PV_WRITE:
-        (void)__atomic_exchange_n(e->slot, new_pte, __ATOMIC_SEQ_CST);
+    if (likely(how.kind == PV_WRITE_PLAIN)) {
+        (void)__atomic_exchange_n(slot, new_pte, __ATOMIC_SEQ_CST);
         return 0;
-    case PV_WRITE_KEEP_AD:
-        old = READ_ONCE(*e->slot);
-        while (!__atomic_compare_exchange_n(e->slot, &old, new_pte | (old & ACCESSED_DIRTY), false,
+    }
+    if (how.kind == PV_WRITE_KEEP_AD) {
+        old = READ_ONCE(*slot);
+        while (!__atomic_compare_exchange_n(slot, &old, new_pte | (old & ACCESSED_DIRTY), false,
                                             __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {
         }
         return 0;
-    default:
-        old = e->expected;
-        return __atomic_compare_exchange_n(e->slot, &old, new_pte, false, __ATOMIC_SEQ_CST,
-                                           __ATOMIC_RELAXED)
-                   ? 0
-                   : -EAGAIN;
     }
+    old = how.expected;
+    return __atomic_compare_exchange_n(slot, &old, new_pte, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)
+               ? 0
+               : -EAGAIN;
 }
 
-int pv_frame_set_leaf(const struct pv_entry *e, uint64_t new_pte)
+/* Another right to the page the entry maps already: no need to look at its general reference. */
+static int set_same_page(struct domain *tables, struct domain *pages, uint64_t *slot, uint64_t old,
+                         uint64_t new_pte, struct pv_write how)
 {
-    uint64_t old = READ_ONCE(*e->slot);
-    struct leaf_change c;
-    int rc = leaf_prepare(e, old, &new_pte, &c);
+    struct frame *f = frame_of(pte_mfn(old));
+    uint64_t toggled;
+    int rc;
 
-    if (unlikely(rc != 0)) {
-        return rc;
+    new_pte = leaf_adjust(tables, new_pte);
+    toggled = (old ^ new_pte) & PTE_RW;
+    if (toggled & new_pte) {
+        if (unlikely(f->owner != pages->id)) {
+            return -EINVAL;
+        }
+        rc = frame_get_writable(f);
+        if (unlikely(rc != 0)) {
+            return rc;
+        }
     }
-    rc = entry_write(e, new_pte);
-    if (unlikely(rc != 0)) {
-        refs_put(c.take, new_pte);
-        return rc;
+    rc = entry_write(slot, new_pte, how);
+    if (toggled & (unlikely(rc != 0) ? new_pte : old)) {
+        frame_put_writable(f);
     }
-    refs_put(c.drop, old);
-    return 0;
+    return rc;
+}
+
+static NOINLINE int set_other_page(struct domain *tables, struct domain *pages, uint64_t *slot,
+                                   uint64_t new_pte, struct pv_write how)
+{
+    uint64_t old = READ_ONCE(*slot);
+    int rc;
+
+    if (new_pte & PTE_PRESENT) {
+        rc = leaf_get(tables, pages, &new_pte);
+        if (unlikely(rc != 0)) {
+            return rc;
+        }
+    }
+    rc = entry_write(slot, new_pte, how);
+    if (unlikely(rc != 0)) {
+        old = new_pte;
+    }
+    if (old & PTE_PRESENT) {
+        pv_frame_leaf_put(old);
+    }
+    return rc;
+}
+
+int pv_frame_set_leaf(struct domain *tables, struct domain *pages, uint64_t *slot, uint64_t new_pte,
+                      struct pv_write how)
+{
+    uint64_t old = READ_ONCE(*slot);
+
+    if ((old & new_pte & PTE_PRESENT) && !((old ^ new_pte) & PTE_ADDRESS) && frame_valid(pte_mfn(old))) {
+        return set_same_page(tables, pages, slot, old, new_pte, how);
+    }
+    return set_other_page(tables, pages, slot, new_pte, how);
 }
 
 /* ---- Upper entries --------------------------------------------------------------------------- */
@@ -276,14 +257,14 @@ static unsigned int slot_index(const uint64_t *slot)
     return (unsigned int)((unsigned long)slot & ~PAGE_MASK) / sizeof(*slot);
 }
 
-int pv_frame_set_upper(const struct pv_entry *e, unsigned int level, uint64_t new_pte)
+int pv_frame_set_upper(struct domain *tables, uint64_t *slot, unsigned int level, uint64_t new_pte,
+                       struct pv_write how)
 {
-    uint64_t old = READ_ONCE(*e->slot);
-    bool same = (old & PTE_PRESENT) && (new_pte & PTE_PRESENT) &&
-                !((old ^ new_pte) & PTE_ADDRESS);
+    uint64_t old = READ_ONCE(*slot);
+    bool same = (old & new_pte & PTE_PRESENT) && !((old ^ new_pte) & PTE_ADDRESS);
     int rc = 0;
 
-    if (hypervisor_slot(level, slot_index(e->slot))) {
+    if (hypervisor_slot(level, slot_index(slot))) {
         return -EINVAL;
     }
     if (same) {
@@ -292,14 +273,14 @@ int pv_frame_set_upper(const struct pv_entry *e, unsigned int level, uint64_t ne
         }
         new_pte |= PTE_USER;
     } else if (new_pte & PTE_PRESENT) {
-        rc = upper_get(e->tables, level, &new_pte, pv_frame_may_preempt());
+        rc = upper_get(tables, level, &new_pte, pv_frame_may_preempt());
     }
     if (rc == 0) {
-        rc = entry_write(e, new_pte);
+        rc = entry_write(slot, new_pte, how);
         if (rc == 0 && !same && (old & PTE_PRESENT)) {
-            pv_frame_drop_table(e->tables, frame_of(pte_mfn(old)));
+            pv_frame_drop_table(tables, frame_of(pte_mfn(old)));
         } else if (rc != 0 && !same && (new_pte & PTE_PRESENT)) {
-            pv_frame_drop_table(e->tables, frame_of(pte_mfn(new_pte)));
+            pv_frame_drop_table(tables, frame_of(pte_mfn(new_pte)));
         }
     }
     return rc;

@@ -23,7 +23,7 @@ static uint64_t *find_slot(struct vcpu *v, uint64_t addr, unsigned int flags)
     const struct frame *f;
 
     if (!(flags & GNTMAP_contains_pte)) {
-        return pv_mmu_slot(v->arch->guest_table, addr, 1);
+        return pv_mmu_leaf_slot(v->arch->guest_table, addr);
     }
     if ((addr & 7) || !frame_valid(mfn)) {
         return NULL;

@@ -21,7 +21,6 @@
 #include "hv/upcalls.h"
 
 #define MMU_CONTINUED 0x80000000U
-#define UPDATE_BATCH  16U
 #define PERDOMAIN_SLOT ((PERDOMAIN_START >> 39) & 511)
 
 /* Tick of the last full flush on this CPU. */
@@ -201,22 +200,29 @@ bool pv_mmu_mfn_possible(mfn_t mfn)
     return mfn_x(mfn) >> (bits - PAGE_SHIFT) == 0;
 }
 
-uint64_t *pv_mmu_slot(mfn_t l4, unsigned long va, unsigned int level)
+/* The table that va's entry in a table of this level points to, or NULL. */
+static inline uint64_t *table_below(const uint64_t *table, unsigned long va, unsigned int level)
 {
-    uint64_t *table = map_frame(l4);
+    uint64_t pte = READ_ONCE(table[pte_index(va, level)]);
 
-    if (!pv_va_is_guest(va)) {
+    return likely(pte & PTE_PRESENT) ? map_frame(pte_mfn(pte)) : NULL;
+}
+
+static inline uint64_t *leaf_slot(mfn_t l4, unsigned long va)
+{
+    uint64_t *table;
+
+    if (unlikely(!pv_va_is_guest(va)) || unlikely((table = table_below(map_frame(l4), va, 4)) == NULL) ||
+        unlikely((table = table_below(table, va, 3)) == NULL) ||
+        unlikely((table = table_below(table, va, 2)) == NULL)) {
         return NULL;
     }
-    for (unsigned int l = 4; l > level; l--) {
-        uint64_t pte = READ_ONCE(table[pte_index(va, l)]);
+    return &table[pte_index(va, 1)];
+}
 
-        if (!(pte & PTE_PRESENT)) {
-            return NULL;
-        }
-        table = map_frame(pte_mfn(pte));
-    }
-    return &table[pte_index(va, level)];
+uint64_t *pv_mmu_leaf_slot(mfn_t l4, unsigned long va)
+{
+    return leaf_slot(l4, va);
 }
 
 /* Without the lock, so a table may become anything while it is read: each frame is checked. */
@@ -288,7 +294,7 @@ void pv_mmu_foreign_put(struct domain *d)
 /* ---- mmu_update -------------------------------------------------------------------------------- */
 
 /* A page that is no table now is written like data, if the domain may write it. */
-static int write_data(const struct domain *d, struct frame *f, unsigned int offset, uint64_t value)
+static NOINLINE int write_data(const struct domain *d, struct frame *f, unsigned int offset, uint64_t value)
 {
     uint64_t *page;
     int rc = frame_get_with_role(f, d->id, ROLE_WRITABLE);
@@ -303,28 +309,26 @@ static int write_data(const struct domain *d, struct frame *f, unsigned int offs
     return 0;
 }
 
-static int update_table(struct domain *d, struct domain *pages, uint64_t address, uint64_t value,
-                        enum pv_write how)
+static inline int update_table(struct domain *d, struct domain *pages, uint64_t address,
+                               uint64_t value, struct pv_write how)
 {
     mfn_t mfn = paddr_to_mfn(_paddr(address));
     unsigned int offset = address & ~PAGE_MASK;
-    struct pv_entry e = { .tables = d, .pages = pages, .how = how };
-    struct frame *f;
+    uint64_t *slot = (uint64_t *)((char *)map_frame(mfn) + offset);
+    struct frame *f = frame_of(mfn);
     uint32_t role;
 
     if (unlikely(!frame_valid(mfn)) || unlikely(offset & 7)) {
         return -EINVAL;
     }
-    f = frame_of(mfn);
     role = READ_ONCE(f->role);
     if (unlikely(f->owner != d->id) || unlikely(!pv_table_role(role))) {
         return write_data(d, f, offset, value);
     }
-    e.slot = (uint64_t *)((char *)map_frame(mfn) + offset);
     if (likely(role >> ROLE_SHIFT == ROLE_L1)) {
-        return pv_frame_set_leaf(&e, value);
+        return pv_frame_set_leaf(d, pages, slot, value, how);
     }
-    return pv_frame_set_upper(&e, role >> ROLE_SHIFT, value);
+    return pv_frame_set_upper(d, slot, role >> ROLE_SHIFT, value, how);
 }
 
 static int update_m2p(const struct domain *pages, uint64_t address, uint64_t value)
@@ -339,9 +343,9 @@ static int update_m2p(const struct domain *pages, uint64_t address, uint64_t val
     return 0;
 }
 
-static int update_one(struct domain *d, struct domain *pages, const struct mmu_update *u)
+static inline int update_one(struct domain *d, struct domain *pages, uint64_t ptr, uint64_t value)
 {
-    uint64_t address = u->ptr & ~3ULL;
+    uint64_t address = ptr & ~3ULL;
     int rc;
 
     if (unlikely(d->arch->stale_count > 0)) {
@@ -350,62 +354,45 @@ static int update_one(struct domain *d, struct domain *pages, const struct mmu_u
             return rc;
         }
     }
-    switch (u->ptr & 3) {
+    switch (ptr & 3) {
     case MMU_NORMAL_PT_UPDATE:
     case MMU_PT_UPDATE_NO_TRANSLATE:
-        return update_table(d, pages, address, u->val, PV_WRITE);
+        return update_table(d, pages, address, value, (struct pv_write){ .kind = PV_WRITE_PLAIN });
     case MMU_PT_UPDATE_PRESERVE_AD:
-        return update_table(d, pages, address, u->val, PV_WRITE_KEEP_AD);
+        return update_table(d, pages, address, value, (struct pv_write){ .kind = PV_WRITE_KEEP_AD });
     default:
-        return update_m2p(pages, address, u->val);
+        return update_m2p(pages, address, value);
     }
 }
 
-/* Runs updates under the lock: how many succeeded, and why it stopped. first: nothing was done before, so
- * the first one may not be put off. */
-static unsigned int update_batch(struct domain *d, struct domain *pages,
-                                 const struct mmu_update *u, unsigned int count, bool first,
-                                 int *rc)
+/* Runs the updates under the lock: how many succeeded, and why it stopped. */
+static unsigned int update_all(struct domain *d, struct domain *pages, guest_ptr_t updates,
+                               unsigned int count, int *why)
 {
+    uint64_t update[2];
     unsigned int i;
+    int rc;
 
+    BUILD_ASSERT(sizeof(struct mmu_update) == sizeof(update));
     spin_lock(&d->arch->mmu_lock);
-    *rc = d->memory.dying ? -EINVAL : 0;
-    for (i = 0; i < count && *rc == 0; i++) {
-        if ((i > 0 || !first) && hypercall_preempt_check()) {
-            *rc = -ERESTART;
+    rc = unlikely(d->memory.dying) ? -EINVAL : 0;
+    for (i = 0; rc == 0 && i < count; i++) {
+        if (i > 0 && hypercall_preempt_check()) {
+            rc = -ERESTART;
             break;
         }
-        *rc = update_one(d, pages, &u[i]);
-        if (unlikely(*rc != 0)) {
+        rc = copy_pair_from_guest(update, updates);
+        if (likely(rc == 0)) {
+            rc = update_one(d, pages, update[0], update[1]);
+        }
+        if (unlikely(rc != 0)) {
             break; /* i stays at the one that failed */
         }
+        updates.va += sizeof(update);
     }
     spin_unlock(&d->arch->mmu_lock);
+    *why = rc;
     return i;
-}
-
-static long update_all(struct domain *d, struct domain *pages, guest_ptr_t updates,
-                       unsigned int count, unsigned int *finished)
-{
-    struct mmu_update u[UPDATE_BATCH];
-    int rc = 0;
-
-    while (rc == 0 && *finished < count) {
-        unsigned int n = MIN(count - *finished, UPDATE_BATCH);
-
-        if (copy_from_guest(u, guest_ptr_at(updates, *finished, sizeof(u[0])),
-                            n * sizeof(u[0])) != 0) {
-            /* One by one, so that those before the fault are done. */
-            n = 1;
-            if (copy_from_guest(u, guest_ptr_at(updates, *finished, sizeof(u[0])),
-                                sizeof(u[0])) != 0) {
-                return -EFAULT;
-            }
-        }
-        *finished += update_batch(d, pages, u, n, *finished == 0, &rc);
-    }
-    return rc;
 }
 
 static bool can_have_tables(const struct domain *d)
@@ -440,8 +427,8 @@ long do_mmu_update(guest_ptr_t updates, unsigned int count, guest_ptr_t done, un
     struct domain *pages = d;
     bool foreign = domid != DOMID_SELF;
     unsigned int before = 0;
-    unsigned int finished = 0;
-    long rc;
+    unsigned int finished;
+    int rc;
 
     if (unlikely(!can_have_tables(d))) {
         return -ENOSYS;
@@ -458,7 +445,7 @@ long do_mmu_update(guest_ptr_t updates, unsigned int count, guest_ptr_t done, un
             return rc;
         }
     }
-    rc = update_all(d, pages, updates, count, &finished);
+    finished = update_all(d, pages, updates, count, &rc);
     if (unlikely(foreign)) {
         pv_mmu_foreign_put(pages);
         pv_mmu_foreign_put(d);
@@ -478,21 +465,21 @@ long do_mmu_update(guest_ptr_t updates, unsigned int count, guest_ptr_t done, un
 
 /* ---- update_va_mapping -------------------------------------------------------------------------- */
 
-static int update_va(struct vcpu *v, struct domain *pages, unsigned long va, uint64_t pte)
+static inline int update_va(struct vcpu *v, struct domain *pages, unsigned long va, uint64_t pte)
 {
     struct domain *d = v->domain;
-    struct pv_entry e = { .tables = d, .pages = pages, .how = PV_WRITE };
+    uint64_t *slot;
     int rc = 0;
 
     spin_lock(&d->arch->mmu_lock);
     if (unlikely(d->arch->stale_count > 0)) {
         rc = pv_frame_drain(d);
     }
-    e.slot = pv_mmu_slot(v->arch->guest_table, va, 1);
-    if (unlikely(e.slot == NULL)) {
+    slot = leaf_slot(v->arch->guest_table, va);
+    if (unlikely(slot == NULL)) {
         rc = -EINVAL;
     } else if (likely(rc == 0)) {
-        rc = pv_frame_set_leaf(&e, pte);
+        rc = pv_frame_set_leaf(d, pages, slot, pte, (struct pv_write){ .kind = PV_WRITE_PLAIN });
     }
     spin_unlock(&d->arch->mmu_lock);
     return rc;
@@ -539,6 +526,10 @@ long do_update_va_mapping(unsigned long va, uint64_t pte, unsigned long flags)
         return hypercall_continue(__HYPERVISOR_update_va_mapping, 3, va, (unsigned long)pte, flags);
     }
     if (flags == UVMF_NONE) {
+        return rc;
+    }
+    if (likely(flags == (UVMF_INVLPG | UVMF_LOCAL))) {
+        pv_mmu_flush_local(va);
         return rc;
     }
     flush_rc = flush_after_va(v->domain, va, flags);

@@ -13,25 +13,24 @@
 #include "hv/mm/frame.h"
 
 /* How an entry is written. All are atomic against the CPU setting accessed and dirty. */
-enum pv_write {
-    PV_WRITE,         /* the new value as it is */
-    PV_WRITE_KEEP_AD, /* and accessed and dirty of the old one */
-    PV_WRITE_COMPARE  /* only if the old value is the expected one: -EAGAIN else */
+struct pv_write {
+    enum {
+        PV_WRITE_PLAIN,   /* the new value as it is */
+        PV_WRITE_KEEP_AD, /* and accessed and dirty of the old one */
+        PV_WRITE_COMPARE  /* only if the old value is the expected one: -EAGAIN else */
+    } kind;
+    uint64_t expected;    /* PV_WRITE_COMPARE */
 };
 
-/* Whose entry is written, and for whom. */
-struct pv_entry {
-    struct domain *tables; /* owner of the table; its mmu_lock is held */
-    struct domain *pages;  /* owner of pages a leaf entry may point to (also domain_io, domain_xen) */
-    uint64_t *slot;
-    enum pv_write how;
-    uint64_t expected;     /* PV_WRITE_COMPARE */
-};
-
-/* pv_frame.c: changes one entry of a validated table. Set_upper may return -ERESTART: nothing has changed,
- * do it again. */
-MUST_CHECK int pv_frame_set_leaf(const struct pv_entry *e, uint64_t new_pte);
-MUST_CHECK int pv_frame_set_upper(const struct pv_entry *e, unsigned int level, uint64_t new_pte);
+/*
+ * pv_frame.c: changes one entry of a validated table of `tables`, whose mmu_lock is held. pages: the owner of
+ * pages a leaf entry may point to (also domain_io, domain_xen). Set_upper may return -ERESTART: nothing has
+ * changed, do it again.
+ */
+MUST_CHECK int pv_frame_set_leaf(struct domain *tables, struct domain *pages, uint64_t *slot,
+                                 uint64_t new_pte, struct pv_write how);
+MUST_CHECK int pv_frame_set_upper(struct domain *tables, uint64_t *slot, unsigned int level,
+                                  uint64_t new_pte, struct pv_write how);
 /* The references a leaf entry holds go. */
 void pv_frame_leaf_put(uint64_t pte);
 /* Goes on with releases that were interrupted: -ERESTART until none is left. mmu_lock is held. */
@@ -57,8 +56,8 @@ static inline bool pv_va_is_guest(unsigned long va)
     return va < 1UL << 47 || va >= HV_VIRT_END;
 }
 
-/* pv_mmu.c: the slot of va at a level in the tables under l4, NULL where they end. mmu_lock is held. */
-uint64_t *pv_mmu_slot(mfn_t l4, unsigned long va, unsigned int level);
+/* pv_mmu.c: the leaf slot of va in the tables under l4, NULL where they end. mmu_lock is held. */
+uint64_t *pv_mmu_leaf_slot(mfn_t l4, unsigned long va);
 /* The domain a hypercall names as owner of pages: referenced, or NULL and *rc. */
 struct domain *pv_mmu_foreign_get(unsigned int domid, int *rc);
 void pv_mmu_foreign_put(struct domain *d);

@@ -511,7 +511,7 @@ static void retire(struct insn *in, struct cpu_user_regs *regs, uint64_t old,
 /* The entry in a level 1 table that va maps to; NULL when va is not such a table. mmu_lock is held. */
 static uint64_t *find_entry(struct vcpu *v, unsigned long va)
 {
-    const uint64_t *slot = pv_mmu_slot(v->arch->guest_table, va, 1);
+    const uint64_t *slot = pv_mmu_leaf_slot(v->arch->guest_table, va);
     const struct frame *f;
     uint64_t pte;
 
@@ -533,7 +533,8 @@ static uint64_t *find_entry(struct vcpu *v, unsigned long va)
 static bool write_entry(struct vcpu *v, struct insn *in, struct cpu_user_regs *regs)
 {
     struct domain *d = v->domain;
-    struct pv_entry e = { .tables = d, .pages = d, .how = PV_WRITE_COMPARE };
+    uint64_t *slot;
+    uint64_t seen;
     unsigned int shift = 8 * (in->address & 7);
     uint64_t mask = size_mask(in->size) << shift;
     struct outcome o;
@@ -541,16 +542,20 @@ static bool write_entry(struct vcpu *v, struct insn *in, struct cpu_user_regs *r
     int rc;
 
     spin_lock(&d->arch->mmu_lock);
-    e.slot = find_entry(v, in->address);
-    if (e.slot == NULL) {
+    slot = find_entry(v, in->address);
+    if (slot == NULL) {
         spin_unlock(&d->arch->mmu_lock);
         return false;
     }
     do {
-        e.expected = READ_ONCE(*e.slot);
-        old = (e.expected & mask) >> shift;
+        rc = 0;
+        seen = READ_ONCE(*slot);
+        old = (seen & mask) >> shift;
         compute(in, regs, old, &o);
-        rc = o.writes ? pv_frame_set_leaf(&e, (e.expected & ~mask) | (o.value << shift & mask)) : 0;
+        if (o.writes) {
+            rc = pv_frame_set_leaf(d, d, slot, (seen & ~mask) | (o.value << shift & mask),
+                                   (struct pv_write){ PV_WRITE_COMPARE, seen });
+        }
     } while (rc == -EAGAIN);
     spin_unlock(&d->arch->mmu_lock);
     if (rc == 0) {
