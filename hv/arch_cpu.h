@@ -55,6 +55,8 @@ void arch_tlb_flush_local(unsigned long va);
 void *arch_map_device(paddr_t start, size_t bytes);
 void arch_page_clear(void *page);
 void arch_page_copy(void *dst, const void *src);
+/* Any number of bytes, upwards. */
+void arch_bytes_copy(void *dst, const void *src, size_t size);
 /* Copies between hypervisor and current guest's virtual addresses; returns bytes NOT copied. */
 size_t arch_copy_from_va(void *dst, unsigned long va, size_t bytes);
 size_t arch_copy_to_va(unsigned long va, const void *src, size_t bytes);

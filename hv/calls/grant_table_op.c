@@ -64,26 +64,26 @@ static const struct batch_row batch_rows[] = {
                                   sizeof(struct gnttab_swap_grant_ref) },
 };
 
-static long run_batch(unsigned int cmd, guest_ptr_t arg, unsigned int count)
+static NOINLINE long run_batch(const struct batch_row *row, unsigned int cmd, guest_ptr_t at, unsigned int count)
 {
-    const struct batch_row *row = &batch_rows[cmd];
     union chunk c;
-    unsigned int n;
 
-    for (unsigned int done = 0; done < count; done += n) {
-        guest_ptr_t at = guest_ptr_at(arg, done, row->size);
+    while (count > 0) {
+        unsigned int n = MIN(row->chunk, count);
+        size_t size = (size_t)n * row->size;
 
-        if (done > 0 && hypercall_preempt_check()) {
-            return hypercall_continue(__HYPERVISOR_grant_table_op, 3, (unsigned long)cmd,
-                                      (unsigned long)at.va, (unsigned long)(count - done));
-        }
-        n = MIN(row->chunk, count - done);
-        if (copy_from_guest(&c, at, (size_t)n * row->size) != 0) {
+        if (copy_from_guest(&c, at, size) != 0) {
             return -EFAULT;
         }
         row->fn(&c, n);
-        if (copy_to_guest(at, &c, (size_t)n * row->size) != 0) {
+        if (copy_to_guest(at, &c, size) != 0) {
             return -EFAULT;
+        }
+        count -= n;
+        at.va += size;
+        if (count > 0 && hypercall_preempt_check()) {
+            return hypercall_continue(__HYPERVISOR_grant_table_op, 3, (unsigned long)cmd,
+                                      (unsigned long)at.va, (unsigned long)count);
         }
     }
     return 0;
@@ -137,7 +137,7 @@ static const struct single_row single_rows[] = {
     [GNTTABOP_get_version] = { get_version, sizeof(struct gnttab_get_version) },
 };
 
-static long run_single(unsigned int cmd, guest_ptr_t arg, unsigned int count)
+static NOINLINE long run_single(unsigned int cmd, guest_ptr_t arg, unsigned int count)
 {
     const struct single_row *row = &single_rows[cmd];
     union single s;
@@ -166,7 +166,7 @@ long do_grant_table_op(unsigned int cmd, guest_ptr_t arg, unsigned int count)
         return -ENOSYS;
     }
     if (cmd < ARRAY_SIZE(batch_rows) && batch_rows[cmd].fn != NULL) {
-        return run_batch(cmd, arg, count);
+        return run_batch(&batch_rows[cmd], cmd, arg, count);
     }
     if (cmd < ARRAY_SIZE(single_rows) && single_rows[cmd].fn != NULL) {
         return run_single(cmd, arg, count);

@@ -458,7 +458,7 @@ static bool ref_pinned(const struct grant_table *gt, grant_ref_t ref)
         return false;
     }
     a = &page[ref % GRANT_ACTIVE_PER_PAGE];
-    return (a->pin[0] | a->pin[1] | a->pin[2] | a->pin[3]) != 0;
+    return a->pins != 0;
 }
 
 void grant_swap_refs(struct gnttab_swap_grant_ref *op)

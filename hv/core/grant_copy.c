@@ -3,15 +3,16 @@
  * GNTTABOP_copy: bytes from one page to another, each the caller's own (by frame number) or
  * granted to it (by ref).
  *
- * Each end of a copy is a struct side, opened once and kept while the following operations of
- * the batch name the same page, so a packet that spans many pieces pins its pages once. A
- * transitive grant is pinned twice: the entry that names another domain's ref, and that ref,
- * whose grantee must be the first domain. No two grant locks are ever held together.
+ * Between a page of the caller's and one granted to it whole, the usual case, the ref is borrowed: its
+ * table stays locked while at most a page is copied, and nothing is counted. Everything else, and
+ * whatever is refused, goes through pins, two struct sides a copy. A transitive grant is pinned twice:
+ * the entry that names another domain's ref, and that ref, whose grantee must be the first domain. No
+ * two grant locks are ever held together.
  */
 #include "hv/core/grant.h"
 
 #include "hv/core/arch_guest.h"
-#include "hv/core/grant_table.h"
+#include "hv/core/grant_claim.h"
 #include "hv/lib/string.h"
 #include "hv/mm/map.h"
 
@@ -22,11 +23,7 @@ struct copy_pin {
 };
 
 struct side {
-    bool open;
-    bool by_ref;
     bool write;
-    domid_t domid; /* what the operation said */
-    uint64_t id;   /* its ref or frame number */
     struct copy_pin pin;
     struct copy_pin through; /* the transitive entry in front of it */
     uint16_t start;          /* the bytes of the page that may be touched */
@@ -51,15 +48,11 @@ static void unpin(struct side *s, struct copy_pin *pin)
 
 static void side_close(struct side *s)
 {
-    if (!s->open) {
-        return;
-    }
     unmap_frame(s->page);
     /* References first: once the granter sees the entry unused the page is its own again. */
     grant_frame_put(s->mfn, s->write);
     unpin(s, &s->pin);
     unpin(s, &s->through);
-    s->open = false;
 }
 
 /* Pins ref of the domain named, which must have granted it to user. The domain stays
@@ -105,11 +98,10 @@ static NOINLINE int follow_transitive(struct side *s, const struct grant_active 
     return status;
 }
 
-static int open_ref(struct side *s)
+static int open_ref(struct side *s, domid_t domid, grant_ref_t ref)
 {
     const struct grant_active *found;
-    int status = pin_ref(s, &s->pin, s->domid, (grant_ref_t)s->id, current_domain()->id,
-                         &found);
+    int status = pin_ref(s, &s->pin, domid, ref, current_domain()->id, &found);
 
     if (status == GNTST_okay && unlikely(found->flags & ACTIVE_TRANSITIVE)) {
         status = follow_transitive(s, found, &found);
@@ -122,38 +114,25 @@ static int open_ref(struct side *s)
     return status;
 }
 
-static int open_frame(struct side *s)
+static int open_frame(struct side *s, uint64_t gfn)
 {
     s->start = 0;
     s->length = PAGE_SIZE;
-    return grant_frame_get(current_domain(), _gfn(s->id), s->write, &s->mfn) == 0
+    return grant_frame_get(current_domain(), _gfn(gfn), s->write, &s->mfn) == 0
                ? GNTST_okay
                : GNTST_general_error;
 }
 
 static int side_open(struct side *s, const struct gnttab_copy_ptr *p, bool by_ref, bool write)
 {
-    uint64_t id = by_ref ? p->u.ref : p->u.gmfn;
     int status;
 
-    if (s->open) {
-        if (s->domid == p->domid && s->by_ref == by_ref && s->id == id) {
-            return GNTST_okay;
-        }
-        side_close(s);
-    }
+    *s = (struct side){ .write = write };
     if (!by_ref && p->domid != DOMID_SELF) {
         return GNTST_permission_denied;
     }
-    s->by_ref = by_ref;
-    s->write = write;
-    s->domid = p->domid;
-    s->id = id;
-    s->pin.domain = NULL;
-    s->through.domain = NULL;
-    status = by_ref ? open_ref(s) : open_frame(s);
+    status = by_ref ? open_ref(s, p->domid, p->u.ref) : open_frame(s, p->u.gmfn);
     if (status == GNTST_okay) {
-        s->open = true;
         s->page = map_frame(s->mfn);
     }
     return status;
@@ -164,38 +143,138 @@ static bool side_covers(const struct side *s, unsigned int offset, unsigned int 
     return offset >= s->start && offset + len <= (unsigned int)s->start + s->length;
 }
 
-static int copy_one(const struct gnttab_copy *op, struct side *from, struct side *to)
+static NOINLINE int copy_pinned(const struct gnttab_copy *op)
 {
     unsigned int len = op->len;
-    int status;
+    struct side from;
+    struct side to;
+    int status = side_open(&from, &op->source, op->flags & GNTCOPY_source_gref, false);
 
-    if ((unsigned int)op->source.offset + len > PAGE_SIZE ||
-        (unsigned int)op->dest.offset + len > PAGE_SIZE) {
-        return GNTST_bad_copy_arg;
-    }
-    status = side_open(from, &op->source, op->flags & GNTCOPY_source_gref, false);
-    if (status == GNTST_okay) {
-        status = side_open(to, &op->dest, op->flags & GNTCOPY_dest_gref, true);
-    }
     if (status != GNTST_okay) {
         return status;
     }
-    if (!side_covers(from, op->source.offset, len) || !side_covers(to, op->dest.offset, len)) {
-        return GNTST_general_error;
+    status = side_open(&to, &op->dest, op->flags & GNTCOPY_dest_gref, true);
+    if (status == GNTST_okay) {
+        if (side_covers(&from, op->source.offset, len) && side_covers(&to, op->dest.offset, len)) {
+            /* The two may be one page. */
+            memmove(to.page + op->dest.offset, from.page + op->source.offset, len);
+        } else {
+            status = GNTST_general_error;
+        }
+        side_close(&to);
     }
-    /* The two may be one page. */
-    memmove(to->page + op->dest.offset, from->page + op->source.offset, len);
-    return GNTST_okay;
+    side_close(&from);
+    return status;
+}
+
+static inline void copy_bytes(const struct gnttab_copy *op, mfn_t from, mfn_t to)
+{
+    const char *source = (const char *)map_frame(from) + op->source.offset;
+    char *dest = (char *)map_frame(to) + op->dest.offset;
+
+    if (likely((uintptr_t)dest - (uintptr_t)source >= op->len)) {
+        arch_bytes_copy(dest, source, op->len);
+    } else {
+        memmove(dest, source, op->len);
+    }
+    unmap_frame(dest);
+    unmap_frame(source);
+}
+
+static inline void unclaim_v1(const struct grant_table *gt, grant_ref_t ref)
+{
+    static const struct grant_active none;
+    const struct grant_active *page = gt->active[ref / GRANT_ACTIVE_PER_PAGE];
+
+    grant_unclaim(gt, ref, page == NULL ? &none : &page[ref % GRANT_ACTIVE_PER_PAGE]);
+}
+
+/*
+ * The use of a ref for a moment, without a pin: the page, with the granter's table locked and the references
+ * of one use on it; give_back() returns both. NULL when only a pin can do it, or say why not: version 2, a
+ * translated granter, an entry that does not permit it.
+ */
+static ALWAYS_INLINE struct frame *borrow(struct domain *granter, grant_ref_t ref, domid_t user, bool write)
+{
+    struct grant_table *gt = granter->grants;
+    struct grant_entry_v1 *entry;
+    struct frame *f;
+
+    if (unlikely(gt == NULL) || unlikely(granter->is_translated)) {
+        return NULL;
+    }
+    spin_lock(&gt->lock);
+    if (likely(gt->version == 1) && likely(ref < gt->ref_count)) {
+        entry = grant_v1(gt, ref);
+        if (likely(grant_claim_v1(entry, user, write ? GRANT_USE_WRITE : 0) == GNTST_okay)) {
+            f = grant_machine_frame_get(granter->id, _mfn(READ_ONCE(entry->frame)), write);
+            if (likely(f != NULL)) {
+                return f;
+            }
+            unclaim_v1(gt, ref);
+        }
+    }
+    spin_unlock(&gt->lock);
+    return NULL;
+}
+
+static inline void give_back(struct domain *granter, grant_ref_t ref, bool write, struct frame *f)
+{
+    /* References first: once the granter sees the entry unused the page is its own again. */
+    grant_machine_frame_put(f, write);
+    unclaim_v1(granter->grants, ref);
+    spin_unlock(&granter->grants->lock);
+}
+
+/* From or to the caller's own frame, the other end being a ref: false when that needs pins. */
+static ALWAYS_INLINE bool copy_borrowed(const struct gnttab_copy *op, const struct gnttab_copy_ptr *theirs,
+                                 mfn_t mfn, bool write)
+{
+    struct domain *self = current_domain();
+    struct domain *granter;
+    struct frame *page = NULL;
+    struct frame *own;
+
+    if (unlikely(self->is_translated)) {
+        return false;
+    }
+    granter = domain_get_or_self(theirs->domid);
+    if (unlikely(granter == NULL)) {
+        return false;
+    }
+    own = grant_machine_frame_get(self->id, mfn, !write);
+    if (likely(own != NULL)) {
+        page = borrow(granter, theirs->u.ref, self->id, write);
+        if (likely(page != NULL)) {
+            copy_bytes(op, write ? mfn : frame_mfn(page), write ? frame_mfn(page) : mfn);
+            give_back(granter, theirs->u.ref, write, page);
+        }
+        grant_machine_frame_put(own, !write);
+    }
+    domain_put(granter);
+    return page != NULL;
+}
+
+static int copy_one(const struct gnttab_copy *op)
+{
+    unsigned int refs = op->flags & (GNTCOPY_source_gref | GNTCOPY_dest_gref);
+    bool done = false;
+
+    if (unlikely((unsigned int)op->source.offset + op->len > PAGE_SIZE) ||
+        unlikely((unsigned int)op->dest.offset + op->len > PAGE_SIZE)) {
+        return GNTST_bad_copy_arg;
+    }
+    if (refs == GNTCOPY_source_gref && op->dest.domid == DOMID_SELF) {
+        done = copy_borrowed(op, &op->source, _mfn(op->dest.u.gmfn), false);
+    } else if (refs == GNTCOPY_dest_gref && op->source.domid == DOMID_SELF) {
+        done = copy_borrowed(op, &op->dest, _mfn(op->source.u.gmfn), true);
+    }
+    return likely(done) ? GNTST_okay : copy_pinned(op);
 }
 
 void grant_copy(struct gnttab_copy *ops, unsigned int count)
 {
-    struct side from = { .open = false };
-    struct side to = { .open = false };
-
     for (unsigned int i = 0; i < count; i++) {
-        ops[i].status = (int16_t)copy_one(&ops[i], &from, &to);
+        ops[i].status = (int16_t)copy_one(&ops[i]);
     }
-    side_close(&from);
-    side_close(&to);
 }

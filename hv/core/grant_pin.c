@@ -1,141 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Pins: the one place that reads grant entries, which the granter may change at any moment.
- *
- * An entry is claimed by setting GTF_reading (and GTF_writing) where the granter looks before
- * it reuses the page: in the entry itself with compare and exchange (v1), or in the status
- * word, after which the entry is looked at again (v2). Everything else is taken from the entry
- * once, at the first pin, and then from the active record.
+ * Pins: an entry is claimed (grant_claim.h) with its first pin; everything else is taken from the entry
+ * once, then, and afterwards from the active record.
  *
  * arch_get_gfn() is called under the grant lock, so an architecture must do that without a lock
  * of its own.
  */
-#include "hv/core/grant_table.h"
+#include "hv/core/grant_claim.h"
 
 #include "hv/base/printk.h"
 #include "hv/core/arch_guest.h"
 #include "hv/core/rights.h"
 #include "hv/mm/heap.h"
 
-#define CLAIM_TRIES 5
-
-/* Flags and domid as one word, which v1 exchanges and v2 reads at once. */
-typedef uint32_t entry_word __attribute__((may_alias));
-
-static uint16_t word_flags(uint32_t word)
-{
-    return (uint16_t)word;
-}
-
-static domid_t word_domid(uint32_t word)
-{
-    return (domid_t)(word >> 16);
-}
-
 BUILD_ASSERT(offsetof(struct grant_entry_v1, flags) == 0);
 BUILD_ASSERT(offsetof(struct grant_entry_v1, domid) == 2);
 BUILD_ASSERT(sizeof(struct grant_active) == 32);
 BUILD_ASSERT(sizeof(struct maptrack) == 16);
 
-/* Whether an entry with these flags may be used so by user. */
-static int check_word(uint32_t word, unsigned int version, domid_t user, unsigned int use)
-{
-    uint16_t flags = word_flags(word);
-    unsigned int type = flags & GTF_type_mask;
-    bool whole = !(flags & GTF_sub_page) || version == 1;
-
-    if (type == GTF_transitive) {
-        if (version == 1 || (use & GRANT_USE_MAP)) {
-            return GNTST_bad_gntref;
-        }
-    } else if (type != GTF_permit_access || ((use & GRANT_USE_MAP) && !whole)) {
-        return GNTST_bad_gntref;
-    }
-    if (word_domid(word) != user) {
-        return GNTST_bad_gntref;
-    }
-    return (use & GRANT_USE_WRITE) && (flags & GTF_readonly) ? GNTST_general_error : GNTST_okay;
-}
-
-static int claim_v1(struct grant_entry_v1 *entry, domid_t user, unsigned int use)
-{
-    entry_word *shared = (entry_word *)entry;
-    uint16_t mark = GTF_reading | (use & GRANT_USE_WRITE ? GTF_writing : 0);
-    uint32_t word = READ_ONCE(*shared);
-
-    for (unsigned int i = 0; i < CLAIM_TRIES; i++) {
-        int status = check_word(word, 1, user, use);
-
-        if (status != GNTST_okay) {
-            return status;
-        }
-        /* Pairs with the granter's exchange that ends access: one of the two sees the other. */
-        if (__atomic_compare_exchange_n(shared, &word, word | mark, false, __ATOMIC_SEQ_CST,
-                                        __ATOMIC_RELAXED)) {
-            return GNTST_okay;
-        }
-    }
-    return GNTST_general_error;
-}
-
-static int claim_v2(const union grant_entry_v2 *entry, grant_status_t *status_word,
-                    domid_t user, unsigned int use)
-{
-    const entry_word *shared = (const entry_word *)entry;
-    uint16_t mark = GTF_reading | (use & GRANT_USE_WRITE ? GTF_writing : 0);
-    uint16_t before;
-    int status = check_word(READ_ONCE(*shared), 2, user, use);
-
-    if (status != GNTST_okay) {
-        return status;
-    }
-    /* Pairs with the granter, which invalidates the entry, then looks at the status word. */
-    before = __atomic_fetch_or(status_word, mark, __ATOMIC_SEQ_CST);
-    status = check_word(READ_ONCE(*shared), 2, user, use);
-    if (status != GNTST_okay) {
-        __atomic_fetch_and(status_word, (uint16_t) ~(mark & ~before), __ATOMIC_SEQ_CST);
-    }
-    return status;
-}
-
-static int claim(const struct grant_table *gt, grant_ref_t ref, domid_t user, unsigned int use)
-{
-    if (likely(gt->version == 1)) {
-        return claim_v1(grant_v1(gt, ref), user, use);
-    }
-    return claim_v2(grant_v2(gt, ref), grant_status_word(gt, ref), user, use);
-}
-
-static bool is_pinned(const struct grant_active *a)
-{
-    return (a->pin[0] | a->pin[1] | a->pin[2] | a->pin[3]) != 0;
-}
-
-static bool is_write_pinned(const struct grant_active *a)
-{
-    return (a->pin[PIN_HOST_WRITE] | a->pin[PIN_DEVICE_WRITE]) != 0;
-}
-
-/* Takes back the marks the granter sees that no pin stands behind any more. */
-static void unclaim(const struct grant_table *gt, grant_ref_t ref, const struct grant_active *a)
-{
-    uint16_t clear = is_pinned(a) ? 0 : GTF_reading;
-    uint16_t *marks;
-
-    clear |= is_write_pinned(a) ? 0 : GTF_writing;
-    if (clear != 0) {
-        marks = gt->version == 1 ? &grant_v1(gt, ref)->flags : grant_status_word(gt, ref);
-        /* Release: what we wrote to the page is seen before the granter sees it free. */
-        __atomic_fetch_and(marks, (uint16_t)~clear, __ATOMIC_SEQ_CST);
-    }
-}
-
 /* ---- Frames ------------------------------------------------------------------------------ */
-static bool refs_take(struct frame *f, domid_t owner, bool write)
-{
-    return write ? frame_get_with_role(f, owner, ROLE_WRITABLE) == 0 : frame_get(f, owner);
-}
-
 int grant_frame_get(struct domain *granter, gfn_t gfn, bool write, mfn_t *mfn)
 {
     struct frame *f;
@@ -144,25 +27,16 @@ int grant_frame_get(struct domain *granter, gfn_t gfn, bool write, mfn_t *mfn)
     if (!granter->is_translated) {
         /* PV: the guest's frame numbers are the machine's. */
         *mfn = _mfn(gfn_x(gfn));
-        return frame_valid(*mfn) && refs_take(frame_of(*mfn), granter->id, write) ? 0 : -EINVAL;
+        return grant_machine_frame_get(granter->id, *mfn, write) != NULL ? 0 : -EINVAL;
     }
     f = arch_get_gfn(granter, gfn, write);
     if (f == NULL) {
         return -EINVAL;
     }
-    ok = refs_take(f, granter->id, write);
     *mfn = frame_mfn(f);
+    ok = grant_machine_frame_get(granter->id, *mfn, write) != NULL;
     arch_put_gfn(f, write);
     return ok ? 0 : -EINVAL;
-}
-
-void grant_frame_put(mfn_t mfn, bool write)
-{
-    if (write) {
-        frame_put_with_role(frame_of(mfn));
-    } else {
-        frame_put(frame_of(mfn));
-    }
 }
 
 mfn_t grant_pinned_mfn(const struct domain *granter, grant_ref_t ref)
@@ -200,7 +74,7 @@ static int take_frame(struct domain *granter, struct grant_active *a, bool pinne
         count--;
     }
     for (unsigned int i = 0; i < count; i++) {
-        if (!refs_take(frame_of(mfn), granter->id, write)) {
+        if (grant_machine_frame_get(granter->id, mfn, write) == NULL) {
             if (i > 0 || !pinned) {
                 grant_frame_put(mfn, write);
             }
@@ -260,7 +134,7 @@ static int pin_locked(struct domain *granter, grant_ref_t ref, domid_t user, uns
                       struct grant_active *a)
 {
     struct grant_table *gt = granter->grants;
-    bool pinned = is_pinned(a);
+    bool pinned = grant_is_pinned(a);
     uint64_t gfn = 0;
     int status;
 
@@ -270,8 +144,8 @@ static int pin_locked(struct domain *granter, grant_ref_t ref, domid_t user, uns
          (!(use & GRANT_USE_MAP) && (a->flags & ACTIVE_MMIO)))) {
         return GNTST_general_error;
     }
-    if (!pinned || ((use & GRANT_USE_WRITE) && !is_write_pinned(a))) {
-        status = claim(gt, ref, user, use);
+    if (!pinned || ((use & GRANT_USE_WRITE) && !grant_is_write_pinned(a))) {
+        status = grant_claim(gt, ref, user, use);
         if (status != GNTST_okay) {
             return status;
         }
@@ -301,7 +175,7 @@ static int pin_locked(struct domain *granter, grant_ref_t ref, domid_t user, uns
     return GNTST_okay;
 
 undo:
-    unclaim(gt, ref, a);
+    grant_unclaim(gt, ref, a);
     return status;
 }
 
@@ -366,8 +240,8 @@ void grant_unpin(struct domain *granter, grant_ref_t ref, unsigned int use)
         ASSERT(a->pin[pin_kind(true, use)] > 0);
         a->pin[pin_kind(true, use)]--;
     }
-    unclaim(gt, ref, a);
-    if (!is_pinned(a)) {
+    grant_unclaim(gt, ref, a);
+    if (!grant_is_pinned(a)) {
         gt->pinned_count--;
     }
     spin_unlock(&gt->lock);

@@ -42,7 +42,10 @@ enum grant_pin_kind {
  * first use. */
 struct grant_active {
     uint64_t mfn;
-    uint16_t pin[PIN_KINDS];
+    union {
+        uint16_t pin[PIN_KINDS];
+        uint64_t pins; /* all at once: 0 while unused */
+    };
     domid_t domid; /* who uses it */
     uint16_t flags;
     uint16_t start; /* bytes of the page it covers */
@@ -116,8 +119,36 @@ MUST_CHECK int grant_pin(struct domain *granter, grant_ref_t ref, domid_t user,
 void grant_unpin(struct domain *granter, grant_ref_t ref, unsigned int use);
 /* A page of granter by its guest frame number, with the references of one use. */
 MUST_CHECK int grant_frame_get(struct domain *granter, gfn_t gfn, bool write, mfn_t *mfn);
-void grant_frame_put(mfn_t mfn, bool write);
+static inline void grant_frame_put(mfn_t mfn, bool write);
 /* The mfn of a pinned ref: fixed while the caller has its pin, so no lock. */
 mfn_t grant_pinned_mfn(const struct domain *granter, grant_ref_t ref);
+
+/* The references of one use on a machine frame, which must belong to owner; NULL if not. */
+static ALWAYS_INLINE struct frame *grant_machine_frame_get(domid_t owner, mfn_t mfn, bool write)
+{
+    struct frame *f = frame_of(mfn);
+
+    if (unlikely(!frame_valid(mfn)) || unlikely(!frame_get(f, owner))) {
+        return NULL;
+    }
+    if (write && unlikely(frame_get_writable(f) != 0)) {
+        frame_put(f);
+        return NULL;
+    }
+    return f;
+}
+
+static inline void grant_machine_frame_put(struct frame *f, bool write)
+{
+    if (write) {
+        frame_put_writable(f);
+    }
+    frame_put(f);
+}
+
+static inline void grant_frame_put(mfn_t mfn, bool write)
+{
+    grant_machine_frame_put(frame_of(mfn), write);
+}
 
 #endif

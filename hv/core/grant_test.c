@@ -369,7 +369,7 @@ TEST(grant_copy_refusals)
     EXPECT_EQ(refs_of(page), 1);
 }
 
-TEST(grant_copy_batch_pins_once)
+TEST(grant_copy_batch)
 {
     struct gnttab_copy ops[16];
     mfn_t page;

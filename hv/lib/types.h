@@ -25,6 +25,7 @@
 #define PRINTF_LIKE(f, a) __attribute__((format(printf, f, a)))
 #define ALIGNED(n)       __attribute__((aligned(n)))
 #define PACKED           __attribute__((packed))
+#define ALWAYS_INLINE    inline __attribute__((always_inline))
 #define NOINLINE         __attribute__((noinline))
 #define COLD             __attribute__((cold))
 #define likely(x)        __builtin_expect(!!(x), 1)

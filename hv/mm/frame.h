@@ -260,10 +260,10 @@ static inline void frame_put(struct frame *f)
 static inline int frame_get_writable(struct frame *f)
 {
     uint32_t old = READ_ONCE(f->role);
-    bool in_use = (old & ~(ROLE_COUNT_MASK >> 1)) == (ROLE_WRITABLE_BITS | ROLE_VALIDATED);
-    bool ready = old == ROLE_WRITABLE_BITS || old == 0; /* unused, and in no other role since a flush */
 
-    if (likely(in_use || ready) &&
+    /* In use, or unused and in no other role since the last flush. */
+    if (likely((old & ~(ROLE_COUNT_MASK >> 1)) == (ROLE_WRITABLE_BITS | ROLE_VALIDATED) ||
+               old == ROLE_WRITABLE_BITS || old == 0) &&
         likely(__atomic_compare_exchange_n(&f->role, &old,
                                            (old | ROLE_WRITABLE_BITS | ROLE_VALIDATED) + 1, false,
                                            __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))) {

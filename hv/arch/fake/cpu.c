@@ -152,6 +152,11 @@ void arch_page_clear(void *page)
     memset(page, 0, PAGE_SIZE);
 }
 
+void arch_bytes_copy(void *dst, const void *src, size_t size)
+{
+    memcpy(dst, src, size);
+}
+
 void arch_page_copy(void *dst, const void *src)
 {
     memcpy(dst, src, PAGE_SIZE);

@@ -202,6 +202,17 @@ LOAD_SEGMENT(es)
 LOAD_SEGMENT(fs)
 LOAD_SEGMENT(gs)
 
+/* void arch_bytes_copy(void *dst, const void *src, size_t size) */
+    .globl arch_bytes_copy
+arch_bytes_copy:
+    mov %rdx, %rcx
+    shr $3, %rcx
+    rep movsq
+    mov %edx, %ecx
+    and $7, %ecx
+    rep movsb
+    ret
+
 /* void arch_page_clear(void *page), arch_page_copy(void *dst, const void *src): 4 KiB, aligned. */
     .globl arch_page_clear, arch_page_copy
 arch_page_clear:
