@@ -3,7 +3,7 @@
 #   make tools (lib cmd)   ARCH=x86_64|arm64|arm32, STATIC=1 for programs without shared libraries (build/<arch>/static)
 #   make check             runs lib/*/*_test.c and cmd/*/*_test.c under ASan and UBSan (TESTS= selects)
 # A folder may hold X.mk, which sets what differs from the rule: LIBS_X (system libraries, -lz), EXTRA_X (sources from
-# elsewhere, hv/lib/... or hv/init/...), BIN_X (the program's name), LINKS_X (other names it goes by). cmd/X/main.c
+# elsewhere, hv/lib/...), BIN_X (the program's name), LINKS_X (other names it goes by). cmd/X/main.c
 # holds main() and is the one file of a command that its tests leave out. lib/X/{x86,arm}/ is built for that
 # architecture only.
 T         := $(B)/tools
@@ -26,6 +26,8 @@ LIB_FILES := $(LIB_NAMES:%=$(T)/lib/%.a)
 sources    = $(filter-out %_test.c,$(wildcard $(1)/*.c $(1)/$(TOOL_ARCH)/*.c)) $(EXTRA_$(notdir $(1)))
 objects    = $(patsubst %.c,$(T)/%.o,$(call sources,$(1)))
 program    = $(BIN)/$(or $(BIN_$(1)),$(1))
+# System libraries our libraries want: --as-needed drops what a program does not use.
+LIB_SYSTEM := $(sort $(foreach d,$(TOOL_DIRS),$(LIBS_$(notdir $(d)))))
 TOOL_OBJ  := $(foreach d,$(TOOL_DIRS) $(CMD_DIRS),$(call objects,$(d)))
 PROGRAMS  := $(foreach c,$(notdir $(CMD_DIRS)),$(call program,$(c)) $(addprefix $(BIN)/,$(LINKS_$(c))))
 
@@ -51,7 +53,7 @@ define CMD_RULE
 $(call program,$(1)): $(call objects,cmd/$(1)) $(LIB_FILES)
 	@mkdir -p $$(@D)
 	@echo "  LD   $$@"
-	$$(Q)$$(CC) $$(TOOL_LDFLAGS) -o $$@ $$(filter %.o,$$^) -Wl,--start-group $$(LIB_FILES) -Wl,--end-group $$(LIBS_$(1))
+	$$(Q)$$(CC) $$(TOOL_LDFLAGS) -o $$@ $$(filter %.o,$$^) -Wl,--start-group $$(LIB_FILES) -Wl,--end-group $$(LIBS_$(1)) $(LIB_SYSTEM)
 $(foreach l,$(LINKS_$(1)),$(BIN)/$(l)): $(call program,$(1))
 	$$(Q)ln -sf $$(<F) $$@
 endef

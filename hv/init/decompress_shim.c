@@ -7,7 +7,7 @@
  *
  * Boot CPU only.
  */
-#include "hv/init/decompress_shim.h"
+#include "hv/lib/decompress_shim.h"
 
 #include <lzma.h>
 

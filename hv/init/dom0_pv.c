@@ -30,7 +30,7 @@
 #include "hv/init/bootinfo.h"
 #include "hv/init/cmdline.h"
 #include "hv/init/console_devices.h"
-#include "hv/init/kernel_image.h"
+#include "hv/lib/kernel_image.h"
 #include "hv/lib/printf.h"
 #include "hv/lib/string.h"
 #include "hv/mm/frame.h"

@@ -18,7 +18,7 @@ LAYERS = [  # first match wins; higher number may include lower
 FLOOR_MAY = re.compile(r"hv/base/|hv/mm/(page_alloc|heap|map|frame)\.h|hv/drivers/")
 
 TOOL_LAYERS = [  # of the hypervisor the tools may have only pure code
-    (r"abi/", 0), (r"hv/lib/|hv/init/(decompress|kernel_image)\w*\.h", 1), (r"lib/base/", 2),
+    (r"abi/", 0), (r"hv/lib/", 1), (r"lib/base/", 2),
     (r"lib/(call|evtchn|gnttab|foreignmemory|devicemodel)/", 3), (r"lib/(ctrl|store)/", 4),
     (r"lib/(build|conf|console)/", 5), (r"lib/(domain|migrate)/", 6), (r"cmd/", 7),
 ]

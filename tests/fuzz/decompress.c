@@ -4,7 +4,7 @@
  * format, the rest is packed data. Output stays inside its room: the address sanitizer looks at
  * its end.
  */
-#include "hv/init/decompress.h"
+#include "hv/lib/decompress.h"
 
 #include "tests/fuzz/fuzz.h"
 

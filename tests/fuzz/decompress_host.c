@@ -3,7 +3,7 @@
  * What the unpacking libraries are given on the host: memory, of which there is little, and which
  * all comes back. In place of decompress_shim.c.
  */
-#include "hv/init/decompress_shim.h"
+#include "hv/lib/decompress_shim.h"
 
 #include "tests/unit/unit.h"
 

@@ -3,7 +3,7 @@
  * A dom0 kernel file: taken apart, unpacked into at most 4 MiB, and its ELF parsed, as at boot.
  * What the parser accepts lies inside the file and in order.
  */
-#include "hv/init/kernel_image.h"
+#include "hv/lib/kernel_image.h"
 
 #include "hv/lib/string.h"
 #include "tests/fuzz/fuzz.h"

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Between the unpacking libraries and the hypervisor; for decompress.c only. */
-#ifndef HV_INIT_DECOMPRESS_SHIM_H
-#define HV_INIT_DECOMPRESS_SHIM_H
+/*
+ * What decompress.c needs of its surroundings: hv/init/decompress_shim.c in the hypervisor,
+ * the library that builds guests in the tools.
+ */
+#ifndef HV_LIB_DECOMPRESS_SHIM_H
+#define HV_LIB_DECOMPRESS_SHIM_H
 
 #include "hv/lib/types.h"
 

@@ -3,10 +3,10 @@
  * One function for each format around the library that knows it; LZ4's block format is short enough to
  * be here. All take input and output whole, so nothing is copied twice.
  *
- * decompress_enter() and decompress_leave() (decompress_shim.c) make the CPU ready for library code and
+ * decompress_enter() and decompress_leave() (decompress_shim.h) make the CPU ready for library code and
  * give back what it allocated.
  */
-#include "hv/init/decompress.h"
+#include "hv/lib/decompress.h"
 
 #define BZ_NO_STDIO
 #define ZSTD_STATIC_LINKING_ONLY
@@ -15,7 +15,7 @@
 #include <zlib.h>
 #include <zstd.h>
 
-#include "hv/init/decompress_shim.h"
+#include "hv/lib/decompress_shim.h"
 #include "hv/lib/string.h"
 
 #define GZIP_WINDOW     (15 + 16) /* zlib: largest window, gzip header and trailer */

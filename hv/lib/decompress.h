@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Unpacking compressed kernels: gzip, bzip2, LZMA, XZ, LZ4 (the legacy framing Linux uses) and Zstandard,
- * by the libraries of Debian. For the boot CPU only, before the first guest runs.
+ * by the libraries of Debian. In the hypervisor for the boot CPU only, before the first guest runs. Pure:
+ * used by the toolstack as well.
  *
  * decompress() writes at most size bytes and returns how many through *written. -EINVAL: corrupt data;
  * -ENOSPC: more output than size; -ENOMEM; -EOPNOTSUPP: a format we lack.
  */
-#ifndef HV_INIT_DECOMPRESS_H
-#define HV_INIT_DECOMPRESS_H
+#ifndef HV_LIB_DECOMPRESS_H
+#define HV_LIB_DECOMPRESS_H
 
 #include "hv/lib/types.h"
 

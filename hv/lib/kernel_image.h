@@ -7,10 +7,10 @@
  *   kernel_image_unwrap()  ELF, bzImage or gzip file -> where the (compressed) ELF lies
  *   kernel_image_parse()   ELF -> segments, entry, Xen notes (or the old __xen_guest section)
  */
-#ifndef HV_INIT_KERNEL_IMAGE_H
-#define HV_INIT_KERNEL_IMAGE_H
+#ifndef HV_LIB_KERNEL_IMAGE_H
+#define HV_LIB_KERNEL_IMAGE_H
 
-#include "hv/init/decompress.h"
+#include "hv/lib/decompress.h"
 #include "hv/lib/types.h"
 
 #define KERNEL_SEGMENTS_MAX 16

@@ -6,7 +6,7 @@
  * struct span is the only way bytes of the file are reached: span_at() gives a pointer to so many bytes
  * at an offset, or NULL when they are not all inside.
  */
-#include "hv/init/kernel_image.h"
+#include "hv/lib/kernel_image.h"
 
 #include "abi/elfnote.h"
 #include "abi/features.h"

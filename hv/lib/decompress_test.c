@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Unpacking each format: what the libraries packed, whole, cut short, damaged, and into too little room. */
-#include "hv/init/decompress.h"
+#include "hv/lib/decompress.h"
 
 #include <bzlib.h>
 #include <lzma.h>
@@ -8,7 +8,7 @@
 #include <zlib.h>
 #include <zstd.h>
 
-#include "hv/init/decompress_shim.h"
+#include "hv/lib/decompress_shim.h"
 #include "hv/lib/string.h"
 #include "tests/unit/unit.h"
 

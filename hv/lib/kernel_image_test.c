@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Kernel files: a small ELF kernel made here, then broken in every way at every length. */
-#include "hv/init/kernel_image.h"
+#include "hv/lib/kernel_image.h"
 
 #include "abi/elfnote.h"
 #include "abi/features.h"
