@@ -82,7 +82,7 @@ endif
 hv: $(B)/proxenos $(B)/proxenos.gz $(B)/proxenos-syms
 
 -include $(HV_OBJ:.o=.d) $(B)/asm_offsets.d
--include install/install.mk image/image.mk guest/guest.mk tests/tests.mk tests/unit/unit.mk tests/fuzz/fuzz.mk tools.mk
+-include tools.mk install/install.mk image/image.mk guest/guest.mk tests/tests.mk tests/unit/unit.mk tests/fuzz/fuzz.mk
 
 clean:
 	rm -rf build/$(ARCH)

@@ -59,11 +59,19 @@ $(foreach l,$(LINKS_$(1)),$(BIN)/$(l)): $(call program,$(1))
 endef
 $(foreach c,$(notdir $(CMD_DIRS)),$(eval $(call CMD_RULE,$(c))))
 
--include $(TOOL_OBJ:.o=.d)
+# Programs that test the libraries from inside dom0: tests/tools/NAME.c (image-tools takes them along).
+TOOL_TESTS := $(patsubst tests/tools/%.c,$(BIN)/test/%,$(wildcard tests/tools/*.c))
+.SECONDARY: $(TOOL_TESTS:$(BIN)/test/%=$(T)/tests/tools/%.o)
+$(BIN)/test/%: $(T)/tests/tools/%.o $(LIB_FILES)
+	@mkdir -p $(@D)
+	@echo "  LD   $@"
+	$(Q)$(CC) $(TOOL_LDFLAGS) -o $@ $< -Wl,--start-group $(LIB_FILES) -Wl,--end-group
+
+-include $(TOOL_OBJ:.o=.d) $(wildcard $(T)/tests/tools/*.d)
 
 # ---- unit tests ------------------------------------------------------------------------------------
 TU       := build/unit-tools
-TU_FLAGS := -std=gnu11 -O1 -g -fno-omit-frame-pointer -fno-common $(UNIT_SAN) -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
+TU_FLAGS = -std=gnu11 -O1 -g -fno-omit-frame-pointer -fno-common $(UNIT_SAN) -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
     -D__XEN_TOOLS__ $(WARN) -Wno-sign-compare -Wno-format-truncation -I. -isystem $(ABI_INCLUDE) -isystem abi/linux
 TU_LIB   := $(foreach d,$(TOOL_DIRS),$(call sources,$(d))) tests/unit/main.c
 TU_LIBS  := $(sort $(foreach d,$(TOOL_DIRS) $(CMD_DIRS),$(LIBS_$(notdir $(d)))))

@@ -2,12 +2,13 @@
 # What runs on the hypervisor: Debian's kernel and toolstack as dom0, a small guest, and Debian's Xen as the peer.
 #   make image   build/image/{vmlinuz,vmlinux,dom0.cpio.gz,guest.cpio.gz}, build/peer/xen.elf
 #   make image-disk   build/image/{guest-disk.img,grub-x86_64-xen.bin}: a Debian guest on a disk
+#   make image-tools  build/image/dom0-tools.cpio.gz: the same dom0 with our toolstack, as static programs, beside Debian's
 #   make run     boots it; variables are listed by `make help`
 IMG := build/image
 IMAGE := $(IMG)/vmlinuz $(IMG)/vmlinux $(IMG)/guest.cpio.gz $(IMG)/dom0.cpio.gz build/peer/xen.elf
 IMAGE_DISK := $(IMG)/guest-disk.img $(IMG)/grub-x86_64-xen.bin
 
-.PHONY: image image-disk run need-build need-run need-test
+.PHONY: image image-disk image-tools run need-build need-run need-test
 need-build:
 	@sh image/need.sh image/packages-build.txt
 need-run:
@@ -37,6 +38,18 @@ $(IMG)/guest.cpio.gz: build/debs/stamp image/build-guest.sh $(wildcard image/gue
 $(IMG)/dom0.cpio.gz: build/debs/stamp image/build-dom0.sh image/pick.py $(wildcard image/dom0/*) $(IMG)/guest.cpio.gz
 	@echo "  CPIO $@"
 	$(Q)sh image/build-dom0.sh
+
+# What is in it is known when the tools are built: hence the second make, which does nothing when nothing changed.
+image-tools: image
+	+@$(MAKE) --no-print-directory -s STATIC=1 $(IMG)/dom0-tools.cpio.gz
+
+$(IMG)/tools.cpio.gz: image/build-tools.sh $(PROGRAMS) $(TOOL_TESTS)
+	@echo "  CPIO $@"
+	$(Q)sh image/build-tools.sh $@ $(PROGRAMS) $(TOOL_TESTS)
+
+$(IMG)/dom0-tools.cpio.gz: $(IMG)/dom0.cpio.gz $(IMG)/tools.cpio.gz
+	$(Q)cat $^ > $@.tmp
+	$(Q)mv $@.tmp $@
 
 # The Debian guest of the disk tests, and GRUB as a PV guest: too slow to make for `make run`, so not in $(IMAGE).
 $(IMG)/guest-disk.img: build/debs/stamp image/build-disk.sh image/packages-disk.txt $(wildcard image/disk/*)

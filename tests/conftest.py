@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""pytest options of the system tests: --hv=ours|peer|PATH chooses the hypervisor image."""
+"""pytest options of the system tests: --hv=ours|peer|PATH chooses the hypervisor image, --tools=debian|ours|daemons|xl
+whose programs dom0 uses (see image/dom0/init): together the four cells of hypervisor and toolstack."""
 import os
 import sys
 
@@ -10,8 +11,18 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "rig
 
 def pytest_addoption(parser):
     parser.addoption("--hv", default="ours", help="ours, peer or the path of an image")
+    parser.addoption("--tools", default="debian", help="debian, ours, daemons (only they are ours), xl (only they are not)")
+
+
+def pytest_configure(config):
+    os.environ["RIG_TOOLS"] = config.getoption("--tools")
 
 
 @pytest.fixture(scope="session")
 def hv(request):
     return request.config.getoption("--hv")
+
+
+@pytest.fixture(scope="session")
+def tools(request):
+    return request.config.getoption("--tools")

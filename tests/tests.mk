@@ -2,7 +2,8 @@
 # The tests that need a machine. `make test` is what CI runs: it installs what is missing, builds, and ends in one line
 # `N passed, N failed` over unit tests, test kernels and system tests together.
 #   make boot     test kernels as dom0, then Debian's dom0 and bad dom0 images
-#   make system   xl against a PV guest, disk and network, leak test; TEST= selects, HV= ours, peer or a path
+#   make system   xl against a PV guest, disk and network, leak test; TEST= selects, HV= ours, peer or a path;
+#                 TOOLS= debian, ours, daemons or xl (see image/dom0/init)
 #   make bench    ours beside Debian's Xen
 PYTEST := /usr/bin/python3 -m pytest -q -p no:cacheprovider --tb=short
 
@@ -13,8 +14,8 @@ boot: need-test
 	@$(PYTEST) tests/boot $(if $(HV),--hv=$(HV)) $(if $(TEST),-k $(TEST))
 
 system: need-test
-	+@$(MAKE) --no-print-directory -s hv guest image image-disk
-	@$(PYTEST) tests/compat $(if $(HV),--hv=$(HV)) $(if $(TEST),-k $(TEST))
+	+@$(MAKE) --no-print-directory -s hv guest image image-disk image-tools
+	@$(PYTEST) tests/compat $(if $(HV),--hv=$(HV)) $(if $(TOOLS),--tools=$(TOOLS)) $(if $(TEST),-k $(TEST))
 
 bench: need-run
 	+@$(MAKE) --no-print-directory -s hv guest image

@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from rig import ROOT, Machine
+from rig import ROOT, Machine, default_tools, dom0_image
 
 ROUNDS = int(os.environ.get("LEAK_ROUNDS", "24"))
 CFG = "name = 'leak'\ntype = 'pv'\nkernel = '/guest/hello.elf'\nmemory = 32\nvcpus = 2\n"
@@ -20,7 +20,7 @@ _spec.loader.exec_module(run_domu)
 
 def initrd(folder):
     """dom0's root file system with a test kernel in /guest behind it."""
-    with open(os.path.join(ROOT, "build/image/dom0.cpio.gz"), "rb") as f:
+    with open(os.path.join(ROOT, dom0_image(default_tools())), "rb") as f:
         root = f.read()
     with open(os.path.join(ROOT, "build/guest/hello.elf"), "rb") as f:
         elf = f.read()

@@ -5,9 +5,11 @@
 # To see it again: build/fuzz/NAME FILE.
 F            := build/fuzz
 FUZZ_SECONDS ?= 20
-FUZZ         ?= $(FUZZ_NAMES)
+FUZZ         ?= $(FUZZ_NAMES) $(FUZZ_TOOLS)
 FUZZ_CC      := clang
 FUZZ_NAMES   := bootinfo cmdline decode decompress hypercall kernel
+# Of the toolstack: tests/fuzz/NAME.c with all of lib/; FUZZ_WITH_NAME lists sources of cmd/ it needs too.
+FUZZ_TOOLS   := console_ring
 FUZZ_FLAGS   := $(filter-out -O1,$(UNIT_FLAGS)) -O1 -fsanitize=fuzzer-no-link \
     -Wno-gnu-variable-sized-type-not-at-end -Wno-missing-field-initializers
 
@@ -30,12 +32,28 @@ $(FUZZ_BIN): $(F)/%: $(F)/tests/fuzz/%.o $(FUZZ_HV_OBJ)
 	@echo "  LD   $@"
 	$(Q)$(FUZZ_CC) -fsanitize=fuzzer,address,undefined -o $@ $^ $(UNIT_LIBS)
 
+FUZZ_TOOL_FLAGS = $(filter-out -Wno-format-truncation,$(TU_FLAGS)) -fsanitize=fuzzer-no-link -Wno-gnu-variable-sized-type-not-at-end \
+    -Wno-missing-field-initializers
+FUZZ_TOOL_OBJ  := $(patsubst %.c,$(F)/tools/%.o,tests/fuzz/fuzz.c $(foreach d,$(TOOL_DIRS),$(call sources,$(d))))
+FUZZ_TOOL_BIN  := $(FUZZ_TOOLS:%=$(F)/%)
+
+$(F)/tools/%.o: %.c tests/fuzz/fuzz.mk | $(ABI_INCLUDE)/xen
+	@mkdir -p $(@D)
+	@echo "  FUZZ $<"
+	$(Q)$(FUZZ_CC) $(FUZZ_TOOL_FLAGS) -MD -MP -c -o $@ $<
+
+.SECONDEXPANSION:
+$(FUZZ_TOOL_BIN): $(F)/%: $(F)/tools/tests/fuzz/%.o $(FUZZ_TOOL_OBJ) $$(patsubst %.c,$(F)/tools/%.o,$$(FUZZ_WITH_$$*))
+	@echo "  LD   $@"
+	$(Q)$(FUZZ_CC) -fsanitize=fuzzer,address,undefined -o $@ $^ $(TU_LIBS) -lpthread
+
 .PHONY: fuzz fuzz-build need-fuzz
 need-fuzz:
 	@sh image/need.sh image/packages-build.txt image/packages-fuzz.txt
-fuzz-build: $(FUZZ_BIN)
+fuzz-build: $(FUZZ_BIN) $(FUZZ_TOOL_BIN)
 fuzz: need-fuzz
 	+@$(MAKE) --no-print-directory -s fuzz-build
 	@sh tests/fuzz/run.sh $(FUZZ_SECONDS) $(FUZZ)
 
--include $(FUZZ_HV_OBJ:.o=.d) $(FUZZ_NAMES:%=$(F)/tests/fuzz/%.d)
+-include $(FUZZ_HV_OBJ:.o=.d) $(FUZZ_NAMES:%=$(F)/tests/fuzz/%.d) $(FUZZ_TOOL_OBJ:.o=.d) \
+    $(FUZZ_TOOLS:%=$(F)/tools/tests/fuzz/%.d)

@@ -8,7 +8,7 @@
             g.ok("uname -r")
         m.crash_text()                 # hypervisor complaints so far, or None
 
-hv is "ours", "peer" or a path. Machine.expect() waits for raw console text, for kernels that have no shell.
+hv is "ours", "peer" or a path; tools (else the environment's RIG_TOOLS) is "debian", "ours", "daemons" or "xl". Machine.expect() waits for raw console text, for kernels that have no shell.
 Every byte of the console is in m.log. Time-outs are multiplied by the environment's PATIENCE.
 """
 import os
@@ -22,6 +22,15 @@ IMAGES = {"ours": os.environ.get("HV_OURS", "build/x86_64/proxenos"), "peer": "b
 PATIENCE = float(os.environ.get("PATIENCE", "1"))
 CRASH = re.compile(r"(Panic on CPU|Assertion .* failed|Xen BUG at|PANIC:|BUG at |ASSERT failed|"
                    r"FATAL TRAP|FATAL PAGE FAULT|dom0 has crashed|Domain 0 crashed)[^\n]*")
+
+
+def default_tools():
+    return os.environ.get("RIG_TOOLS", "debian")
+
+
+def dom0_image(tools):
+    """dom0's root file system that has these tools."""
+    return "build/image/dom0.cpio.gz" if tools == "debian" else "build/image/dom0-tools.cpio.gz"
 
 
 class RigError(Exception):
@@ -125,9 +134,12 @@ class Guest(Shell):
 
 
 class Machine:
-    def __init__(self, hv="ours", kernel="build/image/vmlinux", initrd="build/image/dom0.cpio.gz", mem=2048,
-                 cpus=2, dom0_mem=768, dom0_vcpus=None, hv_args="", dom0_args="", qemu_args=(), script="rig",
-                 module=None, log=None):
+    def __init__(self, hv="ours", kernel="build/image/vmlinux", initrd=None, mem=2048, cpus=2, dom0_mem=768,
+                 dom0_vcpus=None, hv_args="", dom0_args="", qemu_args=(), script="rig", module=None, log=None,
+                 tools=None):
+        self.tools = tools or default_tools()
+        initrd = dom0_image(self.tools) if initrd is None else initrd
+        dom0_args = ("proxenos.tools=%s %s" % (self.tools, dom0_args)).strip()
         self.command = self._command(hv, kernel, initrd, mem, cpus, dom0_mem, dom0_vcpus, hv_args, dom0_args,
                                      qemu_args, script, module)
         self.tee = Tee(log or os.environ.get("RIG_LOG"))
