@@ -71,10 +71,10 @@ struct domain_config {
     bool driver_domain;
     bool suspend_evtchn_compat;
     bool localtime;
-    int64_t rtc_timeoffset; /* seconds */
-    int tsc_mode;           /* XEN_DOMCTL tsc mode: 0 default, 1 always emulate, 2 never */
-    int64_t shadow_memory_kib;
-    bool hap; /* PVH; default true */
+    int64_t rtc_timeoffset;    /* seconds */
+    int tsc_mode;              /* XEN_DOMCTL tsc mode: 0 default, 1 always emulate, 2 never */
+    int64_t shadow_memory_mib; /* 0: as much as the memory needs */
+    bool hap, acpi;            /* PVH; default true */
 
     struct disk_spec *disks;
     unsigned int disk_count;

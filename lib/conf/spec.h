@@ -75,6 +75,7 @@ struct vif_spec {
     bool untrusted;
 };
 
+/* v->mac holds random bytes before the call, for a MAC address that is left open in part. */
 int vif_spec_parse(struct err *e, const char *text, struct vif_spec *v);
 void vif_spec_free(struct vif_spec *v);
 /* "10MB/s", "250KB/s@20ms", "1000000b/s@100us" */
