@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # build-disk.sh: build/image/guest-disk.img, a Debian root file system on a bare ext4 disk, out of packages-disk.txt. The
-# kernel's modules are cut down to what a Xen guest can use. Needs root (or user namespaces) for mmdebstrap.
+# kernel's modules are cut down to what a Xen guest can use; the file is sparse, with room for the tests' data. Needs
+# root (or user namespaces) for mmdebstrap.
 set -eu
 cd "$(dirname "$0")/.."
 kernel=$(cat build/debs/stamp)
@@ -31,6 +32,6 @@ echo "$sources" | mmdebstrap --quiet --mode=$mode --variant=minbase --include="$
     --customize-hook='sh image/disk/customize.sh "$1"' bookworm $root -
 rm -rf $root/var/cache/apt/* $root/var/lib/apt/lists/* $root/dev/*
 rm -f build/image/guest-disk.img.tmp
-mke2fs -q -t ext4 -L debian -d $root build/image/guest-disk.img.tmp 640M
+mke2fs -q -t ext4 -L debian -d $root build/image/guest-disk.img.tmp 2560M
 rm -rf $root
 mv build/image/guest-disk.img.tmp build/image/guest-disk.img

@@ -24,6 +24,7 @@ done
 depmod -b $r "$kernel"
 cp image/guest/modules $r/etc/modules
 cp image/guest/init $r/init
+cp image/dom0/rig.sh $r/etc/rig.sh
 chmod 755 $r/init
 (cd $r && find . | LC_ALL=C sort | cpio -o -H newc -R 0:0 --quiet | gzip -9n) > build/image/guest.cpio.gz.tmp
 mv build/image/guest.cpio.gz.tmp build/image/guest.cpio.gz

@@ -30,7 +30,7 @@ $(IMG)/vmlinux: $(IMG)/vmlinuz image/extract-vmlinux.py
 	@echo "  XZ   $@"
 	$(Q)python3 image/extract-vmlinux.py $< $@
 
-$(IMG)/guest.cpio.gz: build/debs/stamp image/build-guest.sh $(wildcard image/guest/*)
+$(IMG)/guest.cpio.gz: build/debs/stamp image/build-guest.sh $(wildcard image/guest/*) image/dom0/rig.sh
 	@mkdir -p $(@D)
 	@echo "  CPIO $@"
 	$(Q)sh image/build-guest.sh
@@ -52,7 +52,8 @@ $(IMG)/dom0-tools.cpio.gz: $(IMG)/dom0.cpio.gz $(IMG)/tools.cpio.gz
 	$(Q)mv $@.tmp $@
 
 # The Debian guest of the disk tests, and GRUB as a PV guest: too slow to make for `make run`, so not in $(IMAGE).
-$(IMG)/guest-disk.img: build/debs/stamp image/build-disk.sh image/packages-disk.txt $(wildcard image/disk/*)
+$(IMG)/guest-disk.img: build/debs/stamp image/build-disk.sh image/packages-disk.txt $(wildcard image/disk/*) \
+    image/dom0/rig.sh
 	@mkdir -p $(@D)
 	$(Q)sh image/build-disk.sh
 

@@ -22,3 +22,4 @@ chroot "$r" systemctl -q disable systemd-networkd-wait-online.service
 chroot "$r" systemctl -q mask apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer \
     fstrim.timer e2scrub_reap.service getty@tty1.service systemd-pcrphase.service systemd-firstboot.service
 cp image/disk/grub.cfg "$r/boot/grub/grub.cfg"
+cp image/dom0/rig.sh "$r/etc/rig.sh"

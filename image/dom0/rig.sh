@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-# The tests' shell, for dom0 and, typed into a console, for guests. A line is `LENGTH COMMAND`: a serial line under
-# emulation loses characters, and a line whose length is wrong is asked for again. Answers: @@go@@ when a line is
-# accepted, then the output of the command, then its exit code between markers. Kernel warnings keep off the console.
+# The tests' shell, for dom0 and, as /etc/rig.sh, for guests, where `break` ends it. A line is `LENGTH COMMAND`: a serial
+# line under emulation loses characters, and a line whose length is wrong is asked for again. Answers: @@go@@ when a line
+# is accepted, then the output of the command, then its exit code between markers. Kernel warnings keep off the console.
 stty -echo icrnl 2>/dev/null
 dmesg -n 4
 echo "@@ready@@"
@@ -15,3 +15,4 @@ while IFS= read -r line; do
     eval "$command"
     echo "@@rc=$?@@"
 done
+stty echo 2>/dev/null

@@ -167,8 +167,9 @@ def test_debian(m, how):
     with m.guest("debian", attached=True, login="root") as g:
         assert "debian" in g.ok("cat /etc/hostname")
         assert g.ok("nproc").strip().endswith("2")
-        g.ok("ip addr show dev enX0 | grep 10.0.0.2 || ip addr", 60)
-        g.ok("ping -c 2 -W 5 10.0.0.1", 60)
+        g.ok("n=0; while ! ip addr show dev enX0 | grep 10.0.0.2 && [ $n -lt 30 ]; do sleep 1; n=$((n + 1)); done; "
+             "ip addr show dev enX0 | grep 10.0.0.2", 60)
+        g.ok("busybox ping -c 2 -W 5 10.0.0.1", 60)
         g.ok("head -c %d /dev/urandom > /data/file; sync; sha1sum /data/file > /data/sum"
              % (MEGABYTES << 20), SECONDS)
     m.ok("rm -f /tmp/sum; (sleep 600 | nc -l -p 5002 | sha1sum > /tmp/sum) & sleep 1")

@@ -98,9 +98,6 @@ class Shell:
 class Guest(Shell):
     """A guest's shell: its console is attached on entry, and left as it was found on exit."""
 
-    LOOP = ("stty -echo; while IFS= read -r l; do c=${l#* }; if [ ${l%% *} != ${#c} ]; then echo @@ag''ain@@; continue; fi; "
-            "echo @@g''o@@; eval \"$c\"; echo @@rc''=$?@@; done; stty echo")
-
     def __init__(self, machine, name, attached=False, login=None):
         super().__init__(machine, name)
         self.attached, self.login = attached, login
@@ -113,15 +110,14 @@ class Guest(Shell):
             m.send(self.login + "\r")
         for _ in range(10):
             m.send("\r")
-            if not m.seen(r"[#$] (\x1b\[[0-9;?]*[a-zA-Z])*\Z", 10):
-                continue
-            m.send(self.LOOP + "\r")
-            m.send(self.line("echo hi").strip() + "\r")
-            if m.seen(r"@@go@@\s+hi", 20):
-                m.expect("@@rc=0@@", 10)
-                return self
+            if m.seen(r"[#$] (\x1b\[[0-9;?]*[a-zA-Z])*\Z", 10):
+                m.send(". /etc/rig.sh\r")
+                if m.seen("@@ready@@", 20):
+                    return self
             m.send("\x03")
-        raise RigError("no shell on %s's console\n%s" % (self.name, m.tail()))
+        said = m.tail()
+        self.__exit__(RigError)
+        raise RigError("no shell on %s's console\n%s" % (self.name, said))
 
     def __exit__(self, kind, *_):
         m = self.machine
