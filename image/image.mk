@@ -57,10 +57,12 @@ $(IMG)/guest-disk.img: build/debs/stamp image/build-disk.sh image/packages-disk.
 	@mkdir -p $(@D)
 	$(Q)sh image/build-disk.sh
 
-$(IMG)/grub-x86_64-xen.bin: image/disk/grub-embedded.cfg
+# xzio: Debian's kernel holds an XZ payload, which GRUB has to unpack itself for a PV guest.
+$(IMG)/grub-x86_64-xen.bin: image/disk/grub-embedded.cfg image/image.mk
 	@mkdir -p $(@D)
-	$(Q)grub-mkstandalone -O x86_64-xen -o $@ --fonts= --themes= --locales= \
-	    --install-modules="normal configfile search search_fs_file ext2 linux echo cat ls" \
+	@echo "  GRUB $@"
+	$(Q)grub-mkstandalone -O x86_64-xen -o $@ --fonts= --themes= --locales= --modules="ext2 gzio xzio" \
+	    --install-modules="normal configfile search search_fs_file ext2 linux echo cat ls gzio xzio test" \
 	    boot/grub/grub.cfg=image/disk/grub-embedded.cfg
 
 build/peer/xen.elf: build/debs/stamp
