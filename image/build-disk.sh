@@ -32,6 +32,6 @@ echo "$sources" | mmdebstrap --quiet --mode=$mode --variant=minbase --include="$
     --customize-hook='sh image/disk/customize.sh "$1"' bookworm $root -
 rm -rf $root/var/cache/apt/* $root/var/lib/apt/lists/* $root/dev/*
 rm -f build/image/guest-disk.img.tmp
-mke2fs -q -t ext4 -L debian -d $root build/image/guest-disk.img.tmp 2560M
+mke2fs -q -t ext4 -L debian -d $root build/image/guest-disk.img.tmp 2560M >/dev/null
 rm -rf $root
 mv build/image/guest-disk.img.tmp build/image/guest-disk.img

@@ -46,7 +46,8 @@ def scratch(folder):
     save(files, "direct.cfg", (DEBIAN % DIRECT).encode())
     save(files, "grub.cfg", (DEBIAN % GRUB).encode())
     path = os.path.join(folder, "scratch.img")
-    subprocess.run(["mke2fs", "-q", "-t", "ext4", "-d", files, path, "%dM" % (64 + 2 * MEGABYTES)], check=True)
+    subprocess.run(["mke2fs", "-q", "-t", "ext4", "-d", files, path, "%dM" % (64 + 2 * MEGABYTES)], check=True,
+                   stdout=subprocess.DEVNULL)
     return path
 
 
