@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One connection to xenstored: see connection.h. The socket does not block: sending and receiving go on side
+ * by side, so that a long batch cannot leave both ends waiting for the other to read.
+ */
+#include "lib/store/connection.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "lib/store/xenstore.h"
+
+struct event {
+    struct event *next;
+    unsigned int size;
+    char payload[];
+};
+
+struct xs_handle {
+    int fd;
+    int wake;      /* eventfd: readable while events are kept */
+    int poll;      /* epoll over both: xs_fileno() */
+    struct buf in; /* bytes of the message that is arriving */
+    struct event *first, **last;
+};
+
+/* ---- opening ------------------------------------------------------------------------------------ */
+
+static int open_socket(void)
+{
+    const char *path = getenv("XENSTORED_PATH"), *folder = getenv("XENSTORED_RUNDIR");
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    if (path) {
+        snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+    } else {
+        snprintf(address.sun_path, sizeof(address.sun_path), "%s/socket", folder ? folder : "/run/xenstored");
+    }
+    if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address))) {
+        int error = errno;
+
+        close(fd);
+        errno = error;
+        fd = -1;
+    }
+    return fd;
+}
+
+static int open_device(void)
+{
+    return open("/dev/xen/xenbus", O_RDWR | O_CLOEXEC);
+}
+
+static bool set_up_poll(struct xs_handle *h)
+{
+    struct epoll_event e = { .events = EPOLLIN };
+
+    h->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    h->poll = epoll_create1(EPOLL_CLOEXEC);
+    if (h->wake < 0 || h->poll < 0 || epoll_ctl(h->poll, EPOLL_CTL_ADD, h->wake, &e)) {
+        return false;
+    }
+    return epoll_ctl(h->poll, EPOLL_CTL_ADD, h->fd, &e) == 0;
+}
+
+struct xs_handle *xs_open(unsigned long flags)
+{
+    struct xs_handle *h = calloc(1, sizeof(*h));
+
+    if (!h) {
+        return NULL;
+    }
+    h->wake = h->poll = -1;
+    h->last = &h->first;
+    h->fd = open_socket();
+    if (h->fd < 0 && !(flags & XS_OPEN_SOCKETONLY)) {
+        h->fd = open_device();
+    }
+    if (h->fd < 0 || fcntl(h->fd, F_SETFL, O_NONBLOCK) || !set_up_poll(h)) {
+        int error = errno;
+
+        xs_close(h);
+        errno = error;
+        return NULL;
+    }
+    return h;
+}
+
+void xs_close(struct xs_handle *h)
+{
+    const int fds[] = { h ? h->fd : -1, h ? h->wake : -1, h ? h->poll : -1 };
+
+    if (!h) {
+        return;
+    }
+    for (unsigned int i = 0; i < 3; i++) {
+        if (fds[i] >= 0) {
+            close(fds[i]);
+        }
+    }
+    while (h->first) {
+        struct event *e = h->first;
+
+        h->first = e->next;
+        free(e);
+    }
+    buf_free(&h->in);
+    free(h);
+}
+
+int xs_fileno(struct xs_handle *h)
+{
+    return h->poll;
+}
+
+/* ---- messages ----------------------------------------------------------------------------------- */
+
+bool connection_request(struct buf *out, uint32_t type, uint32_t transaction, const struct part *parts,
+                        unsigned int count)
+{
+    struct xsd_sockmsg m = { .type = type, .tx_id = transaction };
+
+    for (unsigned int i = 0; i < count; i++) {
+        m.len += (uint32_t)parts[i].size;
+    }
+    if (m.len > XENSTORE_PAYLOAD_MAX) {
+        return false;
+    }
+    buf_add(out, &m, sizeof(m));
+    for (unsigned int i = 0; i < count; i++) {
+        buf_add(out, parts[i].data, parts[i].size);
+    }
+    return true;
+}
+
+int connection_errno(const char *text, size_t length)
+{
+    for (unsigned int i = 0; i < sizeof(xsd_errors) / sizeof(xsd_errors[0]); i++) {
+        if (strlen(xsd_errors[i].errstring) == strnlen(text, length) &&
+            !strncmp(xsd_errors[i].errstring, text, length)) {
+            return xsd_errors[i].errnum;
+        }
+    }
+    return EINVAL;
+}
+
+/* An event in the queue; the eventfd says that there is one. */
+static int keep_event(struct xs_handle *h, const char *payload, uint32_t size)
+{
+    struct event *e = malloc(sizeof(*e) + size + 1);
+    uint64_t one = 1;
+
+    if (!e) {
+        return -ENOMEM;
+    }
+    e->next = NULL;
+    e->size = size;
+    memcpy(e->payload, payload, size);
+    e->payload[size] = '\0';
+    if (!h->first && write(h->wake, &one, sizeof(one)) < 0) {
+        free(e);
+        return -errno;
+    }
+    *h->last = e;
+    h->last = &e->next;
+    return 0;
+}
+
+/* Whole messages out of what has arrived; `left` counts answers down. */
+static int digest(struct xs_handle *h, unsigned int *left,
+                  int (*take)(void *context, const struct xsd_sockmsg *m, const char *payload), void *context)
+{
+    size_t at = 0;
+    int rc = 0;
+
+    while (!rc && h->in.length - at >= sizeof(struct xsd_sockmsg)) {
+        struct xsd_sockmsg m;
+
+        memcpy(&m, h->in.text + at, sizeof(m));
+        if (m.len > XENSTORE_PAYLOAD_MAX) {
+            return -EIO;
+        }
+        if (h->in.length - at < sizeof(m) + m.len) {
+            break;
+        }
+        if (m.type == XS_WATCH_EVENT) {
+            rc = keep_event(h, h->in.text + at + sizeof(m), m.len);
+        } else if (*left) {
+            --*left;
+            rc = take(context, &m, h->in.text + at + sizeof(m));
+        } else {
+            rc = -EIO;
+        }
+        at += sizeof(m) + m.len;
+    }
+    buf_drop(&h->in, at);
+    return rc;
+}
+
+/* What can be read now: 0, -EAGAIN when nothing was there, -ECONNRESET at the end. */
+static int receive(struct xs_handle *h)
+{
+    char bytes[8192];
+    ssize_t got = read(h->fd, bytes, sizeof(bytes));
+
+    if (got == 0) {
+        return -ECONNRESET;
+    }
+    if (got < 0) {
+        return errno == EINTR ? -EAGAIN : -errno;
+    }
+    buf_add(&h->in, bytes, (size_t)got);
+    return h->in.failed ? -ENOMEM : 0;
+}
+
+int connection_exchange(struct xs_handle *h, const char *out, size_t size, unsigned int answers,
+                        int (*take)(void *context, const struct xsd_sockmsg *m, const char *payload),
+                        void *context)
+{
+    size_t sent = 0;
+
+    while (answers || sent < size) {
+        struct pollfd p = { .fd = h->fd, .events = (short)(POLLIN | (sent < size ? POLLOUT : 0)) };
+        int rc;
+
+        if (sent < size) {
+            ssize_t done = write(h->fd, out + sent, size - sent);
+
+            if (done < 0 && errno != EAGAIN && errno != EINTR) {
+                return -errno;
+            }
+            sent += done > 0 ? (size_t)done : 0;
+        }
+        if (poll(&p, 1, -1) < 0 && errno != EINTR) {
+            return -errno;
+        }
+        rc = p.revents & (POLLIN | POLLHUP | POLLERR) ? receive(h) : 0;
+        if (rc && rc != -EAGAIN) {
+            return rc;
+        }
+        rc = digest(h, &answers, take, context);
+        if (rc) {
+            return rc;
+        }
+    }
+    return 0;
+}
+
+/* ---- events ------------------------------------------------------------------------------------- */
+
+/* The strings and the pointers to them in one piece of memory. */
+static char **make_vector(const struct event *e, unsigned int *count)
+{
+    const char *token = memchr(e->payload, '\0', e->size);
+    char **vector = malloc(2 * sizeof(*vector) + e->size + 1);
+    char *text = (char *)(vector + 2);
+
+    if (!vector || !token) {
+        free(vector);
+        return NULL;
+    }
+    memcpy(text, e->payload, e->size + 1);
+    vector[XS_WATCH_PATH] = text;
+    vector[XS_WATCH_TOKEN] = text + (token - e->payload) + 1;
+    *count = 2;
+    return vector;
+}
+
+static char **next_event(struct xs_handle *h, unsigned int *count)
+{
+    struct event *e = h->first;
+    char **vector = make_vector(e, count);
+    uint64_t drained;
+
+    h->first = e->next;
+    if (!h->first) {
+        h->last = &h->first;
+        if (read(h->wake, &drained, sizeof(drained)) < 0) {
+            errno = 0;
+        }
+    }
+    free(e);
+    return vector;
+}
+
+static int no_answer(void *context, const struct xsd_sockmsg *m, const char *payload)
+{
+    return -EIO;
+}
+
+static char **get_event(struct xs_handle *h, unsigned int *count, bool wait)
+{
+    while (!h->first) {
+        struct pollfd p = { .fd = h->fd, .events = POLLIN };
+        unsigned int none = 0;
+        int rc = receive(h);
+
+        rc = rc ? rc : digest(h, &none, no_answer, NULL);
+        if (rc == -EAGAIN && wait) {
+            if (poll(&p, 1, -1) < 0) {
+                return NULL;
+            }
+        } else if (rc) {
+            errno = -rc;
+            return NULL;
+        }
+    }
+    return next_event(h, count);
+}
+
+char **xs_read_watch(struct xs_handle *h, unsigned int *count)
+{
+    return get_event(h, count, true);
+}
+
+char **xs_check_watch(struct xs_handle *h)
+{
+    unsigned int count;
+
+    return get_event(h, &count, false);
+}
