@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * xl: global options, choice of the command, its options, help, and how errors are shown.
+ * What the commands of xl share: choice of the command, its options, help, and how errors are shown.
  *
  * The table of commands is in table.c. Exit codes: 0 done, 1 failed, 2 misuse.
  */
@@ -17,7 +17,7 @@
 
 #include "lib/ctrl/ctrl.h"
 #include "lib/domain/domain.h"
-#include "lib/store/store.h"
+#include "lib/store/xenstore.h"
 
 enum { OPTIONS_MAX = 32 };
 
@@ -84,18 +84,6 @@ const struct xl_command *xl_find_command(const char *name, bool *ambiguous)
     return *ambiguous ? NULL : found;
 }
 
-static void print_beginnings(const char *name)
-{
-    size_t length = strlen(name);
-
-    for (unsigned int i = 0; i < xl_command_count; i++) {
-        if (!strncmp(xl_commands[i].name, name, length)) {
-            fprintf(stderr, " %s", xl_commands[i].name);
-        }
-    }
-    fputc('\n', stderr);
-}
-
 /* ---- help --------------------------------------------------------------------------------------- */
 
 static void print_option(const struct xl_option *o)
@@ -120,7 +108,7 @@ static void print_command_help(const struct xl_command *c)
     printf("%-30s  %s\n", "-h, --help", "Print this help.");
 }
 
-static void print_help(bool everything)
+void xl_print_help(bool everything)
 {
     const char *group = "";
 
@@ -147,7 +135,7 @@ int xl_main_help(struct xl *xl, int argc, char **argv)
     bool ambiguous;
 
     if (argc < 2 || !strcmp(argv[1], "--long") || !strcmp(argv[1], "-l")) {
-        print_help(argc >= 2);
+        xl_print_help(argc >= 2);
         return 0;
     }
     c = xl_find_command(argv[1], &ambiguous);
@@ -231,19 +219,20 @@ int xl_options(struct xl *xl, int argc, char **argv)
 struct ctrl *xl_ctrl(struct xl *xl)
 {
     if (!xl->ctrl) {
-        xl->ctrl = ctrl_open(&xl->err);
-        if (!xl->ctrl) {
+        if (ctrl_open(&xl->err, &xl->ctrl)) {
             xl_die(xl);
         }
     }
     return xl->ctrl;
 }
 
-struct store *xl_store(struct xl *xl)
+struct xs_handle *xl_store(struct xl *xl)
 {
     if (!xl->store) {
-        xl->store = store_open(&xl->err);
+        xl->store = xs_open(0);
         if (!xl->store) {
+            err_errno(&xl->err, "cannot reach xenstored");
+            err_hint(&xl->err, "is xenstored running? (systemctl status xenstored)");
             xl_die(xl);
         }
     }
@@ -254,7 +243,7 @@ uint32_t xl_domain(struct xl *xl, const char *text)
 {
     uint32_t domid;
 
-    if (domain_find(&xl->err, xl_ctrl(xl), text, &domid)) {
+    if (domain_find(&xl->err, xl_store(xl), text, &domid)) {
         fflush(stdout);
         fprintf(stderr, "%s is an invalid domain identifier (rc=-6)\n", text);
         exit(1);
@@ -274,69 +263,4 @@ long xl_number(struct xl *xl, const char *what, const char *text, long least, lo
         xl_die(xl);
     }
     return value;
-}
-
-/* ---- start -------------------------------------------------------------------------------------- */
-
-static int run_command(struct xl *xl, int argc, char **argv)
-{
-    bool ambiguous;
-    int code;
-
-    xl->command = xl_find_command(argv[0], &ambiguous);
-    if (!xl->command && ambiguous) {
-        fprintf(stderr, "xl: %s may be any of:", argv[0]);
-        print_beginnings(argv[0]);
-        return 1;
-    }
-    if (!xl->command) {
-        fprintf(stderr, "command not implemented\nxl: there is no subcommand %s ('xl help --long' lists them)\n", argv[0]);
-        return 1;
-    }
-    code = xl->command->run(xl, argc, argv);
-    if (fflush(stdout) || ferror(stdout)) {
-        fprintf(stderr, "xl: cannot write the output: %s\n", strerror(errno));
-        return 1;
-    }
-    return code;
-}
-
-int main(int argc, char **argv)
-{
-    static struct xl xl;
-    int letter;
-
-    while ((letter = getopt(argc, argv, "+vfNtTh")) != -1) {
-        switch (letter) {
-        case 'v':
-            xl.verbose++;
-            break;
-        case 'f':
-            xl.force = true;
-            break;
-        case 'N':
-            xl.dry_run = true;
-            break;
-        case 't':
-            xl.progress = true;
-            break;
-        case 'T':
-            xl.timestamps = true;
-            break;
-        case 'h':
-            print_help(false);
-            return 0;
-        default:
-            fprintf(stderr, "Usage: xl [-vfNtT] <subcommand> [args]\n");
-            return 2;
-        }
-    }
-    if (optind >= argc) {
-        print_help(false);
-        return 1;
-    }
-    argc -= optind;
-    argv += optind;
-    optind = 1;
-    return run_command(&xl, argc, argv);
 }

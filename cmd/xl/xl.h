@@ -19,6 +19,8 @@
 struct ctrl;
 struct xs_handle;
 
+struct xl;
+
 struct xl_option {
     int letter;            /* what xl_options() returns; printed as -x when it is a character */
     const char *name;      /* long name, or NULL */
@@ -72,6 +74,7 @@ uint32_t xl_domain(struct xl *xl, const char *text);
 /* A number in the given range; dies otherwise. */
 long xl_number(struct xl *xl, const char *what, const char *text, long least, long most);
 
+void xl_print_help(bool everything);
 int xl_main_help(struct xl *xl, int argc, char **argv);
 
 #define XL_COMMAND(function) int function(struct xl *xl, int argc, char **argv)

@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #include "lib/domain/domain.h"
-#include "lib/store/store.h"
+#include "lib/store/xenstore.h"
 
 #define NAMES_FOLDER "/run/xen/names"
 
