@@ -23,7 +23,7 @@ const struct xl_option xl_dmesg_options[] = {
     { 0 },
 };
 
-enum { PAGES_PER_MB = (1 << 20) / XEN_PAGE_SIZE };
+enum { PAGES_PER_MB = (1 << 20) / 4096 };
 
 /* A line of `xl info`, to the table or to JSON; numbers stay numbers there. */
 struct info_sink {
@@ -33,7 +33,7 @@ struct info_sink {
 static void put_text(struct info_sink *s, const char *name, const char *text)
 {
     if (s->json) {
-        json_string(s->json, name, text);
+        json_field_string(s->json, name, text);
     } else {
         format_info(stdout, name, "%s", text);
     }
@@ -42,7 +42,7 @@ static void put_text(struct info_sink *s, const char *name, const char *text)
 static void put_number(struct info_sink *s, const char *name, uint64_t value)
 {
     if (s->json) {
-        json_unsigned(s->json, name, value);
+        json_field_uint(s->json, name, value);
     } else {
         format_info(stdout, name, "%llu", (unsigned long long)value);
     }
@@ -169,7 +169,8 @@ static void put_cpus(struct xl *xl, struct info_sink *s)
     }
     ctrl_cpu_topology(xl_ctrl(xl), cpus, &count);
     if (s->json) {
-        json_array(s->json, "cpu_topology");
+        json_key(s->json, "cpu_topology");
+        json_array_begin(s->json);
     } else {
         printf("cpu_topology           :\ncpu:    core    socket     node\n");
     }
@@ -178,18 +179,18 @@ static void put_cpus(struct xl *xl, struct info_sink *s)
             continue;
         }
         if (s->json) {
-            json_object(s->json, NULL);
-            json_unsigned(s->json, "cpu", i);
-            json_unsigned(s->json, "core", cpus[i].core);
-            json_unsigned(s->json, "socket", cpus[i].socket);
-            json_unsigned(s->json, "node", cpus[i].node);
-            json_end(s->json);
+            json_object_begin(s->json);
+            json_field_uint(s->json, "cpu", i);
+            json_field_uint(s->json, "core", cpus[i].core);
+            json_field_uint(s->json, "socket", cpus[i].socket);
+            json_field_uint(s->json, "node", cpus[i].node);
+            json_object_end(s->json);
         } else {
             printf("%3u:    %4u     %4u     %4u\n", i, cpus[i].core, cpus[i].socket, cpus[i].node);
         }
     }
     if (s->json) {
-        json_end(s->json);
+        json_array_end(s->json);
     }
     free(cpus);
 }
@@ -205,7 +206,8 @@ static void put_nodes(struct xl *xl, struct info_sink *s)
         return;
     }
     if (s->json) {
-        json_array(s->json, "numa_info");
+        json_key(s->json, "numa_info");
+        json_array_begin(s->json);
     } else {
         printf("device topology        :\ndevice           node\nNo device topology data available\n");
         printf("numa_info              :\nnode:    memsize    memfree    distances\n");
@@ -215,11 +217,11 @@ static void put_nodes(struct xl *xl, struct info_sink *s)
             continue;
         }
         if (s->json) {
-            json_object(s->json, NULL);
-            json_unsigned(s->json, "node", i);
-            json_unsigned(s->json, "memsize_mb", memory[i].memsize / mb);
-            json_unsigned(s->json, "memfree_mb", memory[i].memfree / mb);
-            json_end(s->json);
+            json_object_begin(s->json);
+            json_field_uint(s->json, "node", i);
+            json_field_uint(s->json, "memsize_mb", memory[i].memsize / mb);
+            json_field_uint(s->json, "memfree_mb", memory[i].memfree / mb);
+            json_object_end(s->json);
             continue;
         }
         printf("%4u:    %6llu     %6llu      %u", i, (unsigned long long)(memory[i].memsize / mb),
@@ -230,7 +232,7 @@ static void put_nodes(struct xl *xl, struct info_sink *s)
         putchar('\n');
     }
     if (s->json) {
-        json_end(s->json);
+        json_array_end(s->json);
     }
 }
 
@@ -246,7 +248,7 @@ int xl_info(struct xl *xl, int argc, char **argv)
     }
     if (xl->json) {
         output_begin(&j);
-        json_object(&j, NULL);
+        json_object_begin(&j);
         sink.json = &j;
     }
     put_host(xl, &sink);
@@ -257,7 +259,7 @@ int xl_info(struct xl *xl, int argc, char **argv)
     }
     put_version(xl, &sink);
     if (xl->json) {
-        json_end(&j);
+        json_object_end(&j);
         output_end(xl, &j);
     } else {
         putchar('\n');

@@ -94,11 +94,11 @@ static void list_table(struct xl *xl, const struct format_list *o, const struct 
 
 static void list_json(struct json *j, const struct domain_info *list, unsigned int count)
 {
-    json_array(j, NULL);
+    json_array_begin(j);
     for (unsigned int i = 0; i < count; i++) {
         output_domain(j, &list[i]);
     }
-    json_end(j);
+    json_array_end(j);
 }
 
 /* -l: each domain's saved configuration, as the create or the last hot plug left it. */
@@ -231,9 +231,9 @@ int xl_domname(struct xl *xl, int argc, char **argv)
         struct json j;
 
         output_begin(&j);
-        json_object(&j, NULL);
-        json_string(&j, "name", name);
-        json_end(&j);
+        json_object_begin(&j);
+        json_field_string(&j, "name", name);
+        json_object_end(&j);
         output_end(xl, &j);
     } else {
         puts(name);
@@ -288,7 +288,7 @@ int xl_uptime(struct xl *xl, int argc, char **argv)
     list = chosen_domains(xl, argc, argv, &count);
     if (xl->json) {
         output_begin(&j);
-        json_array(&j, NULL);
+        json_array_begin(&j);
     } else if (!brief) {
         format_uptime_heading(stdout);
     }
@@ -296,11 +296,11 @@ int xl_uptime(struct xl *xl, int argc, char **argv)
         uint64_t seconds = uptime_seconds(xl, &list[i]);
 
         if (xl->json) {
-            json_object(&j, NULL);
-            json_unsigned(&j, "domid", list[i].domid);
-            json_string(&j, "name", list[i].name);
-            json_unsigned(&j, "seconds", seconds);
-            json_end(&j);
+            json_object_begin(&j);
+            json_field_uint(&j, "domid", list[i].domid);
+            json_field_string(&j, "name", list[i].name);
+            json_field_uint(&j, "seconds", seconds);
+            json_object_end(&j);
         } else if (brief) {
             uptime_short(&list[i], seconds);
         } else {
@@ -308,7 +308,7 @@ int xl_uptime(struct xl *xl, int argc, char **argv)
         }
     }
     if (xl->json) {
-        json_end(&j);
+        json_array_end(&j);
         output_end(xl, &j);
     }
     free(list);

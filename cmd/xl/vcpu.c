@@ -42,20 +42,20 @@ static unsigned int cpu_bits(struct xl *xl)
 
 static void put_vcpu_json(struct json *j, const struct format_vcpu *v)
 {
-    json_object(j, NULL);
-    json_string(j, "name", v->name);
-    json_unsigned(j, "domid", v->domid);
-    json_unsigned(j, "vcpu", v->vcpu);
-    json_bool(j, "online", v->online);
+    json_object_begin(j);
+    json_field_string(j, "name", v->name);
+    json_field_uint(j, "domid", v->domid);
+    json_field_uint(j, "vcpu", v->vcpu);
+    json_field_bool(j, "online", v->online);
     if (v->online) {
-        json_unsigned(j, "cpu", v->cpu);
+        json_field_uint(j, "cpu", v->cpu);
     }
-    json_bool(j, "running", v->running);
-    json_bool(j, "blocked", v->blocked);
-    json_unsigned(j, "cpu_time_ns", v->cpu_time);
-    json_string(j, "hard_affinity", v->hard);
-    json_string(j, "soft_affinity", v->soft);
-    json_end(j);
+    json_field_bool(j, "running", v->running);
+    json_field_bool(j, "blocked", v->blocked);
+    json_field_uint(j, "cpu_time_ns", v->cpu_time);
+    json_field_string(j, "hard_affinity", v->hard);
+    json_field_string(j, "soft_affinity", v->soft);
+    json_object_end(j);
 }
 
 static void list_vcpu(struct xl *xl, const struct domain_info *d, unsigned int vcpu, struct json *j)
@@ -135,7 +135,7 @@ int xl_vcpu_list(struct xl *xl, int argc, char **argv)
     if (xl->json) {
         j = &json;
         output_begin(j);
-        json_array(j, NULL);
+        json_array_begin(j);
     } else {
         format_vcpu_heading(stdout);
     }
@@ -145,7 +145,7 @@ int xl_vcpu_list(struct xl *xl, int argc, char **argv)
         list_all(xl, j);
     }
     if (j) {
-        json_end(j);
+        json_array_end(j);
         output_end(xl, j);
     }
     return code;
