@@ -143,6 +143,16 @@ void domain_name_release(const char *name)
     }
 }
 
+void domain_name_abandon(struct xs_handle *s, const char *name, uint32_t domid)
+{
+    uint32_t owner;
+    int rc = read_entry(s, name, &owner);
+
+    if (rc == -ENOENT || (rc == 0 && owner == domid)) {
+        domain_name_release(name);
+    }
+}
+
 /* Domains of other toolstacks: every one is asked, in one exchange. */
 static int find_by_asking(struct err *e, struct xs_handle *s, const char *name, uint32_t *domid)
 {

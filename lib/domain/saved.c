@@ -44,7 +44,7 @@ int saved_write(struct err *e, uint32_t domid, const uint8_t uuid[16], const cha
 
 void saved_remove(uint32_t domid, const uint8_t uuid[16])
 {
-    static const char *const kinds[] = { SAVED_JSON, SAVED_TEXT, "domain-userdata-lock" };
+    static const char *const kinds[] = { SAVED_JSON, SAVED_TEXT, SAVED_ACTIONS, "domain-userdata-lock" };
     char path[PATH_LENGTH];
 
     for (unsigned int i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {

@@ -12,6 +12,7 @@
 
 #define SAVED_JSON "libxl-json"
 #define SAVED_TEXT "xl"
+#define SAVED_ACTIONS "xl-actions"
 
 /* The file's text for the caller to free, or NULL. */
 char *saved_read(struct err *e, uint32_t domid, const uint8_t uuid[16], const char *kind);
