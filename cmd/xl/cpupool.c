@@ -7,15 +7,15 @@
 #include <string.h>
 
 #include "abi/sysctl.h"
+#include "cmd/xl/cpus.h"
 #include "cmd/xl/format.h"
 #include "cmd/xl/output.h"
 #include "cmd/xl/xl.h"
 #include "lib/ctrl/ctrl.h"
-#include "lib/domain/cpulist.h"
 #include "lib/domain/domain.h"
 #include "lib/store/xenstore.h"
 
-enum { CPU_BYTES = CPULIST_MAX / 8 };
+enum { CPU_BYTES = CPUS_MAX / 8 };
 
 const struct xl_option xl_cpupool_list_options[] = {
     { 'c', "cpus", NULL, "The CPUs of each pool" },
@@ -27,18 +27,11 @@ const struct xl_option xl_cpupool_create_options[] = {
     { 0 },
 };
 
-static unsigned int cpu_bits(struct xl *xl)
-{
-    int bits = ctrl_cpu_ids(xl_ctrl(xl));
-
-    return bits > 0 && bits <= CPULIST_MAX ? (unsigned int)bits : CPULIST_MAX;
-}
-
 /* ---- list --------------------------------------------------------------------------------------- */
 
 static void put_pool(struct xl *xl, struct json *j, const struct ctrl_cpupool *pool, const uint8_t *cpus, bool cpu_list)
 {
-    unsigned int bits = cpu_bits(xl), count = 0;
+    unsigned int bits = cpus_count(xl), count = 0;
     char name[64];
 
     xl_pool_name(xl, pool->id, name, sizeof(name));
@@ -80,7 +73,7 @@ int xl_cpupool_list(struct xl *xl, int argc, char **argv)
         cpu_list |= letter == 'c';
     }
     wanted = optind < argc ? argv[optind] : NULL;
-    for (uint32_t id = 0; !ctrl_cpupool_info(xl_ctrl(xl), id, &pool, cpus, cpu_bits(xl)); id = pool.id + 1) {
+    for (uint32_t id = 0; !ctrl_cpupool_info(xl_ctrl(xl), id, &pool, cpus, cpus_count(xl)); id = pool.id + 1) {
         char name[64];
 
         xl_pool_name(xl, pool.id, name, sizeof(name));
@@ -177,7 +170,7 @@ static int sched_number(const char *name, uint32_t *sched)
 
 static int add_cpus(struct xl *xl, uint32_t pool, const uint8_t *cpus, unsigned int *added)
 {
-    for (unsigned int i = 0; i < cpu_bits(xl); i++) {
+    for (unsigned int i = 0; i < cpus_count(xl); i++) {
         if (cpus[i / 8] >> (i % 8) & 1) {
             int rc = ctrl_cpupool_add_cpu(xl_ctrl(xl), pool, i);
 
@@ -206,8 +199,8 @@ static void drop_pool(struct xl *xl, uint32_t pool)
     uint8_t cpus[CPU_BYTES] = { 0 };
     struct ctrl_cpupool info;
 
-    if (!ctrl_cpupool_info(xl_ctrl(xl), pool, &info, cpus, cpu_bits(xl)) && info.id == pool) {
-        for (unsigned int i = 0; i < cpu_bits(xl); i++) {
+    if (!ctrl_cpupool_info(xl_ctrl(xl), pool, &info, cpus, cpus_count(xl)) && info.id == pool) {
+        for (unsigned int i = 0; i < cpus_count(xl); i++) {
             if (cpus[i / 8] >> (i % 8) & 1) {
                 ctrl_cpupool_remove_cpu(xl_ctrl(xl), pool, i);
             }
@@ -256,7 +249,7 @@ int xl_cpupool_create(struct xl *xl, int argc, char **argv)
         err_set(&xl->err, -EINVAL, "there is no scheduler '%s'", p.sched);
         xl_die(xl);
     }
-    if (p.cpus[0] && cpulist_parse(&xl->err, p.cpus, cpus, cpu_bits(xl))) {
+    if (p.cpus[0] && cpus_parse(xl, p.cpus, cpus, cpus_count(xl))) {
         xl_die(xl);
     }
     if (xl->dry_run) {
@@ -314,10 +307,10 @@ static int each_cpu(struct xl *xl, int argc, char **argv, int (*change)(struct c
 
     xl_options(xl, argc, argv);
     pool = xl_pool(xl, argv[optind]);
-    if (cpulist_parse(&xl->err, argv[optind + 1], cpus, cpu_bits(xl))) {
+    if (cpus_parse(xl, argv[optind + 1], cpus, cpus_count(xl))) {
         xl_die(xl);
     }
-    for (unsigned int i = 0; i < cpu_bits(xl); i++) {
+    for (unsigned int i = 0; i < cpus_count(xl); i++) {
         if (cpus[i / 8] >> (i % 8) & 1) {
             int rc = change(xl_ctrl(xl), pool, i);
 

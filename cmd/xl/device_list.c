@@ -10,6 +10,7 @@
 #include "cmd/xl/format.h"
 #include "cmd/xl/output.h"
 #include "cmd/xl/xl.h"
+#include "lib/conf/spec.h"
 #include "lib/ctrl/ctrl.h"
 #include "lib/domain/device.h"
 #include "lib/domain/domain.h"
@@ -252,18 +253,22 @@ int xl_block_detach(struct xl *xl, int argc, char **argv)
     unsigned int count;
     bool force = false;
     uint32_t domid;
-    int letter, number;
+    unsigned int number;
+    int letter;
 
     while ((letter = xl_options(xl, argc, argv)) != -1) {
         force |= letter == XL_OPTION_LONG;
     }
     domid = xl_domain(xl, argv[optind]);
-    number = layout_disk_number(argv[optind + 1]);
+    if (disk_vdev_parse(argv[optind + 1], &number)) {
+        fprintf(stderr, "Error: Device %s not connected.\n", argv[optind + 1]);
+        return 1;
+    }
     if (device_list(&xl->err, xl_store(xl), domid, "vbd", &list, &count)) {
         xl_die(xl);
     }
     for (unsigned int i = 0; i < count; i++) {
-        if ((int)list[i].devid == number) {
+        if (list[i].devid == number) {
             detach(xl, &list[i], force);
             free(list);
             return 0;

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "lib/conf/spec.h"
 #include "lib/domain/domain.h"
 
 static const char *name_of(const struct domain_info *d)
@@ -58,7 +59,7 @@ void format_list_row(FILE *f, const struct format_list *o, const struct domain_i
 
     list_columns(f, d);
     if (o->verbose) {
-        domain_uuid_format(d->uuid, uuid);
+        uuid_format(d->uuid, uuid);
         fprintf(f, " %s ", uuid);
         if (d->shutdown) {
             fprintf(f, "%8x", d->stop_reason);

@@ -11,6 +11,7 @@
 #include "cmd/xl/output.h"
 #include "cmd/xl/xl.h"
 #include "lib/base/json.h"
+#include "lib/conf/spec.h"
 #include "lib/ctrl/ctrl.h"
 #include "lib/domain/domain.h"
 #include "lib/domain/saved.h"
@@ -165,7 +166,7 @@ int xl_vm_list(struct xl *xl, int argc, char **argv)
         for (unsigned int i = 0; i < count; i++) {
             char uuid[37];
 
-            domain_uuid_format(list[i].uuid, uuid);
+            uuid_format(list[i].uuid, uuid);
             printf("%s  %u    %-30s\n", uuid, list[i].domid, list[i].name);
         }
     }
@@ -255,7 +256,7 @@ static uint64_t uptime_seconds(struct xl *xl, const struct domain_info *d)
         clock_gettime(CLOCK_BOOTTIME, &up);
         return (uint64_t)up.tv_sec;
     }
-    domain_uuid_format(d->uuid, uuid);
+    uuid_format(d->uuid, uuid);
     snprintf(path, sizeof(path), "/vm/%s/start_time", uuid);
     text = xs_read(xl_store(xl), XBT_NULL, path, NULL);
     start = text ? strtod(text, NULL) : 0;

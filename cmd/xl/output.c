@@ -9,6 +9,7 @@
 #include "abi/sysctl.h"
 #include "cmd/xl/format.h"
 #include "cmd/xl/xl.h"
+#include "lib/conf/spec.h"
 #include "lib/ctrl/ctrl.h"
 #include "lib/domain/domain.h"
 #include "lib/store/xenstore.h"
@@ -35,7 +36,7 @@ void output_domain(struct json *j, const struct domain_info *d)
 {
     char uuid[37], state[7];
 
-    domain_uuid_format(d->uuid, uuid);
+    uuid_format(d->uuid, uuid);
     format_state(d, state);
     json_object_begin(j);
     json_field_uint(j, "domid", d->domid);

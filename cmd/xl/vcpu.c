@@ -6,16 +6,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cmd/xl/cpus.h"
 #include "cmd/xl/format.h"
 #include "cmd/xl/output.h"
 #include "cmd/xl/xl.h"
 #include "lib/base/json.h"
 #include "lib/ctrl/ctrl.h"
-#include "lib/domain/cpulist.h"
 #include "lib/domain/domain.h"
 #include "lib/store/xenstore.h"
 
-enum { CPU_BYTES = CPULIST_MAX / 8, TEXT_SIZE = 1024 };
+enum { CPU_BYTES = CPUS_MAX / 8, TEXT_SIZE = 1024 };
 
 const struct xl_option xl_vcpu_pin_options[] = {
     { 'f', "force", NULL, "Undo a temporary pinning that the guest's kernel asked for" },
@@ -26,17 +26,6 @@ const struct xl_option xl_vcpu_set_options[] = {
     { 'i', "ignore-host", NULL, "Allow more virtual CPUs than the host has" },
     { 0 },
 };
-
-static unsigned int cpu_bits(struct xl *xl)
-{
-    int bits = ctrl_cpu_ids(xl_ctrl(xl));
-
-    if (bits <= 0 || bits > CPULIST_MAX) {
-        err_set(&xl->err, bits, "cannot count the host's CPUs");
-        xl_die(xl);
-    }
-    return (unsigned int)bits;
-}
 
 /* ---- vcpu-list ---------------------------------------------------------------------------------- */
 
@@ -63,7 +52,7 @@ static void list_vcpu(struct xl *xl, const struct domain_info *d, unsigned int v
     uint8_t hard[CPU_BYTES] = { 0 }, soft[CPU_BYTES] = { 0 };
     char hard_text[TEXT_SIZE], soft_text[TEXT_SIZE];
     struct xen_domctl_getvcpuinfo info;
-    unsigned int bits = cpu_bits(xl);
+    unsigned int bits = cpus_count(xl);
     struct format_vcpu row;
 
     /* A domain may end while it is listed: its rows end then. */
@@ -159,7 +148,7 @@ static uint8_t *parse_cpus(struct xl *xl, const char *text, uint8_t *bytes)
     if (!strcmp(text, "-")) {
         return NULL;
     }
-    if (cpulist_parse(&xl->err, text, bytes, cpu_bits(xl))) {
+    if (cpus_parse(xl, text, bytes, cpus_count(xl))) {
         xl_die(xl);
     }
     return bytes;
@@ -168,7 +157,7 @@ static uint8_t *parse_cpus(struct xl *xl, const char *text, uint8_t *bytes)
 static void pin(struct xl *xl, uint32_t domid, unsigned int vcpu, const uint8_t *hard, const uint8_t *soft, bool force)
 {
     uint8_t hard_now[CPU_BYTES], soft_now[CPU_BYTES];
-    unsigned int bits = cpu_bits(xl);
+    unsigned int bits = cpus_count(xl);
     int rc;
 
     memcpy(hard_now, hard ? hard : hard_now, hard ? sizeof(hard_now) : 0);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/ctrl/ctrl.h"
+#include "lib/conf/spec.h"
 #include "lib/domain/domain.h"
 #include "lib/domain/nodes.h"
 #include "lib/store/xenstore.h"
@@ -91,7 +92,7 @@ int domain_rename(struct err *e, struct ctrl *c, struct xs_handle *s, uint32_t d
     snprintf(path, sizeof(path), "/local/domain/%u", domid);
     nodes_write(&n, path, "name", "%s", name);
     if (domid) {
-        domain_uuid_format(d.uuid, uuid);
+        uuid_format(d.uuid, uuid);
         snprintf(vm, sizeof(vm), "/vm/%s", uuid);
         nodes_write(&n, vm, "name", "%s", name);
     }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "lib/ctrl/ctrl.h"
+#include "lib/conf/spec.h"
 #include "lib/domain/device.h"
 #include "lib/domain/domain.h"
 #include "lib/domain/nodes.h"
@@ -56,7 +57,7 @@ int domain_destroy(struct err *e, struct ctrl *c, struct xs_handle *s, uint32_t 
         return err_set(e, -ESRCH, "there is no domain %u", domid);
     }
     domain_read_name(NULL, s, domid, name);
-    domain_uuid_format(info.uuid, vm + 4);
+    uuid_format(info.uuid, vm + 4);
     ctrl_domain_pause(c, (domid_t)domid);
     rc = ctrl_domain_destroy(c, (domid_t)domid);
     if (rc) {

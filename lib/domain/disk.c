@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "lib/base/file.h"
+#include "lib/conf/spec.h"
 #include "lib/domain/domain.h"
 #include "lib/domain/layout.h"
 
@@ -43,7 +44,7 @@ static bool alive(struct ctrl *c, const struct disk_user *u)
     if (domain_get(NULL, c, u->domid, &info)) {
         return false;
     }
-    domain_uuid_format(info.uuid, uuid);
+    uuid_format(info.uuid, uuid);
     return !strcmp(uuid, u->uuid);
 }
 
@@ -124,7 +125,7 @@ static int enter_user(struct err *e, struct ctrl *c, const struct layout_disk *d
         err_hint(e, "access mode r! or w! shares it without this check");
         return -EBUSY;
     }
-    domain_uuid_format(info.uuid, uuid);
+    uuid_format(info.uuid, uuid);
     used = strlen(kept);
     snprintf(kept + used, sizeof(kept) - used, "%u %u %c %s\n", d->domid, d->devid, d->writable ? 'w' : 'r', uuid);
     rc = store_users(e, fd, kept);

@@ -54,10 +54,6 @@ void domain_name_release(const char *name);
 /* Drops the entry if it is this domain's or a dead process's, not one that another domain has taken since. */
 void domain_name_abandon(struct xs_handle *s, const char *name, uint32_t domid);
 
-int domain_uuid_parse(const char *text, uint8_t uuid[16]);
-void domain_uuid_format(const uint8_t uuid[16], char text[37]);
-void domain_uuid_random(uint8_t uuid[16]);
-
 /* "poweroff", "reboot", ... as the configuration file and JSON call them. */
 const char *domain_stop_name(unsigned int reason);
 

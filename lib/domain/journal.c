@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "lib/base/file.h"
+#include "lib/conf/spec.h"
 #include "lib/ctrl/ctrl.h"
 #include "lib/domain/disk.h"
 #include "lib/domain/domain.h"
@@ -39,7 +40,7 @@ int journal_begin(struct err *e, struct journal *j, const char *name, const uint
     if (rc) {
         return rc;
     }
-    domain_uuid_format(uuid, text);
+    uuid_format(uuid, text);
     snprintf(j->path, sizeof(j->path), JOURNAL_FOLDER "/%s", text);
     j->fd = open(j->path, O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);
     if (j->fd < 0 || flock(j->fd, LOCK_EX | LOCK_NB)) {
@@ -111,7 +112,7 @@ static void undo_file(FILE *f, struct ctrl *c, struct xs_handle *s)
 
     while (fgets(line, sizeof(line), f)) {
         if (sscanf(line, "uuid %63s", text) == 1) {
-            domain_uuid_parse(text, r.uuid);
+            uuid_parse(NULL, text, r.uuid);
         } else if (!strncmp(line, "name ", 5)) {
             line[strcspn(line, "\n")] = '\0';
             snprintf(r.name, sizeof(r.name), "%.255s", line + 5);

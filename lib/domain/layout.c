@@ -8,9 +8,8 @@
 #include "lib/domain/layout.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
+#include "lib/conf/spec.h"
 #include "lib/domain/domain.h"
 #include "lib/domain/nodes.h"
 
@@ -121,7 +120,7 @@ void layout_add_guest(struct nodes *n, const struct layout_guest *g)
 {
     char top[LAYOUT_PATH_MAX], vm[LAYOUT_PATH_MAX], library[LAYOUT_PATH_MAX], uuid[37];
 
-    domain_uuid_format(g->uuid, uuid);
+    uuid_format(g->uuid, uuid);
     snprintf(vm, sizeof(vm), "/vm/%s", uuid);
     snprintf(top, sizeof(top), "/local/domain/%u", g->domid);
     snprintf(library, sizeof(library), "/libxl/%u", g->domid);
@@ -269,87 +268,4 @@ void layout_remove_device(struct nodes *n, const char *kind, uint32_t backend_id
     nodes_remove(n, p.front);
     nodes_remove(n, p.library);
     nodes_remove(n, p.back);
-}
-
-/* ---- numbers of disks --------------------------------------------------------------------------- */
-
-/* "a".."z", "aa"..: letters to a number from 0; -1 when there is none. */
-static int letters(const char **text)
-{
-    int value = 0;
-
-    if (**text < 'a' || **text > 'z') {
-        return -1;
-    }
-    while (**text >= 'a' && **text <= 'z' && value < 1 << 20) {
-        value = value * 26 + (**text - 'a' + 1);
-        (*text)++;
-    }
-    return value - 1;
-}
-
-/* A decimal number without leading zeros up to `most`, or `missing` where there is none; -1 when it is wrong. */
-static int decimal(const char **text, int most, int missing)
-{
-    char *end;
-    long value;
-
-    if (**text < '0' || **text > '9') {
-        return missing;
-    }
-    value = strtol(*text, &end, 10);
-    if (value > most) {
-        return -1;
-    }
-    *text = end;
-    return (int)value;
-}
-
-static int number_of_xvd(int disk, int partition)
-{
-    if (disk < 16 && partition < 16) {
-        return 202 << 8 | disk << 4 | partition;
-    }
-    return disk < 1 << 20 && partition < 256 ? 1 << 28 | disk << 8 | partition : -1;
-}
-
-int layout_disk_number(const char *vdev)
-{
-    const char *t = vdev;
-    int disk, partition;
-
-    if (*t >= '0' && *t <= '9') {
-        char *end;
-        long number = strtol(t, &end, 0);
-
-        return *end || number < 0 || number > 0x7fffffff ? -1 : (int)number;
-    }
-    if (t[0] == 'd' && t[1] >= '0' && t[1] <= '9') {
-        t++;
-        disk = decimal(&t, (1 << 20) - 1, -1);
-        partition = 0;
-        if (*t == 'p') {
-            t++;
-            partition = decimal(&t, 255, -1);
-        }
-        return disk < 0 || partition < 0 || *t ? -1 : number_of_xvd(disk, partition);
-    }
-    if (!strncmp(t, "xvd", 3)) {
-        t += 3;
-        disk = letters(&t);
-        partition = decimal(&t, 255, 0);
-        return disk < 0 || partition < 0 || *t ? -1 : number_of_xvd(disk, partition);
-    }
-    if (!strncmp(t, "hd", 2) || !strncmp(t, "sd", 2)) {
-        bool ide = *t == 'h';
-
-        t += 2;
-        disk = letters(&t);
-        partition = decimal(&t, ide ? 63 : 15, 0);
-        if (disk < 0 || disk > (ide ? 3 : 15) || partition < 0 || *t) {
-            return -1;
-        }
-        return ide ? (disk < 2 ? 3 : 22) << 8 | (disk & 1) << 6 | partition : 8 << 8 | disk << 4 | partition;
-    }
-    return -1;
 }

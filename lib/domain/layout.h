@@ -60,7 +60,4 @@ void layout_backend_path(char path[LAYOUT_PATH_MAX], const char *kind, uint32_t 
 void layout_library_path(char path[LAYOUT_PATH_MAX], const char *kind, uint32_t domid, unsigned int devid);
 void layout_remove_device(struct nodes *n, const char *kind, uint32_t backend_id, uint32_t domid, unsigned int devid);
 
-/* The number a guest knows a disk by, from its name (xvda, sdb3, hdc, d0p1, 51712); -1 when it is no name of a disk. */
-int layout_disk_number(const char *vdev);
-
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The store's layout against what Debian's xl wrote for the same guest (tests/golden/store-guest.txt, from xenstore-ls
- * -fp without what backends and daemons add), and the numbers of disks.
+ * -fp without what backends and daemons add).
  */
 #include "lib/domain/layout.h"
 
@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/conf/spec.h"
 #include "lib/domain/domain.h"
 #include "lib/domain/nodes.h"
 #include "tests/unit/unit.h"
@@ -162,39 +163,4 @@ TEST(layout_removal_leaves_nothing)
         EXPECT_STR(leaves[i].value, "");
         EXPECT_EQ(leaves[i].owner, 0);
     }
-}
-
-TEST(layout_disk_numbers)
-{
-    static const struct {
-        const char *name;
-        int number;
-    } cases[] = {
-        { "xvda", 51712 }, { "xvda1", 51713 }, { "xvdb", 51728 }, { "xvdp15", 51967 }, { "xvdq", 268439552 },
-        { "xvda16", 268435472 }, { "xvdaa", 268442112 }, { "hda", 768 }, { "hdb", 832 }, { "hdc", 5632 },
-        { "hdd3", 5699 }, { "sda", 2048 }, { "sda1", 2049 }, { "sdb", 2064 }, { "sdp", 2288 }, { "d0", 51712 },
-        { "d1p2", 51730 }, { "51712", 51712 }, { "0x1", 1 }, { "", -1 }, { "xvd", -1 }, { "xvda1b", -1 }, { "hde", -1 },
-        { "sdq", -1 }, { "hda64", -1 }, { "vda", -1 }, { "xvda-1", -1 }, { "d", -1 }, { "d0p", -1 }, { "xvda256", -1 },
-        { "12x", -1 }, { "99999999999", -1 },
-    };
-
-    for (unsigned int i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        EXPECT_EQ(layout_disk_number(cases[i].name), cases[i].number);
-    }
-}
-
-TEST(uuid_text)
-{
-    uint8_t uuid[16];
-    char text[37];
-
-    EXPECT_EQ(domain_uuid_parse("293adc9b-5caf-4a78-a380-a6a978aea894", uuid), 0);
-    domain_uuid_format(uuid, text);
-    EXPECT_STR(text, "293adc9b-5caf-4a78-a380-a6a978aea894");
-    EXPECT(domain_uuid_parse("293adc9b-5caf-4a78-a380-a6a978aea89", uuid) < 0);
-    EXPECT(domain_uuid_parse("293adc9b-5caf-4a78-a380-a6a978aea894a", uuid) < 0);
-    EXPECT(domain_uuid_parse("x93adc9b5caf4a78a380a6a978aea894", uuid) < 0);
-    domain_uuid_random(uuid);
-    EXPECT_EQ(uuid[6] >> 4, 4);
-    EXPECT_EQ(uuid[8] >> 6, 2);
 }

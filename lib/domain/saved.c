@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "lib/base/file.h"
+#include "lib/conf/spec.h"
 #include "lib/domain/domain.h"
 
 enum { SAVED_MAX = 1 << 20, PATH_LENGTH = 160 };
@@ -16,7 +17,7 @@ static void saved_path(char path[PATH_LENGTH], uint32_t domid, const uint8_t uui
 {
     char text[37];
 
-    domain_uuid_format(uuid, text);
+    uuid_format(uuid, text);
     snprintf(path, PATH_LENGTH, "/var/lib/xen/userdata-d.%u.%s.%s", domid, text, kind);
 }
 
