@@ -7,21 +7,10 @@
 
 #include "lib/domain/domain.h"
 
-static const char *const names[ACTION_COUNT] = {
-    [ACTION_DESTROY] = "destroy", [ACTION_RESTART] = "restart", [ACTION_RENAME_RESTART] = "rename-restart",
-    [ACTION_PRESERVE] = "preserve", [ACTION_COREDUMP_DESTROY] = "coredump-destroy",
-    [ACTION_COREDUMP_RESTART] = "coredump-restart", [ACTION_SOFT_RESET] = "soft-reset",
-};
-
-const char *action_name(enum action a)
+static bool parse_name(const char *text, enum domain_action *a)
 {
-    return a < ACTION_COUNT ? names[a] : "destroy";
-}
-
-bool action_parse(const char *text, enum action *a)
-{
-    for (unsigned int i = 0; i < ACTION_COUNT; i++) {
-        if (!strcmp(names[i], text)) {
+    for (enum domain_action i = ACTION_DESTROY; i <= ACTION_SOFT_RESET; i++) {
+        if (!strcmp(domain_action_name(i), text)) {
             *a = i;
             return true;
         }
@@ -29,7 +18,7 @@ bool action_parse(const char *text, enum action *a)
     return false;
 }
 
-enum action actions_for(const struct actions *a, unsigned int reason)
+enum domain_action actions_for(const struct actions *a, unsigned int reason)
 {
     switch (reason) {
     case DOMAIN_POWEROFF:
@@ -50,8 +39,8 @@ enum action actions_for(const struct actions *a, unsigned int reason)
 void actions_format(const struct actions *a, char *text, size_t size)
 {
     snprintf(text, size, "on_poweroff=%s\non_reboot=%s\non_crash=%s\non_watchdog=%s\non_soft_reset=%s\n",
-             action_name(a->poweroff), action_name(a->reboot), action_name(a->crash), action_name(a->watchdog),
-             action_name(a->soft_reset));
+             domain_action_name(a->poweroff), domain_action_name(a->reboot), domain_action_name(a->crash), domain_action_name(a->watchdog),
+             domain_action_name(a->soft_reset));
 }
 
 bool actions_parse(const char *text, struct actions *a)
@@ -60,7 +49,7 @@ bool actions_parse(const char *text, struct actions *a)
     while (*text) {
         struct {
             const char *key;
-            enum action *to;
+            enum domain_action *to;
         } rows[] = {
             { "on_poweroff", &a->poweroff }, { "on_reboot", &a->reboot }, { "on_crash", &a->crash },
             { "on_watchdog", &a->watchdog }, { "on_soft_reset", &a->soft_reset },
@@ -73,7 +62,7 @@ bool actions_parse(const char *text, struct actions *a)
             return false;
         }
         for (unsigned int i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-            known |= !strcmp(rows[i].key, key) && action_parse(value, rows[i].to);
+            known |= !strcmp(rows[i].key, key) && parse_name(value, rows[i].to);
         }
         if (!known) {
             return false;

@@ -6,20 +6,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum action {
-    ACTION_DESTROY, ACTION_RESTART, ACTION_RENAME_RESTART, ACTION_PRESERVE, ACTION_COREDUMP_DESTROY,
-    ACTION_COREDUMP_RESTART, ACTION_SOFT_RESET, ACTION_COUNT
-};
+#include "lib/conf/domain_config.h"
 
 struct actions {
-    enum action poweroff, reboot, crash, watchdog, soft_reset;
+    enum domain_action poweroff, reboot, crash, watchdog, soft_reset;
 };
 
-const char *action_name(enum action a);
-bool action_parse(const char *text, enum action *a);
-
 /* The action for enum domain_stop. */
-enum action actions_for(const struct actions *a, unsigned int reason);
+enum domain_action actions_for(const struct actions *a, unsigned int reason);
 
 void actions_format(const struct actions *a, char *text, size_t size);
 

@@ -117,9 +117,6 @@ static uint64_t read_guest_number(struct xs_handle *s, uint32_t domid, const cha
     return value;
 }
 
-/* What Xen allows above the target: the limit at creation has it too (pages that are no balloon memory). */
-enum { MEMORY_SLACK_KB = 1024 };
-
 int domain_set_memory_target(struct err *e, struct ctrl *c, struct xs_handle *s, uint32_t domid, uint64_t kb)
 {
     uint64_t most = read_guest_number(s, domid, "memory/static-max");
@@ -135,7 +132,7 @@ int domain_set_memory_target(struct err *e, struct ctrl *c, struct xs_handle *s,
         err_hint(e, "the maximum is set by maxmem= when the domain is created");
         return -EINVAL;
     }
-    rc = check_domain(e, ctrl_domain_max_mem(c, (domid_t)domid, kb + MEMORY_SLACK_KB), domid, "set the memory limit of");
+    rc = check_domain(e, ctrl_domain_max_mem(c, (domid_t)domid, kb + DOMAIN_SLACK_KB), domid, "set the memory limit of");
     if (rc) {
         return rc;
     }
@@ -151,7 +148,7 @@ int domain_set_memory_max(struct err *e, struct ctrl *c, struct xs_handle *s, ui
         return err_set(e, -EINVAL, "%llu KiB are less than the domain's target of %llu KiB", (unsigned long long)kb,
                        (unsigned long long)target);
     }
-    return check_domain(e, ctrl_domain_max_mem(c, (domid_t)domid, kb + MEMORY_SLACK_KB), domid,
+    return check_domain(e, ctrl_domain_max_mem(c, (domid_t)domid, kb + DOMAIN_SLACK_KB), domid,
                         "set the memory limit of");
 }
 

@@ -15,6 +15,7 @@
 #include "lib/base/file.h"
 #include "lib/conf/spec.h"
 #include "lib/domain/domain.h"
+#include "lib/domain/hotplug.h"
 #include "lib/domain/layout.h"
 
 #define USERS_FOLDER "/run/xen/disks"
@@ -102,7 +103,7 @@ static int store_users(struct err *e, int fd, const char *text)
     return 0;
 }
 
-static int enter_user(struct err *e, struct ctrl *c, const struct layout_disk *d, bool shared, struct disk_backing *b)
+static int enter_user(struct err *e, struct ctrl *c, const struct layout_disk *d, struct disk_backing *b)
 {
     struct disk_user clash = { .domid = DOMAIN_NONE };
     struct domain_info info;
@@ -118,11 +119,11 @@ static int enter_user(struct err *e, struct ctrl *c, const struct layout_disk *d
         return fd;
     }
     filter_users(c, fd, d->writable ? 'w' : 'r', NULL, &clash, kept, sizeof(kept) - 80);
-    if (clash.domid != DOMAIN_NONE && !shared) {
+    if (clash.domid != DOMAIN_NONE) {
         close(fd);
         err_set(e, -EBUSY, "%s is in use by domain %u%s", d->path, clash.domid,
                 clash.mode == 'w' ? ", which may write it" : "; a writer would confuse it");
-        err_hint(e, "access mode r! or w! shares it without this check");
+        err_hint(e, "detach it there first (xl block-detach), or attach it read-only in both");
         return -EBUSY;
     }
     uuid_format(info.uuid, uuid);
@@ -175,13 +176,13 @@ static int open_file(struct err *e, const struct layout_disk *d, struct disk_bac
     return 0;
 }
 
-int disk_open(struct err *e, struct ctrl *c, struct layout_disk *d, bool shared, struct disk_backing *b)
+int disk_open(struct err *e, struct ctrl *c, struct layout_disk *d, struct disk_backing *b)
 {
     struct stat st;
     int rc;
 
     *b = (struct disk_backing){ 0 };
-    if (!d->path[0] || d->backend_id) {
+    if (!d->path[0] || d->backend_id || !hotplug_is_default("vbd", d->script)) {
         return 0;
     }
     if (stat(d->path, &st)) {
@@ -193,7 +194,7 @@ int disk_open(struct err *e, struct ctrl *c, struct layout_disk *d, bool shared,
         return err_set(e, -ENOTBLK, "disk %s: %s is neither a block device nor a file", d->vdev, d->path);
     }
     user_path(b, &st);
-    rc = enter_user(e, c, d, shared, b);
+    rc = enter_user(e, c, d, b);
     if (rc) {
         b->user[0] = '\0';
         return rc;

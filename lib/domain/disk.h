@@ -25,8 +25,8 @@ struct disk_backing {
     char user[80];                  /* our file in /run/xen/disks, empty: not entered */
 };
 
-/* Fills d->device, major and minor (pointing into `b`). `shared`: the access letter was '!', no check is wanted. */
-int disk_open(struct err *e, struct ctrl *c, struct layout_disk *d, bool shared, struct disk_backing *b);
+/* Fills d->device, major and minor (pointing into `b`). A disk with a script of its own is left to that. */
+int disk_open(struct err *e, struct ctrl *c, struct layout_disk *d, struct disk_backing *b);
 void disk_close(const struct disk_backing *b, uint32_t domid, unsigned int devid);
 
 /* Puts together what disk_close() needs of a disk set up earlier: its backend's `node` and `params`. */

@@ -18,6 +18,9 @@ struct xs_handle;
 
 enum { DOMAIN_NAME_MAX = 256, DOMAIN_NONE = 0x7ff0 /* above all numbers of domains */ };
 
+/* What Xen lets a domain have above its target: pages that are no memory of the balloon. */
+enum { DOMAIN_SLACK_KB = 1024 };
+
 enum domain_stop { DOMAIN_POWEROFF, DOMAIN_REBOOT, DOMAIN_SUSPEND, DOMAIN_CRASH, DOMAIN_WATCHDOG, DOMAIN_SOFT_RESET };
 
 struct domain_info {

@@ -136,6 +136,13 @@ void layout_add_guest(struct nodes *n, const struct layout_guest *g)
     nodes_write(n, top, "device", "%s", "");
     add_guest_owned(n, top, g->domid);
     nodes_write(n, top, "domid", "%u", g->domid);
+    if (g->driver_domain) {
+        char back[LAYOUT_PATH_MAX + 8];
+
+        snprintf(back, sizeof(back), "%s/backend", top);
+        nodes_write(n, back, NULL, "%s", "");
+        nodes_permit(n, back, g->domid, g->domid);
+    }
     nodes_write(n, top, "store/port", "%u", g->store_port);
     nodes_write(n, top, "store/ring-ref", "%llu", (unsigned long long)g->store_mfn);
     add_console(n, top, g);

@@ -23,6 +23,7 @@ struct layout_guest {
     uint64_t store_mfn, console_mfn;
     uint32_t store_port, console_port;
     double start_time;
+    bool driver_domain;                    /* it may have backends */
 };
 
 struct layout_disk {

@@ -91,7 +91,7 @@ static void dump(struct err *e, struct ctrl *c, const struct domain_info *d)
     }
 }
 
-static int carry_out(struct err *e, struct monitor *m, const struct domain_info *d, enum action a)
+static int carry_out(struct err *e, struct monitor *m, const struct domain_info *d, enum domain_action a)
 {
     uint32_t domid;
 
@@ -116,7 +116,7 @@ static int carry_out(struct err *e, struct monitor *m, const struct domain_info 
     }
 }
 
-static void child(struct monitor *m, struct domain_info *d, enum action a)
+static void child(struct monitor *m, struct domain_info *d, enum domain_action a)
 {
     struct err e = { 0 };
 
@@ -128,7 +128,7 @@ static void child(struct monitor *m, struct domain_info *d, enum action a)
     }
     domain_read_name(NULL, m->s, d->domid, d->name);
     say(d->name, "Domain %u has shut down, reason code %u 0x%x", d->domid, d->stop_reason, d->stop_reason);
-    say(d->name, "Action for shutdown reason code %u is %s", d->stop_reason, action_name(a));
+    say(d->name, "Action for shutdown reason code %u is %s", d->stop_reason, domain_action_name(a));
     if (carry_out(&e, m, d, a)) {
         say(d->name, "failed: %s", e.text);
     }
