@@ -46,7 +46,8 @@ int xl_console(struct xl *xl, int argc, char **argv)
         return 1;
     }
     domid = xl_domain(xl, argv[optind]);
-    if (domain_get(&xl->err, xl_ctrl(xl), domid, &d) || terminal_attach(&xl->err, xl_store(xl), domid, number, kind)) {
+    if (domain_get(&xl->err, xl_ctrl(xl), domid, &d) ||
+        terminal_attach(&xl->err, xl_store(xl), domid, number, kind) < 0) {
         xl_die(xl);
     }
     return 0;

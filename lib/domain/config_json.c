@@ -8,12 +8,6 @@
 #include "lib/base/json.h"
 #include "lib/conf/domain_config.h"
 
-/* Booleans that may also be unset are strings there. */
-static void field_maybe(struct json *j, const char *key, bool value)
-{
-    json_field_string(j, key, value ? "True" : "False");
-}
-
 static void field_number(struct json *j, const char *key, int64_t value)
 {
     if (value != DOMAIN_NUMBER_UNSET) {

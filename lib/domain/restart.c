@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <time.h>
 
 #include "lib/base/buf.h"
@@ -100,7 +101,7 @@ static int describe_devices(struct err *e, struct xs_handle *s, uint32_t domid, 
     return b->failed ? err_set(e, -ENOMEM, "out of memory") : 0;
 }
 
-/* The old domain goes out of the new one's way: its name gets the time, its UUID is a new one. */
+/* The old domain goes out of the new one's way: its name gets the time, the new one gets another UUID. */
 static int set_aside(struct err *e, struct ctrl *c, struct xs_handle *s, const struct domain_info *d)
 {
     char name[DOMAIN_NAME_MAX + 24], stamp[24];
@@ -140,8 +141,8 @@ int domain_restart(struct err *e, struct ctrl *c, struct xs_handle *s, const str
         return err_set(e, -ENOENT, "the configuration of domain %u is not kept: it cannot be restarted", d->domid);
     }
     memcpy(id, d->uuid, sizeof(id));
-    if (keep) {
-        id[15] ^= 1;
+    if (keep && getrandom(id, sizeof(id), 0) == sizeof(id)) {
+        uuid_random(id);
     }
     uuid_format(id, hex);
     buf_printf(&uuid, "uuid=\"%s\"", hex);

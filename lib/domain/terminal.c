@@ -104,6 +104,8 @@ static int carry(struct err *e, int from, int to, bool watch_escape)
     return escape != NULL;
 }
 
+enum { LEFT = 1 };
+
 /* The end of the domain shows as the pty's hang-up or as a change of the store that leaves no domain behind. */
 static int relay(struct err *e, struct xs_handle *s, uint32_t domid, int pty)
 {
@@ -121,7 +123,7 @@ static int relay(struct err *e, struct xs_handle *s, uint32_t domid, int pty)
         }
         if ((p[1].revents & (POLLIN | POLLHUP)) && carry(e, STDIN_FILENO, pty, isatty(STDIN_FILENO))) {
             if (isatty(STDIN_FILENO)) {
-                return e->code;
+                return e->code ? e->code : LEFT;
             }
             p[1].fd = -1;
         }
