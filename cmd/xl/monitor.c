@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* xl monitor: starts the one process that watches all guests; lib/domain/monitor.h says what it does. */
+/* xl monitor: starts the one process that watches all guests; lib/domain/monitor.h says what it does. xl devd. */
 #include <errno.h>
 #include <getopt.h>
 #include <signal.h>
@@ -9,6 +9,7 @@
 
 #include "cmd/xl/xl.h"
 #include "lib/base/file.h"
+#include "lib/domain/devd.h"
 #include "lib/domain/monitor.h"
 
 const struct xl_option xl_monitor_options[] = {
@@ -50,6 +51,34 @@ int xl_monitor(struct xl *xl, int argc, char **argv)
     }
     rc = foreground ? 0 : file_daemon_fork(&xl->err, &ready);
     rc = rc ? rc : monitor_run(&xl->err, ready);
+    if (rc) {
+        xl_die(xl);
+    }
+    return 0;
+}
+
+const struct xl_option xl_devd_options[] = {
+    { 'F', NULL, NULL, "Stay in the foreground" },
+    { 'p', "pidfile", "FILE", "Write the process's number there" },
+    { 0 },
+};
+
+int xl_devd(struct xl *xl, int argc, char **argv)
+{
+    const char *pid_path = NULL;
+    bool foreground = false;
+    int letter, rc, ready = -1, pid_fd = -1;
+
+    while ((letter = xl_options(xl, argc, argv)) != -1) {
+        foreground |= letter == 'F';
+        pid_path = letter == 'p' ? optarg : pid_path;
+    }
+    if (pid_path && (pid_fd = file_pid_take(&xl->err, pid_path)) < 0) {
+        xl_die(xl);
+    }
+    rc = foreground ? 0 : file_daemon_fork(&xl->err, &ready);
+    rc = rc ? rc : pid_path ? file_pid_write(&xl->err, pid_fd, pid_path) : 0;
+    rc = rc ? rc : devd_run(&xl->err, ready);
     if (rc) {
         xl_die(xl);
     }
