@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * xl check: everything that keeps this machine from running a configuration, found without creating anything. Each
- * finding is a line with its cure; exit code 1 when there is one.
+ * xl check: everything that keeps this machine from running a configuration, found without creating anything.
+ * Each finding is a line with its cure; exit code 1 when there is one.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -35,7 +35,8 @@ struct check {
     unsigned int found;
 };
 
-static void __attribute__((format(printf, 3, 4))) report(struct check *k, const char *cure, const char *format, ...)
+static void __attribute__((format(printf, 3, 4)))
+report(struct check *k, const char *cure, const char *format, ...)
 {
     char text[600];
     va_list args;
@@ -77,8 +78,8 @@ static void check_host(struct check *k, const struct domain_config *d)
     free_mib = (p.free_pages - p.outstanding_pages) / 256;
     if (d->memory_kib / 1024 > free_mib) {
         report(k, "take memory from another domain (xl mem-set Domain-0 ...), or lower memory=",
-               "memory: %llu MiB are asked for and %llu MiB are free", (unsigned long long)d->memory_kib / 1024,
-               (unsigned long long)free_mib);
+               "memory: %llu MiB are asked for and %llu MiB are free",
+               (unsigned long long)d->memory_kib / 1024, (unsigned long long)free_mib);
     }
     if (d->type == DOMAIN_PVH && !(p.capabilities & XEN_SYSCTL_PHYSCAP_hvm)) {
         report(k, "use type = \"pv\", or enable VT-x or AMD-V in the firmware",
@@ -97,7 +98,8 @@ static void check_name(struct check *k, const struct domain_config *d)
     uint32_t domid;
 
     if (!domain_find(NULL, xl_store(k->xl), d->name, &domid)) {
-        report(k, "end that domain, or choose another name=", "name: a domain %s exists: number %u", d->name, domid);
+        report(k, "end that domain, or choose another name=", "name: a domain %s exists: number %u", d->name,
+               domid);
     }
 }
 
@@ -119,8 +121,8 @@ static void check_disks(struct check *k, const struct domain_config *d)
         struct stat st;
 
         if (s->format != DISK_FORMAT_RAW || s->backend_type == DISK_BACKEND_QDISK) {
-            report(k, "qemu-img convert -O raw makes a raw image of it", "disk %s: %s images are not built yet", s->vdev,
-                   disk_format_name(s->format));
+            report(k, "qemu-img convert -O raw makes a raw image of it",
+                   "disk %s: %s images are not built yet", s->vdev, disk_format_name(s->format));
         }
         if (!s->target || s->backend || !hotplug_is_default("vbd", s->script)) {
             continue;
@@ -130,7 +132,8 @@ static void check_disks(struct check *k, const struct domain_config *d)
         } else if (!S_ISBLK(st.st_mode) && !S_ISREG(st.st_mode)) {
             report(k, "", "disk %s: %s is neither a block device nor a file", s->vdev, s->target);
         } else if (!s->readonly && access(s->target, W_OK)) {
-            report(k, "access=ro attaches it read-only", "disk %s: %s may not be written", s->vdev, s->target);
+            report(k, "access=ro attaches it read-only", "disk %s: %s may not be written", s->vdev,
+                   s->target);
         }
     }
     if (d->disk_count) {
@@ -147,10 +150,13 @@ static void check_networks(struct check *k, const struct domain_config *d)
         return;
     }
     for (unsigned int i = 0; i < d->vif_count; i++) {
-        const char *bridge = d->vifs[i].bridge ? d->vifs[i].bridge : host.vif_bridge ? host.vif_bridge : "xenbr0";
+        const char *bridge = d->vifs[i].bridge ? d->vifs[i].bridge
+                             : host.vif_bridge ? host.vif_bridge
+                                               : "xenbr0";
 
         if (!d->vifs[i].backend && hotplug_is_default("vif", d->vifs[i].script) && !bridge_exists(bridge)) {
-            snprintf(cure, sizeof(cure), "ip link add %.40s type bridge && ip link set %.40s up", bridge, bridge);
+            snprintf(cure, sizeof(cure), "ip link add %.40s type bridge && ip link set %.40s up", bridge,
+                     bridge);
             report(k, cure, "vif %u: there is no bridge %s", i, bridge);
         }
     }
@@ -164,7 +170,8 @@ static void check_services(struct check *k)
         report(k, "modprobe loop", "image files as disks need the loop driver");
     }
     if (access("/run/xenconsoled.pid", F_OK) && access("/run/xen/xenconsoled.pid", F_OK)) {
-        report(k, "systemctl start xenconsoled", "xenconsoled does not seem to run: guests would have no console");
+        report(k, "systemctl start xenconsoled",
+               "xenconsoled does not seem to run: guests would have no console");
     }
 }
 

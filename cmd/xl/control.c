@@ -64,7 +64,8 @@ int xl_destroy(struct xl *xl, int argc, char **argv)
     }
     domid = xl_domain(xl, argv[optind]);
     if (!domid && !even_dom0) {
-        fprintf(stderr, "Not destroying domain 0; use -f to force.\n"
+        fprintf(stderr,
+                "Not destroying domain 0; use -f to force.\n"
                 "This can only be done when using a disaggregated hardware domain and toolstack.\n\n");
         return 1;
     }
@@ -109,7 +110,7 @@ int xl_trigger(struct xl *xl, int argc, char **argv)
         uint32_t trigger;
     } triggers[] = {
         { "power", XEN_DOMCTL_SENDTRIGGER_POWER }, { "sleep", XEN_DOMCTL_SENDTRIGGER_SLEEP },
-        { "nmi", XEN_DOMCTL_SENDTRIGGER_NMI }, { "init", XEN_DOMCTL_SENDTRIGGER_INIT },
+        { "nmi", XEN_DOMCTL_SENDTRIGGER_NMI },     { "init", XEN_DOMCTL_SENDTRIGGER_INIT },
         { "reset", XEN_DOMCTL_SENDTRIGGER_RESET },
     };
     uint32_t domid, vcpu = 0;
@@ -144,7 +145,7 @@ int xl_trigger(struct xl *xl, int argc, char **argv)
 /* ---- shutdown and reboot ------------------------------------------------------------------------ */
 
 struct stop {
-    const char *order, *verb;    /* "poweroff", "Shutting down" */
+    const char *order, *verb; /* "poweroff", "Shutting down" */
     uint32_t button;
     bool all, button_too;
     unsigned int wait;
@@ -166,7 +167,8 @@ static void order_stop(struct xl *xl, const struct stop *s, uint32_t domid)
         }
     }
     if (rc) {
-        err_hint(&xl->err, "is its kernel one with Xen drivers, and has it started? xl destroy ends it at once%s",
+        err_hint(&xl->err,
+                 "is its kernel one with Xen drivers, and has it started? xl destroy ends it at once%s",
                  s->button_too ? "" : ", -F presses the ACPI button");
         xl_die(xl);
     }

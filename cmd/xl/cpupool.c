@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* xl cpupool-list, -create, -destroy, -rename, -cpu-add, -cpu-remove, -migrate: groups of CPUs with a scheduler each. */
+/* xl cpupool-list, -create, -destroy, -rename, -cpu-add, -cpu-remove, -migrate: groups of CPUs with a
+ * scheduler each. */
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -29,7 +30,8 @@ const struct xl_option xl_cpupool_create_options[] = {
 
 /* ---- list --------------------------------------------------------------------------------------- */
 
-static void put_pool(struct xl *xl, struct json *j, const struct ctrl_cpupool *pool, const uint8_t *cpus, bool cpu_list)
+static void put_pool(struct xl *xl, struct json *j, const struct ctrl_cpupool *pool, const uint8_t *cpus,
+                     bool cpu_list)
 {
     unsigned int bits = cpus_count(xl), count = 0;
     char name[64];
@@ -73,7 +75,8 @@ int xl_cpupool_list(struct xl *xl, int argc, char **argv)
         cpu_list |= letter == 'c';
     }
     wanted = optind < argc ? argv[optind] : NULL;
-    for (uint32_t id = 0; !ctrl_cpupool_info(xl_ctrl(xl), id, &pool, cpus, cpus_count(xl)); id = pool.id + 1) {
+    for (uint32_t id = 0; !ctrl_cpupool_info(xl_ctrl(xl), id, &pool, cpus, cpus_count(xl));
+         id = pool.id + 1) {
         char name[64];
 
         xl_pool_name(xl, pool.id, name, sizeof(name));
@@ -108,7 +111,8 @@ struct pool_config {
 };
 
 /* One `key = "value"` of xlcpupool.cfg(5); strings and lists of CPUs are all there is. */
-static int parse_line(struct err *e, struct pool_config *p, const char *text, const char *where, unsigned int line)
+static int parse_line(struct err *e, struct pool_config *p, const char *text, const char *where,
+                      unsigned int line)
 {
     char key[32], value[256];
     const char *rest;
@@ -135,7 +139,8 @@ static int parse_line(struct err *e, struct pool_config *p, const char *text, co
     } else if (!strcmp(key, "cpus")) {
         snprintf(p->cpus, sizeof(p->cpus), "%s", value);
     } else {
-        return err_set(e, -EINVAL, "%s:%u: %s is not built for CPU pools (name, sched and cpus are)", where, line, key);
+        return err_set(e, -EINVAL, "%s:%u: %s is not built for CPU pools (name, sched and cpus are)", where,
+                       line, key);
     }
     return 0;
 }
@@ -176,7 +181,8 @@ static int add_cpus(struct xl *xl, uint32_t pool, const uint8_t *cpus, unsigned 
 
             if (rc) {
                 return err_set(&xl->err, rc, "cannot add CPU %u to the pool: %s", i,
-                               rc == -EBUSY ? "it is in another one (xl cpupool-cpu-remove frees it)" : strerror(-rc));
+                               rc == -EBUSY ? "it is in another one (xl cpupool-cpu-remove frees it)"
+                                            : strerror(-rc));
             }
             ++*added;
         }
@@ -190,7 +196,8 @@ static int name_pool(struct xl *xl, uint32_t pool, const char *name)
 
     snprintf(path, sizeof(path), "/local/pool/%u/name", pool);
     return xs_write(xl_store(xl), XBT_NULL, path, name, (unsigned int)strlen(name))
-               ? 0 : err_errno(&xl->err, "cannot write %s", path);
+               ? 0
+               : err_errno(&xl->err, "cannot write %s", path);
 }
 
 /* Takes its CPUs out again and removes it. */
@@ -258,14 +265,16 @@ int xl_cpupool_create(struct xl *xl, int argc, char **argv)
     }
     rc = ctrl_cpupool_create(xl_ctrl(xl), sched, &pool);
     if (rc) {
-        err_set(&xl->err, rc, "cannot create a pool with scheduler %s: %s", xl_sched_name(sched), strerror(-rc));
+        err_set(&xl->err, rc, "cannot create a pool with scheduler %s: %s", xl_sched_name(sched),
+                strerror(-rc));
         xl_die(xl);
     }
     if (name_pool(xl, pool, p.name) || add_cpus(xl, pool, cpus, &added)) {
         drop_pool(xl, pool);
         xl_die(xl);
     }
-    printf("cpupool name:   %s\nscheduler:      %s\nnumber of cpus: %u\n", p.name, xl_sched_name(sched), added);
+    printf("cpupool name:   %s\nscheduler:      %s\nnumber of cpus: %u\n", p.name, xl_sched_name(sched),
+           added);
     return 0;
 }
 
@@ -279,7 +288,8 @@ int xl_cpupool_destroy(struct xl *xl, int argc, char **argv)
 
     xl_options(xl, argc, argv);
     pool = xl_pool(xl, argv[optind]);
-    if (!pool || ctrl_cpupool_info(xl_ctrl(xl), pool, &info, NULL, 0) || info.id != pool || info.domain_count) {
+    if (!pool || ctrl_cpupool_info(xl_ctrl(xl), pool, &info, NULL, 0) || info.id != pool ||
+        info.domain_count) {
         fprintf(stderr, "Can't destroy cpupool '%s'\n", argv[optind]);
         return 1;
     }

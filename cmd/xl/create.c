@@ -2,8 +2,8 @@
 /*
  * xl create, config-update: configuration files and KEY=VALUE arguments to domains.
  *
- * Several files make several domains, in their order; the first failure ends it, with those before it running. The
- * text that is kept for restarts is the file's with the arguments as lines at its end.
+ * Several files make several domains, in their order; the first failure ends it, with those before it
+ * running. The text that is kept for restarts is the file's with the arguments as lines at its end.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -174,7 +174,9 @@ static void wait_end(struct xl *xl, const char *name, uint32_t domid)
 
 static void create_one(struct xl *xl, const char *file, const struct request *q)
 {
-    struct create_options o = { .paused = q->paused, .step = fault_step, .context = getenv("XL_CREATE_FAULT") };
+    struct create_options o = { .paused = q->paused,
+                                .step = fault_step,
+                                .context = getenv("XL_CREATE_FAULT") };
     struct domain_config config;
     char *text, *json;
     uint32_t domid;

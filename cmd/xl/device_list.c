@@ -27,9 +27,10 @@ const struct xl_option xl_block_detach_options[] = {
 
 typedef void put_device(struct xl *xl, const struct device *d, unsigned int index, struct json *j);
 
-/* Every domain of the command line that exists; the others are complained about and passed over, as they always were. */
-static void each_domain(struct xl *xl, int argc, char **argv, const char *kind, const char *complaint, put_device *put,
-                        struct json *j)
+/* Every domain of the command line that exists; the others are complained about and passed over, as they
+ * always were. */
+static void each_domain(struct xl *xl, int argc, char **argv, const char *kind, const char *complaint,
+                        put_device *put, struct json *j)
 {
     for (int i = optind; i < argc; i++) {
         struct device *list;
@@ -76,10 +77,14 @@ static int list_devices(struct xl *xl, int argc, char **argv, const char *kind, 
 static void fill_format(struct xl *xl, const struct device *d, struct format_device *f)
 {
     *f = (struct format_device){
-        .devid = (int)d->devid, .backend_id = d->backend_id, .frontend_id = d->domid, .backend = d->back,
+        .devid = (int)d->devid,
+        .backend_id = d->backend_id,
+        .frontend_id = d->domid,
+        .backend = d->back,
         .state = (int)device_read_number(xl_store(xl), d->front, "state", -1),
         .evtch = (int)device_read_number(xl_store(xl), d->front, "event-channel", -1),
-        .ring = -1, .ring2 = -1,
+        .ring = -1,
+        .ring2 = -1,
     };
 }
 
@@ -182,7 +187,8 @@ static void put_console(struct xl *xl, const struct device *d, unsigned int inde
         json_field_string(j, "tty", tty);
         json_object_end(j);
     } else {
-        printf("%-3u %-2u %-12s %-20s %s\n", d->devid, d->backend_id, type ? type : "-", tty && *tty ? tty : "-", d->back);
+        printf("%-3u %-2u %-12s %-20s %s\n", d->devid, d->backend_id, type ? type : "-",
+               tty && *tty ? tty : "-", d->back);
     }
     free(tty);
     free(type);
@@ -195,7 +201,8 @@ static void console_heading(FILE *f)
 
 static void channel_heading(FILE *f)
 {
-    fprintf(f, "%-3s %-2s %-5s %-6s %8s %-10s %-30s\n", "Idx", "BE", "state", "evt-ch", "ring-ref", "connection", "");
+    fprintf(f, "%-3s %-2s %-5s %-6s %8s %-10s %-30s\n", "Idx", "BE", "state", "evt-ch", "ring-ref",
+            "connection", "");
 }
 
 /* A channel is a console with a name. */
@@ -221,7 +228,8 @@ static void put_channel(struct xl *xl, const struct device *d, unsigned int inde
         char *tty = device_read(xl_store(xl), path, "tty");
 
         printf("%-3u %-2u %-5d %-6d %8ld %-10s %-30s\n", d->devid, d->backend_id, f.state, f.evtch,
-               device_read_number(xl_store(xl), path, "ring-ref", -1), connection ? connection : "-", tty ? tty : "");
+               device_read_number(xl_store(xl), path, "ring-ref", -1), connection ? connection : "-",
+               tty ? tty : "");
         free(tty);
     }
     free(name);

@@ -81,7 +81,8 @@ void format_list_row(FILE *f, const struct format_list *o, const struct domain_i
 
 void format_claims_heading(FILE *f)
 {
-    fprintf(f, "%-40s %5s %5s %5s\t%s\t%s  %s\n", "Name", "ID", "Mem", "VCPUs", "State", "Time(s)", "Claimed");
+    fprintf(f, "%-40s %5s %5s %5s\t%s\t%s  %s\n", "Name", "ID", "Mem", "VCPUs", "State", "Time(s)",
+            "Claimed");
 }
 
 void format_claims_row(FILE *f, const struct domain_info *d)
@@ -213,25 +214,26 @@ void format_cpupool_cpus(FILE *f, const char *name, const uint8_t *bytes, unsign
 
 void format_block_heading(FILE *f)
 {
-    fprintf(f, "%-5s %-3s %-6s %-5s %-6s %-8s %-30s\n", "Vdev", "BE", "handle", "state", "evt-ch", "ring-ref", "BE-path");
+    fprintf(f, "%-5s %-3s %-6s %-5s %-6s %-8s %-30s\n", "Vdev", "BE", "handle", "state", "evt-ch", "ring-ref",
+            "BE-path");
 }
 
 void format_block_row(FILE *f, const struct format_device *d)
 {
-    fprintf(f, "%-5d %-3u %-6u %-5d %-6d %-8d %-30s\n", d->devid, d->backend_id, d->frontend_id, d->state, d->evtch,
-            d->ring, d->backend);
+    fprintf(f, "%-5d %-3u %-6u %-5d %-6d %-8d %-30s\n", d->devid, d->backend_id, d->frontend_id, d->state,
+            d->evtch, d->ring, d->backend);
 }
 
 void format_network_heading(FILE *f)
 {
-    fprintf(f, "%-3s %-2s %-17s %-6s %-5s %-6s %5s/%-5s %-30s\n", "Idx", "BE", "Mac Addr.", "handle", "state", "evt-ch",
-            "tx-", "rx-ring-ref", "BE-path");
+    fprintf(f, "%-3s %-2s %-17s %-6s %-5s %-6s %5s/%-5s %-30s\n", "Idx", "BE", "Mac Addr.", "handle", "state",
+            "evt-ch", "tx-", "rx-ring-ref", "BE-path");
 }
 
 void format_network_row(FILE *f, unsigned int index, const struct format_device *d)
 {
-    fprintf(f, "%-3u %-2u %-17s %5d %5d %6d %5d/%-11d %-30s\n", index, d->backend_id, d->mac, d->devid, d->state,
-            d->evtch, d->ring, d->ring2, d->backend);
+    fprintf(f, "%-3u %-2u %-17s %5d %5d %6d %5d/%-11d %-30s\n", index, d->backend_id, d->mac, d->devid,
+            d->state, d->evtch, d->ring, d->ring2, d->backend);
 }
 
 void format_info(FILE *f, const char *name, const char *format, ...)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The tables that xl prints, byte for byte as users' scripts know them: from plain structures to a stream, nothing else.
+ * The tables that xl prints, byte for byte as users' scripts know them: from plain structures to a stream,
+ * nothing else.
  *
  * Each table is a heading and a row function. Golden tests: format_test.c.
  */
@@ -14,13 +15,13 @@
 struct domain_info;
 
 struct format_list {
-    bool verbose, label, pool, nodes;      /* -v -Z -c -n */
+    bool verbose, label, pool, nodes; /* -v -Z -c -n */
 };
 
 struct format_list_extra {
-    const char *label;      /* NULL: no security module */
+    const char *label; /* NULL: no security module */
     const char *pool;
-    const char *nodes;      /* as format_bitmap() writes it */
+    const char *nodes; /* as format_bitmap() writes it */
 };
 
 void format_list_heading(FILE *f, const struct format_list *o);
@@ -37,7 +38,7 @@ struct format_vcpu {
     uint32_t domid;
     unsigned int vcpu, cpu;
     bool online, blocked, running;
-    uint64_t cpu_time;      /* ns */
+    uint64_t cpu_time; /* ns */
     const char *hard, *soft;
 };
 
@@ -58,16 +59,17 @@ void format_sched_heading(FILE *f);
 void format_sched_row(FILE *f, const char *name, uint32_t domid, unsigned int weight, unsigned int cap);
 
 void format_cpupool_heading(FILE *f, bool cpus);
-void format_cpupool_row(FILE *f, const char *name, unsigned int cpus, const char *sched, unsigned int domains);
+void format_cpupool_row(FILE *f, const char *name, unsigned int cpus, const char *sched,
+                        unsigned int domains);
 void format_cpupool_cpus(FILE *f, const char *name, const uint8_t *bytes, unsigned int bits);
 
 /* A disk or network interface; -1 where a number is not known. */
 struct format_device {
     int devid;
     uint32_t backend_id, frontend_id;
-    const char *mac;        /* network only */
+    const char *mac; /* network only */
     int state, evtch, ring, ring2;
-    const char *backend;    /* its path in the store */
+    const char *backend; /* its path in the store */
 };
 
 void format_block_heading(FILE *f);

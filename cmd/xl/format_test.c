@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The tables of xl, byte for byte as Debian's xl 4.17 printed them on the same state (recorded in one dom0 session). */
+/* The tables of xl, byte for byte as Debian's xl 4.17 printed them on the same state (recorded in one dom0
+ * session). */
 #include "cmd/xl/format.h"
 
 #include <stdlib.h>
@@ -24,11 +25,21 @@ static void end(FILE *f, const char *wanted)
 }
 
 static struct domain_info dom0 = {
-    .domid = 0, .running = true, .cpu_time = 18600000000, .memory_kb = 786432, .vcpus_online = 2, .name = "Domain-0",
+    .domid = 0,
+    .running = true,
+    .cpu_time = 18600000000,
+    .memory_kb = 786432,
+    .vcpus_online = 2,
+    .name = "Domain-0",
 };
 static struct domain_info guest = {
-    .domid = 1, .paused = true, .memory_kb = 196608, .vcpus_online = 1, .name = "guest",
-    .uuid = { 0x57, 0xfe, 0xa9, 0x95, 0x52, 0x24, 0x49, 0x8e, 0x99, 0x53, 0x9f, 0x23, 0xc1, 0xe9, 0x3e, 0x46 },
+    .domid = 1,
+    .paused = true,
+    .memory_kb = 196608,
+    .vcpus_online = 1,
+    .name = "guest",
+    .uuid = { 0x57, 0xfe, 0xa9, 0x95, 0x52, 0x24, 0x49, 0x8e, 0x99, 0x53, 0x9f, 0x23, 0xc1, 0xe9, 0x3e,
+              0x46 },
 };
 
 TEST(format_list_plain)
@@ -41,8 +52,8 @@ TEST(format_list_plain)
     format_list_row(f, &o, &dom0, &x);
     format_list_row(f, &o, &guest, &x);
     end(f, "Name                                        ID   Mem VCPUs\tState\tTime(s)\n"
-        "Domain-0                                     0   768     2     r-----      18.6\n"
-        "guest                                        1   192     1     --p---       0.0\n");
+           "Domain-0                                     0   768     2     r-----      18.6\n"
+           "guest                                        1   192     1     --p---       0.0\n");
 }
 
 TEST(format_list_verbose)
@@ -54,7 +65,8 @@ TEST(format_list_verbose)
     format_list_heading(f, &o);
     format_list_row(f, &o, &dom0, &x);
     format_list_row(f, &o, &guest, &x);
-    end(f, "Name                                        ID   Mem VCPUs\tState\tTime(s)   UUID                            "
+    end(f,
+        "Name                                        ID   Mem VCPUs\tState\tTime(s)   UUID                            "
         "Reason-Code\tSecurity Label\n"
         "Domain-0                                     0   768     2     r-----      18.6 "
         "00000000-0000-0000-0000-000000000000        -                -\n"
@@ -74,7 +86,8 @@ TEST(format_list_pool_label_nodes)
     format_list_row(f, &nodes, &guest, &x);
     format_list_heading(f, &label);
     format_list_row(f, &label, &guest, &x);
-    end(f, "Name                                        ID   Mem VCPUs\tState\tTime(s)         Cpupool\n"
+    end(f,
+        "Name                                        ID   Mem VCPUs\tState\tTime(s)         Cpupool\n"
         "guest                                        1   192     1     --p---       0.0          Pool-0\n"
         "Name                                        ID   Mem VCPUs\tState\tTime(s) NODE Affinity\n"
         "guest                                        1   192     1     --p---       0.0 all\n"
@@ -99,10 +112,20 @@ TEST(format_state_letters)
 
 TEST(format_vcpus)
 {
-    struct format_vcpu on = { .name = "Domain-0", .online = true, .blocked = true, .cpu_time = 11800000000,
-                              .hard = "all", .soft = "all" };
-    struct format_vcpu run = { .name = "Domain-0", .vcpu = 1, .cpu = 1, .online = true, .running = true,
-                               .cpu_time = 12900000000, .hard = "1", .soft = "all" };
+    struct format_vcpu on = { .name = "Domain-0",
+                              .online = true,
+                              .blocked = true,
+                              .cpu_time = 11800000000,
+                              .hard = "all",
+                              .soft = "all" };
+    struct format_vcpu run = { .name = "Domain-0",
+                               .vcpu = 1,
+                               .cpu = 1,
+                               .online = true,
+                               .running = true,
+                               .cpu_time = 12900000000,
+                               .hard = "1",
+                               .soft = "all" };
     struct format_vcpu off = { .name = "guest", .domid = 1, .vcpu = 1, .hard = "all", .soft = "all" };
     FILE *f = begin();
 
@@ -111,9 +134,9 @@ TEST(format_vcpus)
     format_vcpu_row(f, &run);
     format_vcpu_row(f, &off);
     end(f, "Name                                ID  VCPU   CPU State   Time(s) Affinity (Hard / Soft)\n"
-        "Domain-0                             0     0    0   -b-      11.8  all / all\n"
-        "Domain-0                             0     1    1   r--      12.9  1 / all\n"
-        "guest                                1     1    -   --p       0.0  all / all\n");
+           "Domain-0                             0     0    0   -b-      11.8  all / all\n"
+           "Domain-0                             0     1    1   r--      12.9  1 / all\n"
+           "guest                                1     1    -   --p       0.0  all / all\n");
 }
 
 TEST(format_pools_and_scheduler)
@@ -128,19 +151,27 @@ TEST(format_pools_and_scheduler)
     format_sched_heading(f);
     format_sched_row(f, "guest", 1, 256, 0);
     end(f, "Name               CPUs   Sched     Active   Domain count\n"
-        "Pool-0               4   credit2       y          1\n"
-        "other                0   credit2       y          0\n"
-        "Name               CPU list\n"
-        "Pool-0             0,1,2,3\n"
-        "Name                                ID Weight  Cap\n"
-        "guest                                1    256    0\n");
+           "Pool-0               4   credit2       y          1\n"
+           "other                0   credit2       y          0\n"
+           "Name               CPU list\n"
+           "Pool-0             0,1,2,3\n"
+           "Name                                ID Weight  Cap\n"
+           "guest                                1    256    0\n");
 }
 
 TEST(format_devices)
 {
-    struct format_device disk = { .devid = 51712, .frontend_id = 7, .state = 1, .evtch = -1, .ring = -1,
+    struct format_device disk = { .devid = 51712,
+                                  .frontend_id = 7,
+                                  .state = 1,
+                                  .evtch = -1,
+                                  .ring = -1,
                                   .backend = "/local/domain/0/backend/vbd/7/51712" };
-    struct format_device nic = { .mac = "00:16:3e:38:c1:d8", .state = 4, .evtch = -1, .ring = -1, .ring2 = -1,
+    struct format_device nic = { .mac = "00:16:3e:38:c1:d8",
+                                 .state = 4,
+                                 .evtch = -1,
+                                 .ring = -1,
+                                 .ring2 = -1,
                                  .backend = "/local/domain/0/backend/vif/7/0" };
     FILE *f = begin();
 
@@ -149,9 +180,9 @@ TEST(format_devices)
     format_network_heading(f);
     format_network_row(f, 0, &nic);
     end(f, "Vdev  BE  handle state evt-ch ring-ref BE-path                       \n"
-        "51712 0   7      1     -1     -1       /local/domain/0/backend/vbd/7/51712\n"
-        "Idx BE Mac Addr.         handle state evt-ch   tx-/rx-ring-ref BE-path                       \n"
-        "0   0  00:16:3e:38:c1:d8     0     4     -1    -1/-1          /local/domain/0/backend/vif/7/0\n");
+           "51712 0   7      1     -1     -1       /local/domain/0/backend/vbd/7/51712\n"
+           "Idx BE Mac Addr.         handle state evt-ch   tx-/rx-ring-ref BE-path                       \n"
+           "0   0  00:16:3e:38:c1:d8     0     4     -1    -1/-1          /local/domain/0/backend/vif/7/0\n");
 }
 
 TEST(format_times)
@@ -165,10 +196,10 @@ TEST(format_times)
     format_claims_row(f, &guest);
     format_info(f, "nr_cpus", "%d", 4);
     end(f, "Name                                ID Uptime\n"
-        "Domain-0                             0  0:00:43\n"
-        "Name                                        ID   Mem VCPUs\tState\tTime(s)  Claimed\n"
-        "guest                                        1   192     1     --p---       0.0     0\n"
-        "nr_cpus                : 4\n");
+           "Domain-0                             0  0:00:43\n"
+           "Name                                        ID   Mem VCPUs\tState\tTime(s)  Claimed\n"
+           "guest                                        1   192     1     --p---       0.0     0\n"
+           "nr_cpus                : 4\n");
     format_uptime(line, sizeof(line), 2 * 86400 + 3 * 3600 + 61);
     EXPECT_STR(line, "2 days,  3:01:01");
     format_uptime_short(line, sizeof(line), 86400 + 59);
@@ -182,8 +213,13 @@ TEST(format_bitmaps)
         unsigned int bits;
         const char *wanted;
     } cases[] = {
-        { { 0x0f }, 4, "all" }, { { 0x00 }, 4, "none" }, { { 0x01 }, 4, "0" }, { { 0x07 }, 4, "0-2" },
-        { { 0x0d }, 4, "0,2-3" }, { { 0x80, 0x01 }, 16, "7-8" }, { { 0x55, 0xff }, 16, "0,2,4,6,8-15" },
+        { { 0x0f }, 4, "all" },
+        { { 0x00 }, 4, "none" },
+        { { 0x01 }, 4, "0" },
+        { { 0x07 }, 4, "0-2" },
+        { { 0x0d }, 4, "0,2-3" },
+        { { 0x80, 0x01 }, 16, "7-8" },
+        { { 0x55, 0xff }, 16, "0,2,4,6,8-15" },
     };
     char line[64];
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* xl info, dmesg, debug-keys, set-parameters, getenforce: the host and the hypervisor itself. */
 #include <errno.h>
+#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <getopt.h>
 #include <sys/utsname.h>
 
 #include "cmd/xl/format.h"
@@ -68,19 +68,24 @@ static void virt_caps(const struct xen_sysctl_physinfo *p, char *text, size_t si
         uint32_t bit, with;
         const char *name;
     } caps[] = {
-        { XEN_SYSCTL_PHYSCAP_pv, 0, "pv" }, { XEN_SYSCTL_PHYSCAP_hvm, 0, "hvm" },
+        { XEN_SYSCTL_PHYSCAP_pv, 0, "pv" },
+        { XEN_SYSCTL_PHYSCAP_hvm, 0, "hvm" },
         { XEN_SYSCTL_PHYSCAP_directio, XEN_SYSCTL_PHYSCAP_hvm, "hvm_directio" },
         { XEN_SYSCTL_PHYSCAP_directio, XEN_SYSCTL_PHYSCAP_pv, "pv_directio" },
-        { XEN_SYSCTL_PHYSCAP_hap, 0, "hap" }, { XEN_SYSCTL_PHYSCAP_shadow, 0, "shadow" },
+        { XEN_SYSCTL_PHYSCAP_hap, 0, "hap" },
+        { XEN_SYSCTL_PHYSCAP_shadow, 0, "shadow" },
         { XEN_SYSCTL_PHYSCAP_iommu_hap_pt_share, 0, "iommu_hap_pt_share" },
-        { XEN_SYSCTL_PHYSCAP_vmtrace, 0, "vmtrace" }, { XEN_SYSCTL_PHYSCAP_vpmu, 0, "vpmu" },
-        { XEN_SYSCTL_PHYSCAP_gnttab_v1, 0, "gnttab-v1" }, { XEN_SYSCTL_PHYSCAP_gnttab_v2, 0, "gnttab-v2" },
+        { XEN_SYSCTL_PHYSCAP_vmtrace, 0, "vmtrace" },
+        { XEN_SYSCTL_PHYSCAP_vpmu, 0, "vpmu" },
+        { XEN_SYSCTL_PHYSCAP_gnttab_v1, 0, "gnttab-v1" },
+        { XEN_SYSCTL_PHYSCAP_gnttab_v2, 0, "gnttab-v2" },
     };
     size_t used = 0;
 
     text[0] = '\0';
     for (unsigned int i = 0; i < sizeof(caps) / sizeof(caps[0]); i++) {
-        if ((p->capabilities & caps[i].bit) && (p->capabilities & caps[i].with) == caps[i].with && used < size) {
+        if ((p->capabilities & caps[i].bit) && (p->capabilities & caps[i].with) == caps[i].with &&
+            used < size) {
             used += (size_t)snprintf(text + used, size - used, "%s%s", used ? " " : "", caps[i].name);
         }
     }

@@ -69,14 +69,16 @@ static void read_nodes(struct xl *xl, uint32_t domid, char *text, size_t size)
     uint8_t nodes[32] = { 0 };
     int bits = ctrl_node_ids(xl_ctrl(xl));
 
-    if (bits <= 0 || bits > 256 || ctrl_domain_node_affinity_get(xl_ctrl(xl), (domid_t)domid, nodes, (unsigned)bits)) {
+    if (bits <= 0 || bits > 256 ||
+        ctrl_domain_node_affinity_get(xl_ctrl(xl), (domid_t)domid, nodes, (unsigned)bits)) {
         snprintf(text, size, "?");
         return;
     }
     format_bitmap(text, size, nodes, (unsigned int)bits);
 }
 
-static void list_table(struct xl *xl, const struct format_list *o, const struct domain_info *list, unsigned int count)
+static void list_table(struct xl *xl, const struct format_list *o, const struct domain_info *list,
+                       unsigned int count)
 {
     char pool[64], nodes[256];
     struct format_list_extra x = { .pool = pool, .nodes = nodes };
@@ -205,7 +207,8 @@ int xl_domid(struct xl *xl, int argc, char **argv)
 
     xl_options(xl, argc, argv);
     if (domain_find(&xl->err, xl_store(xl), argv[optind], &domid)) {
-        fprintf(stderr, "Can't get domid of domain name '%s', maybe this domain does not exist.\n", argv[optind]);
+        fprintf(stderr, "Can't get domid of domain name '%s', maybe this domain does not exist.\n",
+                argv[optind]);
         return 1;
     }
     printf(xl->json ? "{\"domid\": %u}\n" : "%u\n", domid);
@@ -225,7 +228,8 @@ int xl_domname(struct xl *xl, int argc, char **argv)
         return 1;
     }
     if (domid >= DOMAIN_NONE || domain_read_name(&xl->err, xl_store(xl), (uint32_t)domid, name)) {
-        fprintf(stderr, "Can't get domain name of domain id '%s', maybe this domain does not exist.\n", argv[optind]);
+        fprintf(stderr, "Can't get domain name of domain id '%s', maybe this domain does not exist.\n",
+                argv[optind]);
         return 1;
     }
     if (xl->json) {
@@ -244,7 +248,8 @@ int xl_domname(struct xl *xl, int argc, char **argv)
 
 /* ---- uptime ------------------------------------------------------------------------------------- */
 
-/* Of dom0 the kernel's own; of a guest the time since its creation that the store keeps; 0 when it has none. */
+/* Of dom0 the kernel's own; of a guest the time since its creation that the store keeps; 0 when it has none.
+ */
 static uint64_t uptime_seconds(struct xl *xl, const struct domain_info *d)
 {
     char path[80], uuid[37];

@@ -31,7 +31,9 @@ static int run_command(struct xl *xl, int argc, char **argv)
         return 1;
     }
     if (!xl->command) {
-        fprintf(stderr, "command not implemented\nxl: there is no subcommand %s ('xl help --long' lists them)\n", argv[0]);
+        fprintf(stderr,
+                "command not implemented\nxl: there is no subcommand %s ('xl help --long' lists them)\n",
+                argv[0]);
         return 1;
     }
     code = xl->command->run(xl, argc, argv);

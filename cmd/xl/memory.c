@@ -6,15 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cmd/xl/xl.h"
 #include "cmd/xl/size.h"
+#include "cmd/xl/xl.h"
 #include "lib/domain/domain.h"
 
 bool size_parse_kb(const char *text, uint64_t *kb)
 {
     static const struct {
         char letter;
-        unsigned int shift;     /* of bytes */
+        unsigned int shift; /* of bytes */
     } units[] = { { 'b', 0 }, { 'k', 10 }, { 'm', 20 }, { 'g', 30 }, { 't', 40 } };
     unsigned int shift = 10;
     char *end;
@@ -47,7 +47,8 @@ bool size_parse_kb(const char *text, uint64_t *kb)
 }
 
 static int set_memory(struct xl *xl, int argc, char **argv,
-                      int (*set)(struct err *, struct ctrl *, struct xs_handle *, uint32_t, uint64_t), const char *what)
+                      int (*set)(struct err *, struct ctrl *, struct xs_handle *, uint32_t, uint64_t),
+                      const char *what)
 {
     uint32_t domid;
     uint64_t kb;

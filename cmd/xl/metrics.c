@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* xl metrics: counters of host and domains in the text format of Prometheus, for its node exporter or a small server. */
+/* xl metrics: counters of host and domains in the text format of Prometheus, for its node exporter or a small
+ * server. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -47,12 +48,12 @@ struct metric {
     double (*value)(const struct domain_info *d, const struct usage *u);
 };
 
-#define VALUE(id, expression) \
-    static double id(const struct domain_info *d, const struct usage *u) \
-    { \
-        (void)d; \
-        (void)u; \
-        return (double)(expression); \
+#define VALUE(id, expression)                                                                                \
+    static double id(const struct domain_info *d, const struct usage *u)                                     \
+    {                                                                                                        \
+        (void)d;                                                                                             \
+        (void)u;                                                                                             \
+        return (double)(expression);                                                                         \
     }
 VALUE(cpu_seconds, d->cpu_time / 1e9)
 VALUE(memory, d->memory_kb * 1024.0)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* xl monitor: starts the one process that watches all guests; lib/domain/monitor.h says what it does. xl devd. */
+/* xl monitor: starts the one process that watches all guests; lib/domain/monitor.h says what it does. xl
+ * devd. */
 #include <errno.h>
 #include <getopt.h>
 #include <signal.h>

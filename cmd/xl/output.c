@@ -66,10 +66,14 @@ static void minimal_config(FILE *f, const struct domain_info *d, unsigned int in
 {
     const int in = (int)indent;
 
-    fprintf(f, "{\n%*s    \"c_info\": {\n%*s        \"type\": \"%s\",\n%*s        \"name\": \"%s\"\n%*s    },\n", in, "", in, "",
-            d->hvm ? "hvm" : "pv", in, "", d->name, in, "");
-    fprintf(f, "%*s    \"b_info\": {\n%*s        \"max_memkb\": %llu,\n%*s        \"target_memkb\": %llu\n%*s    }\n%*s}", in,
-            "", in, "", (unsigned long long)d->max_kb, in, "", (unsigned long long)d->memory_kb, in, "", in, "");
+    fprintf(f,
+            "{\n%*s    \"c_info\": {\n%*s        \"type\": \"%s\",\n%*s        \"name\": \"%s\"\n%*s    },\n",
+            in, "", in, "", d->hvm ? "hvm" : "pv", in, "", d->name, in, "");
+    fprintf(
+        f,
+        "%*s    \"b_info\": {\n%*s        \"max_memkb\": %llu,\n%*s        \"target_memkb\": %llu\n%*s    }\n%*s}",
+        in, "", in, "", (unsigned long long)d->max_kb, in, "", (unsigned long long)d->memory_kb, in, "", in,
+        "");
 }
 
 void output_nested(FILE *f, const char *config, const struct domain_info *d, unsigned int indent)

@@ -2,8 +2,8 @@
 /*
  * JSON on stdout, and what several commands show of a domain, a pool, a scheduler.
  *
- * output_begin() prepares, the command writes values, output_end() prints them; when memory ran out it dies instead of
- * printing half a value.
+ * output_begin() prepares, the command writes values, output_end() prints them; when memory ran out it dies
+ * instead of printing half a value.
  */
 #ifndef CMD_XL_OUTPUT_H
 #define CMD_XL_OUTPUT_H
@@ -23,7 +23,8 @@ void output_end(struct xl *xl, struct json *j);
 /* A domain as one object. */
 void output_domain(struct json *j, const struct domain_info *d);
 
-/* A saved configuration as a value inside another: its lines after the first are moved in. NULL: a minimal one. */
+/* A saved configuration as a value inside another: its lines after the first are moved in. NULL: a minimal
+ * one. */
 void output_nested(FILE *f, const char *config, const struct domain_info *d, unsigned int indent);
 
 const char *xl_sched_name(uint32_t sched);

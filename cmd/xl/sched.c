@@ -14,13 +14,15 @@
 #include "lib/domain/domain.h"
 #include "lib/store/xenstore.h"
 
-#define COMMON_OPTIONS \
-    { 'd', "domain", "DOMAIN", "The domain to show or change" }, \
-    { 'w', "weight", "WEIGHT", "Share of the CPUs, 1 to 65535 (256 is usual)" }, \
-    { 'c', "cap", "CAP", "Most CPU time in percent of one CPU; 0 for no limit" }, \
-    { 's', "schedparam", NULL, "The parameters of the pool instead of domains" }, \
-    { 'r', "ratelimit_us", "RLIMIT", "Shortest time between two switches, in us" }, \
-    { 'p', "cpupool", "CPUPOOL", "Only this CPU pool" }
+#define COMMON_OPTIONS                                                                                       \
+    { 'd', "domain", "DOMAIN", "The domain to show or change" },                                             \
+        { 'w', "weight", "WEIGHT", "Share of the CPUs, 1 to 65535 (256 is usual)" },                         \
+        { 'c', "cap", "CAP", "Most CPU time in percent of one CPU; 0 for no limit" },                        \
+        { 's', "schedparam", NULL, "The parameters of the pool instead of domains" },                        \
+        { 'r', "ratelimit_us", "RLIMIT", "Shortest time between two switches, in us" },                      \
+    {                                                                                                        \
+        'p', "cpupool", "CPUPOOL", "Only this CPU pool"                                                      \
+    }
 
 const struct xl_option xl_sched_credit_options[] = {
     COMMON_OPTIONS,
@@ -150,8 +152,8 @@ static int one_domain(struct xl *xl, const struct request *q)
 /* ---- pools -------------------------------------------------------------------------------------- */
 
 /* The line above a pool's domains, or, in the same breath, its parameters changed. */
-static int pool_parameters(struct xl *xl, const struct request *q, const struct ctrl_cpupool *pool, const char *name,
-                           bool change)
+static int pool_parameters(struct xl *xl, const struct request *q, const struct ctrl_cpupool *pool,
+                           const char *name, bool change)
 {
     struct xen_sysctl_credit2_schedule two;
     struct xen_sysctl_credit_schedule one;
@@ -174,14 +176,14 @@ static int pool_parameters(struct xl *xl, const struct request *q, const struct 
         one.vcpu_migr_delay_us = q->delay >= 0 ? (uint32_t)q->delay : one.vcpu_migr_delay_us;
         rc = ctrl_pool_credit_set(xl_ctrl(xl), pool->id, &one);
     } else if (!rc) {
-        printf("Cpupool %s: tslice=%ums ratelimit=%uus migration-delay=%uus\n", name, one.tslice_ms, one.ratelimit_us,
-               one.vcpu_migr_delay_us);
+        printf("Cpupool %s: tslice=%ums ratelimit=%uus migration-delay=%uus\n", name, one.tslice_ms,
+               one.ratelimit_us, one.vcpu_migr_delay_us);
     }
     return rc;
 }
 
-static void pool_domains(struct xl *xl, const struct request *q, uint32_t pool, const struct domain_info *list,
-                         unsigned int count)
+static void pool_domains(struct xl *xl, const struct request *q, uint32_t pool,
+                         const struct domain_info *list, unsigned int count)
 {
     format_sched_heading(stdout);
     for (unsigned int i = 0; i < count; i++) {
@@ -201,7 +203,8 @@ static int all_pools(struct xl *xl, const struct request *q)
     struct domain_info *list;
     unsigned int count;
 
-    if (domain_list(&xl->err, xl_ctrl(xl), &list, &count) || domain_read_names(&xl->err, xl_store(xl), list, count)) {
+    if (domain_list(&xl->err, xl_ctrl(xl), &list, &count) ||
+        domain_read_names(&xl->err, xl_store(xl), list, count)) {
         xl_die(xl);
     }
     for (uint32_t id = 0; !ctrl_cpupool_info(xl_ctrl(xl), id, &pool, NULL, 0); id = pool.id + 1) {
@@ -229,7 +232,9 @@ static int all_pools(struct xl *xl, const struct request *q)
 
 static int scheduler(struct xl *xl, int argc, char **argv, uint32_t sched)
 {
-    struct request q = { .sched = sched, .weight = -1, .cap = -1, .ratelimit = -1, .tslice = -1, .delay = -1 };
+    struct request q = {
+        .sched = sched, .weight = -1, .cap = -1, .ratelimit = -1, .tslice = -1, .delay = -1
+    };
     const char *wrong;
 
     parse_request(xl, argc, argv, &q);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * xl top: what domains use, again and again; xentop's columns. In batch mode plain tables, else a screen that is redrawn
- * in place by the terminal's own control sequences, with keys as xentop has them: D N R S V, arrows, Q.
+ * xl top: what domains use, again and again; xentop's columns. In batch mode plain tables, else a screen that
+ * is redrawn in place by the terminal's own control sequences, with keys as xentop has them: D N R S V,
+ * arrows, Q.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -40,13 +41,13 @@ enum top_order { TOP_BY_DOMID, TOP_BY_CPU, TOP_BY_MEMORY, TOP_BY_NAME, TOP_ORDER
 struct top {
     bool batch, networks, disks, vcpus, repeat, full;
     unsigned int delay, scroll;
-    long iterations;                 /* -1: for ever */
+    long iterations; /* -1: for ever */
     enum top_order order;
     uint64_t host_kb;
     struct domain_info *now, *before;
     struct usage *usage;
     unsigned int now_count, before_count;
-    uint64_t now_time, before_time;  /* ns */
+    uint64_t now_time, before_time; /* ns */
 };
 
 static uint64_t nanoseconds(void)
@@ -121,9 +122,9 @@ static void take_sample(struct xl *xl, struct top *t)
 
 static void put_heading(void)
 {
-    printf("%10s %6s %10s %6s %10s %6s %10s %9s %5s %4s %8s %8s %4s %8s %8s %8s %10s %10s %4s\n", "NAME", "STATE",
-           "CPU(sec)", "CPU(%)", "MEM(k)", "MEM(%)", "MAXMEM(k)", "MAXMEM(%)", "VCPUS", "NETS", "NETTX(k)", "NETRX(k)",
-           "VBDS", "VBD_OO", "VBD_RD", "VBD_WR", "VBD_RSECT", "VBD_WSECT", "SSID");
+    printf("%10s %6s %10s %6s %10s %6s %10s %9s %5s %4s %8s %8s %4s %8s %8s %8s %10s %10s %4s\n", "NAME",
+           "STATE", "CPU(sec)", "CPU(%)", "MEM(k)", "MEM(%)", "MAXMEM(k)", "MAXMEM(%)", "VCPUS", "NETS",
+           "NETTX(k)", "NETRX(k)", "VBDS", "VBD_OO", "VBD_RD", "VBD_WR", "VBD_RSECT", "VBD_WSECT", "SSID");
 }
 
 static void put_row(const struct top *t, const struct domain_info *d, const struct usage *u)
@@ -134,8 +135,8 @@ static void put_row(const struct top *t, const struct domain_info *d, const stru
     printf(t->full ? "%10s" : "%10.10s", d->name);
     printf(" %c%c%c%c%c%c %10llu %6.1f %10llu %6.1f", d->dying ? 'd' : '-', d->shutdown ? 's' : '-',
            d->blocked ? 'b' : '-', crashed ? 'c' : '-', d->paused ? 'p' : '-', d->running ? 'r' : '-',
-           (unsigned long long)(d->cpu_time / 1000000000), cpu_percent(t, d), (unsigned long long)d->memory_kb,
-           100.0 * (double)d->memory_kb / host);
+           (unsigned long long)(d->cpu_time / 1000000000), cpu_percent(t, d),
+           (unsigned long long)d->memory_kb, 100.0 * (double)d->memory_kb / host);
     if (d->max_kb == UINT64_MAX || d->max_kb / 4 >= 0xffffffff) {
         printf(" %10s %9s", "no limit", "n/a");
     } else {
@@ -160,7 +161,8 @@ static void put_vcpus(struct xl *xl, const struct domain_info *d)
     putchar('\n');
 }
 
-static void put_details(struct xl *xl, const struct top *t, const struct domain_info *d, const struct usage *u)
+static void put_details(struct xl *xl, const struct top *t, const struct domain_info *d,
+                        const struct usage *u)
 {
     if (t->vcpus) {
         put_vcpus(xl, d);
@@ -226,11 +228,12 @@ static void put_summary(struct xl *xl, const struct top *t)
         crashed += t->now[i].shutdown && t->now[i].stop_reason == DOMAIN_CRASH;
     }
     printf("xentop - %s   Xen %u.%u%s\n", clock, v.major, v.minor, v.extra);
-    printf("%u domains: %u running, %u blocked, %u paused, %u crashed, %u dying, %u shutdown\n", t->now_count, running,
-           blocked, paused, crashed, dying, stopped);
-    printf("Mem: %lluk total, %lluk used, %lluk free    CPUs: %u @ %uMHz\n", (unsigned long long)host.total_pages * 4,
-           (unsigned long long)(host.total_pages - host.free_pages) * 4, (unsigned long long)host.free_pages * 4,
-           host.nr_cpus, host.cpu_khz / 1000);
+    printf("%u domains: %u running, %u blocked, %u paused, %u crashed, %u dying, %u shutdown\n", t->now_count,
+           running, blocked, paused, crashed, dying, stopped);
+    printf("Mem: %lluk total, %lluk used, %lluk free    CPUs: %u @ %uMHz\n",
+           (unsigned long long)host.total_pages * 4,
+           (unsigned long long)(host.total_pages - host.free_pages) * 4,
+           (unsigned long long)host.free_pages * 4, host.nr_cpus, host.cpu_khz / 1000);
 }
 
 /* ---- the screen --------------------------------------------------------------------------------- */

@@ -63,8 +63,15 @@ static void list_vcpu(struct xl *xl, const struct domain_info *d, unsigned int v
     format_bitmap(hard_text, sizeof(hard_text), hard, bits);
     format_bitmap(soft_text, sizeof(soft_text), soft, bits);
     row = (struct format_vcpu){
-        .name = d->name, .domid = d->domid, .vcpu = vcpu, .cpu = info.cpu, .online = info.online,
-        .blocked = info.blocked, .running = info.running, .cpu_time = info.cpu_time, .hard = hard_text,
+        .name = d->name,
+        .domid = d->domid,
+        .vcpu = vcpu,
+        .cpu = info.cpu,
+        .online = info.online,
+        .blocked = info.blocked,
+        .running = info.running,
+        .cpu_time = info.cpu_time,
+        .hard = hard_text,
         .soft = soft_text,
     };
     if (j) {
@@ -106,7 +113,8 @@ static void list_all(struct xl *xl, struct json *j)
     struct domain_info *list;
     unsigned int count;
 
-    if (domain_list(&xl->err, xl_ctrl(xl), &list, &count) || domain_read_names(&xl->err, xl_store(xl), list, count)) {
+    if (domain_list(&xl->err, xl_ctrl(xl), &list, &count) ||
+        domain_read_names(&xl->err, xl_store(xl), list, count)) {
         xl_die(xl);
     }
     for (unsigned int i = 0; i < count; i++) {
@@ -154,7 +162,8 @@ static uint8_t *parse_cpus(struct xl *xl, const char *text, uint8_t *bytes)
     return bytes;
 }
 
-static void pin(struct xl *xl, uint32_t domid, unsigned int vcpu, const uint8_t *hard, const uint8_t *soft, bool force)
+static void pin(struct xl *xl, uint32_t domid, unsigned int vcpu, const uint8_t *hard, const uint8_t *soft,
+                bool force)
 {
     uint8_t hard_now[CPU_BYTES], soft_now[CPU_BYTES];
     unsigned int bits = cpus_count(xl);
@@ -162,12 +171,13 @@ static void pin(struct xl *xl, uint32_t domid, unsigned int vcpu, const uint8_t 
 
     memcpy(hard_now, hard ? hard : hard_now, hard ? sizeof(hard_now) : 0);
     memcpy(soft_now, soft ? soft : soft_now, soft ? sizeof(soft_now) : 0);
-    rc = ctrl_vcpu_affinity_set(xl_ctrl(xl), (domid_t)domid, vcpu, hard ? hard_now : NULL, soft ? soft_now : NULL, bits,
-                                force);
+    rc = ctrl_vcpu_affinity_set(xl_ctrl(xl), (domid_t)domid, vcpu, hard ? hard_now : NULL,
+                                soft ? soft_now : NULL, bits, force);
     if (rc) {
         err_set(&xl->err, rc, "Could not set affinity for vcpu `%u'.", vcpu);
-        err_hint(&xl->err, "%s", rc == -EINVAL ? "no such vcpu, or none of the CPUs is in the domain's CPU pool"
-                                               : strerror(-rc));
+        err_hint(&xl->err, "%s",
+                 rc == -EINVAL ? "no such vcpu, or none of the CPUs is in the domain's CPU pool"
+                               : strerror(-rc));
         xl_die(xl);
     }
 }
@@ -219,8 +229,10 @@ int xl_vcpu_set(struct xl *xl, int argc, char **argv)
     domid = xl_domain(xl, argv[optind]);
     online = (unsigned int)xl_number(xl, "count", argv[optind + 1], 0, 8192);
     if (!ignore_host && !ctrl_physinfo(xl_ctrl(xl), &host) && online > host.nr_cpus) {
-        fprintf(stderr, "You are overcommmitting! You have %u physical CPUs and want %u vCPUs! Aborting, use "
-                "--ignore-host to continue\n", host.nr_cpus, online);
+        fprintf(stderr,
+                "You are overcommmitting! You have %u physical CPUs and want %u vCPUs! Aborting, use "
+                "--ignore-host to continue\n",
+                host.nr_cpus, online);
         return 1;
     }
     if (domain_set_vcpus(&xl->err, xl_ctrl(xl), xl_store(xl), domid, online)) {

@@ -37,7 +37,8 @@ void xl_complain(struct xl *xl)
 {
     fflush(stdout);
     print_stamp(xl);
-    fprintf(stderr, "xl: %s%s%s\n", xl->command ? xl->command->name : "", xl->command ? ": " : "", xl->err.text);
+    fprintf(stderr, "xl: %s%s%s\n", xl->command ? xl->command->name : "", xl->command ? ": " : "",
+            xl->err.text);
     if (xl->err.hint[0]) {
         fprintf(stderr, "    %s\n", xl->err.hint);
     }
@@ -92,8 +93,11 @@ static void print_option(const struct xl_option *o)
     bool letter = o->letter < XL_OPTION_JSON;
 
     snprintf(names, sizeof(names), "%c%c%s%s%s%s%s", letter ? '-' : ' ', letter ? o->letter : ' ',
-             !o->name ? "" : letter ? ", --" : "  --", o->name ? o->name : "",
-             o->argument ? (o->name ? "=" : " ") : "", o->argument ? o->argument : "", "");
+             !o->name ? ""
+             : letter ? ", --"
+                      : "  --",
+             o->name ? o->name : "", o->argument ? (o->name ? "=" : " ") : "", o->argument ? o->argument : "",
+             "");
     printf("%-30s  %s\n", names, o->help);
 }
 
@@ -112,7 +116,8 @@ void xl_print_help(bool everything)
 {
     const char *group = "";
 
-    printf("Usage xl [-vfNtT] <subcommand> [args]\n\nxl %s subcommands:\n\n", everything ? "full list of" : "common");
+    printf("Usage xl [-vfNtT] <subcommand> [args]\n\nxl %s subcommands:\n\n",
+           everything ? "full list of" : "common");
     for (unsigned int i = 0; i < xl_command_count; i++) {
         const struct xl_command *c = &xl_commands[i];
 
@@ -176,7 +181,8 @@ static void prepare_parser(const struct xl_command *c)
             }
         }
         if (o->name) {
-            *name++ = (struct option){ o->name, o->argument ? required_argument : no_argument, NULL, o->letter };
+            *name++ = (struct option){ o->name, o->argument ? required_argument : no_argument, NULL,
+                                       o->letter };
         }
     }
     *letter++ = 'h';

@@ -2,10 +2,10 @@
 /*
  * xl: what its commands share.
  *
- * A command is one row of xl_commands (xl.c): name, function, usage, options; the options' rows also make `xl help
- * NAME`, so parser and help cannot differ. Each family of commands is one file. A command gets struct xl, calls
- * xl_options() until it returns -1, then works on argv[optind..]; it returns the exit code (0 or 1; 2 for misuse).
- * Where nothing is to be undone it may call xl_die(), which prints xl->err and exits with 1.
+ * A command is one row of xl_commands (xl.c): name, function, usage, options; the options' rows also make `xl
+ * help NAME`, so parser and help cannot differ. Each family of commands is one file. A command gets struct
+ * xl, calls xl_options() until it returns -1, then works on argv[optind..]; it returns the exit code (0 or 1;
+ * 2 for misuse). Where nothing is to be undone it may call xl_die(), which prints xl->err and exits with 1.
  * `--json` is accepted everywhere; a command that prints state looks at xl->json.
  */
 #ifndef CMD_XL_XL_H
@@ -22,21 +22,21 @@ struct xs_handle;
 struct xl;
 
 struct xl_option {
-    int letter;            /* what xl_options() returns; printed as -x when it is a character */
-    const char *name;      /* long name, or NULL */
-    const char *argument;  /* its argument as the help names it, or NULL */
+    int letter;           /* what xl_options() returns; printed as -x when it is a character */
+    const char *name;     /* long name, or NULL */
+    const char *argument; /* its argument as the help names it, or NULL */
     const char *help;
 };
 
 struct xl_command {
     const char *name;
     int (*run)(struct xl *xl, int argc, char **argv);
-    const char *synopsis;  /* what follows the name */
-    const char *summary;   /* one line */
-    const struct xl_option *options;  /* ends with a row of zeros; may be NULL */
-    const char *group;     /* heading in `xl help --long` */
-    bool common;           /* listed by plain `xl help` */
-    int arguments;         /* how many must follow the options */
+    const char *synopsis;            /* what follows the name */
+    const char *summary;             /* one line */
+    const struct xl_option *options; /* ends with a row of zeros; may be NULL */
+    const char *group;               /* heading in `xl help --long` */
+    bool common;                     /* listed by plain `xl help` */
+    int arguments;                   /* how many must follow the options */
 };
 
 struct xl {
@@ -44,17 +44,18 @@ struct xl {
     struct err err;
     int verbose;
     bool dry_run, force, json, timestamps;
-    bool progress;                    /* overwrite progress lines even off a terminal */
-    struct ctrl *ctrl;                /* opened by xl_ctrl() */
-    struct xs_handle *store;              /* opened by xl_store() */
+    bool progress;           /* overwrite progress lines even off a terminal */
+    struct ctrl *ctrl;       /* opened by xl_ctrl() */
+    struct xs_handle *store; /* opened by xl_store() */
 };
 
-enum { XL_OPTION_JSON = 0x1000, XL_OPTION_LONG = 0x1001 };  /* options without a letter start above */
+enum { XL_OPTION_JSON = 0x1000, XL_OPTION_LONG = 0x1001 }; /* options without a letter start above */
 
 extern const struct xl_command xl_commands[];
 extern const unsigned int xl_command_count;
 
-/* Next option's letter, or -1 when options are done; prints usage and exits on -h, misuse and missing arguments. */
+/* Next option's letter, or -1 when options are done; prints usage and exits on -h, misuse and missing
+ * arguments. */
 int xl_options(struct xl *xl, int argc, char **argv);
 
 /* Prints "xl: COMMAND: cause" and the hint to stderr and exits with 1. */

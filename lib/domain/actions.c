@@ -39,8 +39,8 @@ enum domain_action actions_for(const struct actions *a, unsigned int reason)
 void actions_format(const struct actions *a, char *text, size_t size)
 {
     snprintf(text, size, "on_poweroff=%s\non_reboot=%s\non_crash=%s\non_watchdog=%s\non_soft_reset=%s\n",
-             domain_action_name(a->poweroff), domain_action_name(a->reboot), domain_action_name(a->crash), domain_action_name(a->watchdog),
-             domain_action_name(a->soft_reset));
+             domain_action_name(a->poweroff), domain_action_name(a->reboot), domain_action_name(a->crash),
+             domain_action_name(a->watchdog), domain_action_name(a->soft_reset));
 }
 
 bool actions_parse(const char *text, struct actions *a)
@@ -51,7 +51,7 @@ bool actions_parse(const char *text, struct actions *a)
             const char *key;
             enum domain_action *to;
         } rows[] = {
-            { "on_poweroff", &a->poweroff }, { "on_reboot", &a->reboot }, { "on_crash", &a->crash },
+            { "on_poweroff", &a->poweroff }, { "on_reboot", &a->reboot },         { "on_crash", &a->crash },
             { "on_watchdog", &a->watchdog }, { "on_soft_reset", &a->soft_reset },
         };
         char key[24], value[24];

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What is to be done when a domain stops, by reason; its text form is kept with the domain (saved.h). Pure. */
+/* What is to be done when a domain stops, by reason; its text form is kept with the domain (saved.h). Pure.
+ */
 #ifndef LIB_DOMAIN_ACTIONS_H
 #define LIB_DOMAIN_ACTIONS_H
 

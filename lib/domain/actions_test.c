@@ -9,7 +9,8 @@
 
 TEST(actions_text_and_back)
 {
-    struct actions a = { ACTION_PRESERVE, ACTION_RENAME_RESTART, ACTION_COREDUMP_RESTART, ACTION_RESTART, ACTION_DESTROY };
+    struct actions a = { ACTION_PRESERVE, ACTION_RENAME_RESTART, ACTION_COREDUMP_RESTART, ACTION_RESTART,
+                         ACTION_DESTROY };
     struct actions b;
     char text[256];
 

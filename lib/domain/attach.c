@@ -37,7 +37,8 @@ static int look_for(struct err *e, struct xs_handle *s, uint32_t domid, const ch
     return rc;
 }
 
-static void take_back(struct xs_handle *s, const char *kind, uint32_t domid, uint32_t backend_id, unsigned int devid)
+static void take_back(struct xs_handle *s, const char *kind, uint32_t domid, uint32_t backend_id,
+                      unsigned int devid)
 {
     struct device d = { .devid = devid, .domid = domid, .backend_id = backend_id };
 
@@ -48,7 +49,8 @@ static void take_back(struct xs_handle *s, const char *kind, uint32_t domid, uin
     device_remove(NULL, s, &d, true, 5);
 }
 
-int attach_disk(struct err *e, struct ctrl *c, struct xs_handle *s, uint32_t domid, const struct disk_spec *spec)
+int attach_disk(struct err *e, struct ctrl *c, struct xs_handle *s, uint32_t domid,
+                const struct disk_spec *spec)
 {
     struct disk_backing backing;
     struct hardware_text text = { "", "", "" };
@@ -76,7 +78,8 @@ int attach_disk(struct err *e, struct ctrl *c, struct xs_handle *s, uint32_t dom
     return rc;
 }
 
-int attach_nic(struct err *e, struct ctrl *c, struct xs_handle *s, uint32_t domid, const struct vif_spec *spec)
+int attach_nic(struct err *e, struct ctrl *c, struct xs_handle *s, uint32_t domid,
+               const struct vif_spec *spec)
 {
     struct hardware_text text = { "", "", "" };
     struct host_config host;

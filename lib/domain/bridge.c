@@ -46,7 +46,8 @@ static int set_up(struct err *e, int fd, const char *interface, bool up)
     return 0;
 }
 
-/* The highest address there is: the bridge takes the lowest of its ports for its own, and guests come and go. */
+/* The highest address there is: the bridge takes the lowest of its ports for its own, and guests come and go.
+ */
 static int set_high_address(struct err *e, int fd, const char *interface)
 {
     static const unsigned char address[6] = { 0xfe, 0xff, 0xff, 0xff, 0xff, 0xff };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the default network script does for a guest's interface, by ioctl: an unroutable address, the interface up and
- * in the bridge; and out of it again.
+ * What the default network script does for a guest's interface, by ioctl: an unroutable address, the
+ * interface up and in the bridge; and out of it again.
  */
 #ifndef LIB_DOMAIN_BRIDGE_H
 #define LIB_DOMAIN_BRIDGE_H

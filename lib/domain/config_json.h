@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A configuration as the JSON that toolstacks exchange and keep (libxl's form): `xl create -n`, `xl list -l`. Pure. */
+/* A configuration as the JSON that toolstacks exchange and keep (libxl's form): `xl create -n`, `xl list -l`.
+ * Pure. */
 #ifndef LIB_DOMAIN_CONFIG_JSON_H
 #define LIB_DOMAIN_CONFIG_JSON_H
 

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/ctrl/ctrl.h"
 #include "lib/conf/spec.h"
+#include "lib/ctrl/ctrl.h"
 #include "lib/domain/domain.h"
 #include "lib/domain/nodes.h"
 #include "lib/store/xenstore.h"
@@ -39,7 +39,8 @@ static char *read_guest_node(struct xs_handle *s, uint32_t domid, const char *na
     return xs_read(s, XBT_NULL, path, NULL);
 }
 
-static int write_guest_node(struct err *e, struct xs_handle *s, uint32_t domid, const char *name, const char *value)
+static int write_guest_node(struct err *e, struct xs_handle *s, uint32_t domid, const char *name,
+                            const char *value)
 {
     char path[GUEST_PATH + 64];
 
@@ -132,7 +133,8 @@ int domain_set_memory_target(struct err *e, struct ctrl *c, struct xs_handle *s,
         err_hint(e, "the maximum is set by maxmem= when the domain is created");
         return -EINVAL;
     }
-    rc = check_domain(e, ctrl_domain_max_mem(c, (domid_t)domid, kb + DOMAIN_SLACK_KB), domid, "set the memory limit of");
+    rc = check_domain(e, ctrl_domain_max_mem(c, (domid_t)domid, kb + DOMAIN_SLACK_KB), domid,
+                      "set the memory limit of");
     if (rc) {
         return rc;
     }
@@ -145,8 +147,8 @@ int domain_set_memory_max(struct err *e, struct ctrl *c, struct xs_handle *s, ui
     uint64_t target = read_guest_number(s, domid, "memory/target");
 
     if (kb < target) {
-        return err_set(e, -EINVAL, "%llu KiB are less than the domain's target of %llu KiB", (unsigned long long)kb,
-                       (unsigned long long)target);
+        return err_set(e, -EINVAL, "%llu KiB are less than the domain's target of %llu KiB",
+                       (unsigned long long)kb, (unsigned long long)target);
     }
     return check_domain(e, ctrl_domain_max_mem(c, (domid_t)domid, kb + DOMAIN_SLACK_KB), domid,
                         "set the memory limit of");

@@ -89,7 +89,8 @@ static size_t build_notes(const struct core *k, char *to)
     size_t used = 0;
 
     for (unsigned int i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        struct core_note n = { .h = { .n_namesz = 4, .n_descsz = rows[i].size, .n_type = rows[i].type }, .name = "Xen" };
+        struct core_note n = { .h = { .n_namesz = 4, .n_descsz = rows[i].size, .n_type = rows[i].type },
+                               .name = "Xen" };
 
         memcpy(to + used, &n, sizeof(n));
         memcpy(to + used + sizeof(n), rows[i].data, rows[i].size);
@@ -100,14 +101,21 @@ static size_t build_notes(const struct core *k, char *to)
 
 static int write_headers(struct err *e, const struct core *k, const char *notes, size_t notes_size)
 {
-    Elf64_Ehdr eh = { .e_type = ET_CORE, .e_machine = EM_X86_64, .e_version = EV_CURRENT, .e_ehsize = sizeof(eh),
-                      .e_shentsize = sizeof(Elf64_Shdr), .e_shnum = SECTIONS, .e_shstrndx = 1, .e_shoff = sizeof(eh) };
+    Elf64_Ehdr eh = { .e_type = ET_CORE,
+                      .e_machine = EM_X86_64,
+                      .e_version = EV_CURRENT,
+                      .e_ehsize = sizeof(eh),
+                      .e_shentsize = sizeof(Elf64_Shdr),
+                      .e_shnum = SECTIONS,
+                      .e_shstrndx = 1,
+                      .e_shoff = sizeof(eh) };
     const struct {
         const char *name;
         uint32_t type;
         uint64_t size, entry, align;
     } rows[SECTIONS] = {
-        { "", SHT_NULL, 0, 0, 0 }, { ".shstrtab", SHT_STRTAB, sizeof(names), 0, 1 },
+        { "", SHT_NULL, 0, 0, 0 },
+        { ".shstrtab", SHT_STRTAB, sizeof(names), 0, 1 },
         { ".note.Xen", SHT_NOTE, notes_size, 0, 4 },
         { ".xen_prstatus", SHT_PROGBITS, (uint64_t)k->vcpus * core_context_size(), core_context_size(), 8 },
         { ".xen_shared_info", SHT_PROGBITS, PAGE_SIZE, PAGE_SIZE, PAGE_SIZE },
@@ -123,8 +131,12 @@ static int write_headers(struct err *e, const struct core *k, const char *notes,
     eh.e_ident[EI_VERSION] = EV_CURRENT;
     for (unsigned int i = 1; i < SECTIONS; i++) {
         at = (at + rows[i].align - 1) / rows[i].align * rows[i].align;
-        sh[i] = (Elf64_Shdr){ .sh_name = name_offset(rows[i].name), .sh_type = rows[i].type, .sh_offset = at,
-                              .sh_size = rows[i].size, .sh_entsize = rows[i].entry, .sh_addralign = rows[i].align };
+        sh[i] = (Elf64_Shdr){ .sh_name = name_offset(rows[i].name),
+                              .sh_type = rows[i].type,
+                              .sh_offset = at,
+                              .sh_size = rows[i].size,
+                              .sh_entsize = rows[i].entry,
+                              .sh_addralign = rows[i].align };
         at += rows[i].size;
     }
     if (file_write_all(e, k->fd, &eh, sizeof(eh)) || file_write_all(e, k->fd, sh, sizeof(sh)) ||

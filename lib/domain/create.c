@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Making a domain: see create.h. The steps are in domain_create(), each a function that notes what it acquires in the
- * journal; there is no other way back than journal_undo().
+ * Making a domain: see create.h. The steps are in domain_create(), each a function that notes what it
+ * acquires in the journal; there is no other way back than journal_undo().
  */
 #include "lib/domain/create.h"
 
@@ -131,7 +131,8 @@ static int claim_memory(struct err *e, struct creation *k)
     rc = ctrl_claim_pages(k->c, (domid_t)k->domid, kib / 4);
     if (rc && !ctrl_physinfo(k->c, &p)) {
         err_set(e, -ENOMEM, "%s needs %llu MiB of memory and %llu MiB are free", k->config->name,
-                (unsigned long long)kib / 1024, (unsigned long long)(p.free_pages - p.outstanding_pages) / 256);
+                (unsigned long long)kib / 1024,
+                (unsigned long long)(p.free_pages - p.outstanding_pages) / 256);
         err_hint(e, "take memory from another domain (xl mem-set Domain-0 ...), or lower memory=");
         return -ENOMEM;
     }
@@ -146,7 +147,8 @@ static int set_weight(struct err *e, struct creation *k)
     uint32_t sched;
     int rc;
 
-    if ((d->cpu_weight == DOMAIN_NUMBER_UNSET && d->cap == DOMAIN_NUMBER_UNSET) || ctrl_sched_id(k->c, &sched)) {
+    if ((d->cpu_weight == DOMAIN_NUMBER_UNSET && d->cap == DOMAIN_NUMBER_UNSET) ||
+        ctrl_sched_id(k->c, &sched)) {
         return 0;
     }
     if (sched == XEN_SCHEDULER_CREDIT2) {
@@ -243,10 +245,21 @@ static int write_store(struct err *e, struct creation *k)
     struct timeval now;
     struct nodes n = { 0 };
     struct layout_guest g = {
-        .domid = k->domid, .name = d->name, .type = domain_type_name(d->type), .vcpus_max = d->maxvcpus,
-        .vcpus_online = online, .static_max_kb = d->maxmem_kib, .target_kb = d->memory_kib, .os_type = "linux",
-        .kernel = d->kernel, .ramdisk = d->ramdisk, .command_line = d->cmdline, .store_mfn = k->built.store_frame,
-        .console_mfn = k->built.console_frame, .store_port = k->store_port, .console_port = k->console_port,
+        .domid = k->domid,
+        .name = d->name,
+        .type = domain_type_name(d->type),
+        .vcpus_max = d->maxvcpus,
+        .vcpus_online = online,
+        .static_max_kb = d->maxmem_kib,
+        .target_kb = d->memory_kib,
+        .os_type = "linux",
+        .kernel = d->kernel,
+        .ramdisk = d->ramdisk,
+        .command_line = d->cmdline,
+        .store_mfn = k->built.store_frame,
+        .console_mfn = k->built.console_frame,
+        .store_port = k->store_port,
+        .console_port = k->console_port,
         .driver_domain = d->driver_domain,
     };
     int rc;
@@ -276,7 +289,8 @@ static int save(struct err *e, struct creation *k)
 {
     const struct domain_config *d = k->config;
     char *json = config_json(d);
-    int rc = json ? saved_write(e, k->domid, d->uuid, SAVED_JSON, json) : err_set(e, -ENOMEM, "out of memory");
+    int rc = json ? saved_write(e, k->domid, d->uuid, SAVED_JSON, json)
+                  : err_set(e, -ENOMEM, "out of memory");
 
     free(json);
     if (!rc && k->o->text) {
@@ -308,9 +322,11 @@ static int run_steps(struct err *e, struct creation *k)
         const char *what;
         int (*run)(struct err *e, struct creation *k);
     } steps[] = {
-        { "domain", make_domain }, { "settings", set_up_domain }, { "disks", open_disks }, { "networks", describe_nics },
-        { "memory", build }, { "store", write_store }, { "devices", finish_devices }, { "files", save },
-        { "name", name_done }, { "start", start },
+        { "domain", make_domain },     { "settings", set_up_domain },
+        { "disks", open_disks },       { "networks", describe_nics },
+        { "memory", build },           { "store", write_store },
+        { "devices", finish_devices }, { "files", save },
+        { "name", name_done },         { "start", start },
     };
     int rc = 0;
 

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The end of a domain: also of one that is half created or already gone from the hypervisor, so that whoever finds
- * remains can clear them. Each step is tried even when another failed; the first failure is reported.
+ * The end of a domain: also of one that is half created or already gone from the hypervisor, so that whoever
+ * finds remains can clear them. Each step is tried even when another failed; the first failure is reported.
  */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/ctrl/ctrl.h"
 #include "lib/conf/spec.h"
+#include "lib/ctrl/ctrl.h"
 #include "lib/domain/device.h"
 #include "lib/domain/domain.h"
 #include "lib/domain/nodes.h"

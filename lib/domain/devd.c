@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The work of a driver domain: see devd.h. Any change below backend/ is looked at by its device: a backend that waits
- * (state 2) and has no hotplug-status is set up, one that is closed and offline is taken down.
+ * The work of a driver domain: see devd.h. Any change below backend/ is looked at by its device: a backend
+ * that waits (state 2) and has no hotplug-status is set up, one that is closed and offline is taken down.
  */
 #include "lib/domain/devd.h"
 
@@ -33,7 +33,7 @@ static void on_stop(int number)
 }
 
 struct backend {
-    char path[64];         /* relative: backend/KIND/DOMID/DEVID */
+    char path[64]; /* relative: backend/KIND/DOMID/DEVID */
     char kind[16];
     unsigned int domid, devid;
 };
@@ -47,12 +47,15 @@ static bool parse_path(const char *event, struct backend *b)
     return true;
 }
 
-static int write_node(struct err *e, struct xs_handle *s, const struct backend *b, const char *name, const char *value)
+static int write_node(struct err *e, struct xs_handle *s, const struct backend *b, const char *name,
+                      const char *value)
 {
     char path[128];
 
     snprintf(path, sizeof(path), "%s/%s", b->path, name);
-    return xs_write(s, XBT_NULL, path, value, (unsigned int)strlen(value)) ? 0 : err_errno(e, "cannot write %s", path);
+    return xs_write(s, XBT_NULL, path, value, (unsigned int)strlen(value))
+               ? 0
+               : err_errno(e, "cannot write %s", path);
 }
 
 static int set_up_disk(struct err *e, struct xs_handle *s, const struct backend *b)
@@ -85,8 +88,12 @@ static int set_up(struct err *e, struct xs_handle *s, const struct backend *b)
     char *script = device_read(s, b->path, "script"), *bridge = device_read(s, b->path, "bridge");
     char name[IFNAMSIZ];
     bool nic = !strcmp(b->kind, "vif");
-    struct hotplug h = { .script = script, .action = nic ? "online" : "add", .kind = b->kind, .domid = b->domid,
-                         .devid = b->devid, .interface = nic ? name : NULL };
+    struct hotplug h = { .script = script,
+                         .action = nic ? "online" : "add",
+                         .kind = b->kind,
+                         .domid = b->domid,
+                         .devid = b->devid,
+                         .interface = nic ? name : NULL };
     int rc;
 
     snprintf(name, sizeof(name), "vif%u.%u", b->domid, b->devid);

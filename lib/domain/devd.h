@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The work of a driver domain: devices whose backend is in this domain are set up when a toolstack elsewhere has written
- * their nodes, and taken down when they close.
+ * The work of a driver domain: devices whose backend is in this domain are set up when a toolstack elsewhere
+ * has written their nodes, and taken down when they close.
  */
 #ifndef LIB_DOMAIN_DEVD_H
 #define LIB_DOMAIN_DEVD_H

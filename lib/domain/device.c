@@ -45,7 +45,8 @@ long device_read_number(struct xs_handle *s, const char *path, const char *name,
 }
 
 /* Fills a device from its node under /libxl; false when that is half written or gone. */
-static bool fill_device(struct xs_handle *s, uint32_t domid, const char *kind, const char *number, struct device *d)
+static bool fill_device(struct xs_handle *s, uint32_t domid, const char *kind, const char *number,
+                        struct device *d)
 {
     char *back;
 
@@ -63,8 +64,8 @@ static bool fill_device(struct xs_handle *s, uint32_t domid, const char *kind, c
     return true;
 }
 
-static int list_kind(struct err *e, struct xs_handle *s, uint32_t domid, const char *kind, struct device **list,
-                     unsigned int *count)
+static int list_kind(struct err *e, struct xs_handle *s, uint32_t domid, const char *kind,
+                     struct device **list, unsigned int *count)
 {
     char path[LAYOUT_PATH_MAX];
     unsigned int found = 0;
@@ -137,7 +138,8 @@ static int64_t milliseconds(void)
     return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
 }
 
-int device_wait_backend(struct err *e, struct xs_handle *s, const struct device *d, int state, unsigned int seconds)
+int device_wait_backend(struct err *e, struct xs_handle *s, const struct device *d, int state,
+                        unsigned int seconds)
 {
     char path[LAYOUT_PATH_MAX + 8];
     int64_t end = milliseconds() + seconds * 1000LL;
@@ -163,8 +165,8 @@ int device_wait_backend(struct err *e, struct xs_handle *s, const struct device 
     }
     xs_unwatch(s, path, "backend");
     if (rc) {
-        err_set(e, rc, "the backend of %s %u of domain %u did not reach state %d within %u s", d->kind, d->devid,
-                d->domid, state, seconds);
+        err_set(e, rc, "the backend of %s %u of domain %u did not reach state %d within %u s", d->kind,
+                d->devid, d->domid, state, seconds);
     }
     return rc;
 }
@@ -202,7 +204,8 @@ static int wait_interface(struct err *e, const char *name)
 
 /* ---- plugging in -------------------------------------------------------------------------------- */
 
-static void device_of(struct device *d, const char *kind, uint32_t domid, uint32_t backend_id, unsigned int devid)
+static void device_of(struct device *d, const char *kind, uint32_t domid, uint32_t backend_id,
+                      unsigned int devid)
 {
     *d = (struct device){ .domid = domid, .backend_id = backend_id, .devid = devid };
     snprintf(d->kind, sizeof(d->kind), "%s", kind);
@@ -214,8 +217,12 @@ static void device_of(struct device *d, const char *kind, uint32_t domid, uint32
 int device_finish_nic(struct err *e, struct xs_handle *s, const struct layout_nic *c)
 {
     char name[IFNAMSIZ], path[LAYOUT_PATH_MAX + 20];
-    struct hotplug h = { .script = c->script, .action = "online", .kind = "vif", .domid = c->domid,
-                         .devid = c->devid, .interface = name };
+    struct hotplug h = { .script = c->script,
+                         .action = "online",
+                         .kind = "vif",
+                         .domid = c->domid,
+                         .devid = c->devid,
+                         .interface = name };
     struct device d;
     int rc;
 
@@ -243,8 +250,9 @@ int device_finish_nic(struct err *e, struct xs_handle *s, const struct layout_ni
 
 int device_finish_disk(struct err *e, struct xs_handle *s, const struct layout_disk *disk)
 {
-    struct hotplug h = { .script = disk->script, .action = "add", .kind = "vbd", .domid = disk->domid,
-                         .devid = disk->devid };
+    struct hotplug h = {
+        .script = disk->script, .action = "add", .kind = "vbd", .domid = disk->domid, .devid = disk->devid
+    };
     struct device d;
     int rc;
 
@@ -295,7 +303,8 @@ static bool has_script(struct xs_handle *s, const struct device *d)
     return has;
 }
 
-int device_remove(struct err *e, struct xs_handle *s, const struct device *d, bool force, unsigned int seconds)
+int device_remove(struct err *e, struct xs_handle *s, const struct device *d, bool force,
+                  unsigned int seconds)
 {
     struct nodes n = { 0 };
     int rc = 0;

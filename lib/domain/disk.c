@@ -67,9 +67,10 @@ static int open_users(struct err *e, const char *path)
     return fd;
 }
 
-/* Rewrites the list without the dead and without `leaving`; *clash is a living user that excludes another of `mode`. */
-static void filter_users(struct ctrl *c, int fd, char mode, const struct disk_user *leaving, struct disk_user *clash,
-                         char *kept, size_t size)
+/* Rewrites the list without the dead and without `leaving`; *clash is a living user that excludes another of
+ * `mode`. */
+static void filter_users(struct ctrl *c, int fd, char mode, const struct disk_user *leaving,
+                         struct disk_user *clash, char *kept, size_t size)
 {
     FILE *f = fdopen(dup(fd), "r");
     struct disk_user u;
@@ -85,7 +86,8 @@ static void filter_users(struct ctrl *c, int fd, char mode, const struct disk_us
             *clash = u;
         }
         if (used + 80 < size) {
-            used += (size_t)snprintf(kept + used, size - used, "%u %u %c %s\n", u.domid, u.devid, u.mode, u.uuid);
+            used += (size_t)snprintf(kept + used, size - used, "%u %u %c %s\n", u.domid, u.devid, u.mode,
+                                     u.uuid);
         }
     }
     if (f) {
@@ -128,7 +130,8 @@ static int enter_user(struct err *e, struct ctrl *c, const struct layout_disk *d
     }
     uuid_format(info.uuid, uuid);
     used = strlen(kept);
-    snprintf(kept + used, sizeof(kept) - used, "%u %u %c %s\n", d->domid, d->devid, d->writable ? 'w' : 'r', uuid);
+    snprintf(kept + used, sizeof(kept) - used, "%u %u %c %s\n", d->domid, d->devid, d->writable ? 'w' : 'r',
+             uuid);
     rc = store_users(e, fd, kept);
     close(fd);
     return rc;

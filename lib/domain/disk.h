@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What stands behind a guest's disk in this domain: a block device as it is, or a loop device made for a file; and the
- * rule that nobody writes what another reads.
+ * What stands behind a guest's disk in this domain: a block device as it is, or a loop device made for a
+ * file; and the rule that nobody writes what another reads.
  *
- * disk_open() before the device's nodes are written, disk_close() after they are gone (or to undo). Users of an image are
- * kept in /run/xen/disks, one file for each image, so the check looks at the users of this image only.
+ * disk_open() before the device's nodes are written, disk_close() after they are gone (or to undo). Users of
+ * an image are kept in /run/xen/disks, one file for each image, so the check looks at the users of this image
+ * only.
  */
 #ifndef LIB_DOMAIN_DISK_H
 #define LIB_DOMAIN_DISK_H
@@ -19,10 +20,10 @@ struct ctrl;
 struct layout_disk;
 
 struct disk_backing {
-    char device[256];               /* the block device; empty: none, an empty drive or another domain's */
+    char device[256]; /* the block device; empty: none, an empty drive or another domain's */
     unsigned int major, minor;
-    bool loop;                      /* made by us */
-    char user[80];                  /* our file in /run/xen/disks, empty: not entered */
+    bool loop;     /* made by us */
+    char user[80]; /* our file in /run/xen/disks, empty: not entered */
 };
 
 /* Fills d->device, major and minor (pointing into `b`). A disk with a script of its own is left to that. */

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Domains as an administrator sees them: who is there, by what name, in which state; and what one does to them.
+ * Domains as an administrator sees them: who is there, by what name, in which state; and what one does to
+ * them.
  *
- * A domain is found by name through an index of files (names.c), so that nothing walks all guests; domains that another
- * toolstack made are found by walking. All functions fill `struct err` and return 0 or -E...; nothing here prints.
+ * A domain is found by name through an index of files (names.c), so that nothing walks all guests; domains
+ * that another toolstack made are found by walking. All functions fill `struct err` and return 0 or -E...;
+ * nothing here prints.
  */
 #ifndef LIB_DOMAIN_DOMAIN_H
 #define LIB_DOMAIN_DOMAIN_H
@@ -21,19 +23,26 @@ enum { DOMAIN_NAME_MAX = 256, DOMAIN_NONE = 0x7ff0 /* above all numbers of domai
 /* What Xen lets a domain have above its target: pages that are no memory of the balloon. */
 enum { DOMAIN_SLACK_KB = 1024 };
 
-enum domain_stop { DOMAIN_POWEROFF, DOMAIN_REBOOT, DOMAIN_SUSPEND, DOMAIN_CRASH, DOMAIN_WATCHDOG, DOMAIN_SOFT_RESET };
+enum domain_stop {
+    DOMAIN_POWEROFF,
+    DOMAIN_REBOOT,
+    DOMAIN_SUSPEND,
+    DOMAIN_CRASH,
+    DOMAIN_WATCHDOG,
+    DOMAIN_SOFT_RESET
+};
 
 struct domain_info {
     uint32_t domid;
     uint8_t uuid[16];
     bool running, blocked, paused, shutdown, dying, never_stop, hvm;
-    unsigned int stop_reason;      /* enum domain_stop, when shutdown */
-    uint64_t cpu_time;             /* ns */
+    unsigned int stop_reason; /* enum domain_stop, when shutdown */
+    uint64_t cpu_time;        /* ns */
     uint64_t memory_kb, outstanding_kb, max_kb, shared_kb, paged_kb;
     unsigned int vcpus_online, vcpus_max;
     unsigned int cpupool;
     uint32_t label;
-    char name[DOMAIN_NAME_MAX];    /* empty: it has none, or names were not asked for */
+    char name[DOMAIN_NAME_MAX]; /* empty: it has none, or names were not asked for */
 };
 
 /* All domains in order of their number; *list is the caller's to free. */
@@ -50,7 +59,8 @@ int domain_read_name(struct err *e, struct xs_handle *s, uint32_t domid, char na
 /* A domain by number or name; a number need not exist (the next call says so), a name must. */
 int domain_find(struct err *e, struct xs_handle *s, const char *text, uint32_t *domid);
 
-/* The index of names (names.c): claimed for DOMAIN_NONE before the domain is there, then for its number; -EEXIST. */
+/* The index of names (names.c): claimed for DOMAIN_NONE before the domain is there, then for its number;
+ * -EEXIST. */
 int domain_name_claim(struct err *e, struct xs_handle *s, const char *name, uint32_t domid);
 void domain_name_release(const char *name);
 
@@ -67,7 +77,8 @@ int domain_unpause(struct err *e, struct ctrl *c, uint32_t domid);
 int domain_rename(struct err *e, struct ctrl *c, struct xs_handle *s, uint32_t domid, const char *name);
 int domain_sysrq(struct err *e, struct xs_handle *s, uint32_t domid, char letter);
 
-/* Ends the domain and takes down all that belongs to it: devices with their scripts, nodes, names, saved files. */
+/* Ends the domain and takes down all that belongs to it: devices with their scripts, nodes, names, saved
+ * files. */
 int domain_destroy(struct err *e, struct ctrl *c, struct xs_handle *s, uint32_t domid);
 
 /* Memory: the target the balloon driver follows (and Xen's limit with it), and the limit alone. */

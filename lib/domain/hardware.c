@@ -44,8 +44,8 @@ static void read_cpus(struct ctrl *c, struct host_cpus *h)
     free(topology);
 }
 
-static int pin_vcpu(struct err *e, struct ctrl *c, uint32_t domid, unsigned int vcpu, const struct host_cpus *h,
-                    const struct cpu_list *hard, const struct cpu_list *soft)
+static int pin_vcpu(struct err *e, struct ctrl *c, uint32_t domid, unsigned int vcpu,
+                    const struct host_cpus *h, const struct cpu_list *hard, const struct cpu_list *soft)
 {
     uint8_t hard_bits[CPUS_MAX / 8] = { 0 }, soft_bits[CPUS_MAX / 8] = { 0 };
     int rc = hard ? cpu_list_fill(e, hard, h->node_of, h->count, hard_bits) : 0;
@@ -54,8 +54,8 @@ static int pin_vcpu(struct err *e, struct ctrl *c, uint32_t domid, unsigned int 
     if (rc || (!hard && !soft)) {
         return rc;
     }
-    rc = ctrl_vcpu_affinity_set(c, (domid_t)domid, vcpu, hard ? hard_bits : NULL, soft ? soft_bits : NULL, h->count,
-                                false);
+    rc = ctrl_vcpu_affinity_set(c, (domid_t)domid, vcpu, hard ? hard_bits : NULL, soft ? soft_bits : NULL,
+                                h->count, false);
     if (rc) {
         err_set(e, rc, "vcpu %u cannot be pinned as cpus= says: %s", vcpu, strerror(-rc));
         err_hint(e, "at least one of the CPUs must be in the domain's CPU pool");
@@ -64,7 +64,8 @@ static int pin_vcpu(struct err *e, struct ctrl *c, uint32_t domid, unsigned int 
 }
 
 /* The list for a vcpu: one for all, or one each for the first ones. */
-static const struct cpu_list *list_for(const struct cpu_list *lists, unsigned int count, bool each, unsigned int vcpu)
+static const struct cpu_list *list_for(const struct cpu_list *lists, unsigned int count, bool each,
+                                       unsigned int vcpu)
 {
     if (!lists || !count) {
         return NULL;
@@ -111,16 +112,24 @@ int hardware_disk(struct err *e, struct xs_handle *s, const struct disk_spec *sp
 
     if (spec->format != DISK_FORMAT_RAW || spec->backend_type == DISK_BACKEND_QDISK ||
         spec->backend_type == DISK_BACKEND_TAP || spec->backend_type == DISK_BACKEND_STANDALONE) {
-        conf_error(e, -EOPNOTSUPP, spec->place, "disk %s: %s disks need a QEMU backend, which is not built yet",
-                   spec->vdev, disk_format_name(spec->format));
+        conf_error(e, -EOPNOTSUPP, spec->place,
+                   "disk %s: %s disks need a QEMU backend, which is not built yet", spec->vdev,
+                   disk_format_name(spec->format));
         err_hint(e, "convert the image: qemu-img convert -O raw %s ...", spec->target ? spec->target : "");
         return -EOPNOTSUPP;
     }
     script_path(t, spec->script, "block");
     *d = (struct layout_disk){
-        .domid = domid, .devid = spec->devid, .vdev = spec->vdev, .path = spec->target ? spec->target : "",
-        .script = t->script, .writable = !spec->readonly && !spec->cdrom, .cdrom = spec->cdrom,
-        .no_discard = spec->no_discard, .untrusted = spec->untrusted, .direct_io_safe = spec->direct_io_safe,
+        .domid = domid,
+        .devid = spec->devid,
+        .vdev = spec->vdev,
+        .path = spec->target ? spec->target : "",
+        .script = t->script,
+        .writable = !spec->readonly && !spec->cdrom,
+        .cdrom = spec->cdrom,
+        .no_discard = spec->no_discard,
+        .untrusted = spec->untrusted,
+        .direct_io_safe = spec->direct_io_safe,
     };
     rc = find_backend(e, s, spec->backend, &d->backend_id);
     if (rc) {
@@ -148,7 +157,8 @@ static unsigned int bridge_mtu(const char *bridge)
 }
 
 int hardware_nic(struct err *e, struct xs_handle *s, const struct vif_spec *spec, unsigned int index,
-                 const struct host_config *host, uint32_t domid, struct layout_nic *c, struct hardware_text *t)
+                 const struct host_config *host, uint32_t domid, struct layout_nic *c,
+                 struct hardware_text *t)
 {
     const char *bridge = spec->bridge ? spec->bridge : host->vif_bridge ? host->vif_bridge : "xenbr0";
     uint8_t mac[6];
@@ -166,13 +176,22 @@ int hardware_nic(struct err *e, struct xs_handle *s, const struct vif_spec *spec
     mac_format(mac, t->mac);
     script_path(t, spec->script, host->vif_script ? host->vif_script : "vif-bridge");
     if (spec->rate_bytes) {
-        snprintf(t->rate, sizeof(t->rate), "%llu,%u", (unsigned long long)spec->rate_bytes, spec->rate_interval);
+        snprintf(t->rate, sizeof(t->rate), "%llu,%u", (unsigned long long)spec->rate_bytes,
+                 spec->rate_interval);
     }
     *c = (struct layout_nic){
-        .domid = domid, .devid = spec->devid >= 0 ? (unsigned int)spec->devid : index, .mac = t->mac,
-        .script = t->script, .type = "vif", .bridge = bridge, .ip = spec->ip, .model = spec->model,
-        .vifname = spec->vifname, .gateway_device = spec->gatewaydev ? spec->gatewaydev : host->vif_gatewaydev,
-        .rate = t->rate[0] ? t->rate : NULL, .mtu = spec->mtu ? spec->mtu : bridge_mtu(bridge),
+        .domid = domid,
+        .devid = spec->devid >= 0 ? (unsigned int)spec->devid : index,
+        .mac = t->mac,
+        .script = t->script,
+        .type = "vif",
+        .bridge = bridge,
+        .ip = spec->ip,
+        .model = spec->model,
+        .vifname = spec->vifname,
+        .gateway_device = spec->gatewaydev ? spec->gatewaydev : host->vif_gatewaydev,
+        .rate = t->rate[0] ? t->rate : NULL,
+        .mtu = spec->mtu ? spec->mtu : bridge_mtu(bridge),
         .untrusted = spec->untrusted,
     };
     rc = find_backend(e, s, spec->backend ? spec->backend : host->vif_backend, &c->backend_id);

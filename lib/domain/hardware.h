@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * From what a configuration says to what the host has: CPUs, boot images, disks and networks of one domain. The strings
- * the layout structures point at live in struct hardware_text, or in the configuration.
+ * From what a configuration says to what the host has: CPUs, boot images, disks and networks of one domain.
+ * The strings the layout structures point at live in struct hardware_text, or in the configuration.
  */
 #ifndef LIB_DOMAIN_HARDWARE_H
 #define LIB_DOMAIN_HARDWARE_H
@@ -32,6 +32,7 @@ int hardware_disk(struct err *e, struct xs_handle *s, const struct disk_spec *sp
 
 /* index: the device's number when the description gives none. */
 int hardware_nic(struct err *e, struct xs_handle *s, const struct vif_spec *spec, unsigned int index,
-                 const struct host_config *host, uint32_t domid, struct layout_nic *c, struct hardware_text *t);
+                 const struct host_config *host, uint32_t domid, struct layout_nic *c,
+                 struct hardware_text *t);
 
 #endif

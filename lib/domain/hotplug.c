@@ -23,7 +23,8 @@ bool hotplug_is_default(const char *kind, const char *script)
         return true;
     }
     name = name ? name + 1 : script;
-    return (!strcmp(kind, "vbd") && !strcmp(name, "block")) || (!strcmp(kind, "vif") && !strcmp(name, "vif-bridge"));
+    return (!strcmp(kind, "vbd") && !strcmp(name, "block")) ||
+           (!strcmp(kind, "vif") && !strcmp(name, "vif-bridge"));
 }
 
 static void run_child(const struct hotplug *h, int output)
@@ -113,7 +114,8 @@ int hotplug_run(struct err *e, const struct hotplug *h)
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
     }
     if (!ended) {
-        return err_set(e, -ETIMEDOUT, "%s %s did not end within %d seconds", h->script, h->action, HOTPLUG_SECONDS);
+        return err_set(e, -ETIMEDOUT, "%s %s did not end within %d seconds", h->script, h->action,
+                       HOTPLUG_SECONDS);
     }
     if (!WIFEXITED(status) || WEXITSTATUS(status)) {
         return err_set(e, -EIO, "%s %s failed with %d: %s", h->script, h->action, WEXITSTATUS(status), text);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Hot plug scripts with Debian's interface: XENBUS_PATH and its kin in the environment, one word as argument. A script
- * runs in a process group of its own and is ended with all its children when it takes too long.
+ * Hot plug scripts with Debian's interface: XENBUS_PATH and its kin in the environment, one word as argument.
+ * A script runs in a process group of its own and is ended with all its children when it takes too long.
  */
 #ifndef LIB_DOMAIN_HOTPLUG_H
 #define LIB_DOMAIN_HOTPLUG_H
@@ -14,11 +14,11 @@
 enum { HOTPLUG_SECONDS = 40 };
 
 struct hotplug {
-    const char *script, *action;     /* action: add, remove; online, offline */
-    const char *kind;                /* vbd, vif */
+    const char *script, *action; /* action: add, remove; online, offline */
+    const char *kind;            /* vbd, vif */
     uint32_t domid;
     unsigned int devid;
-    const char *interface;           /* of a vif, else NULL */
+    const char *interface; /* of a vif, else NULL */
 };
 
 /* Is this one of the scripts whose work we do ourselves? NULL counts as the default. */

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The record of a create in progress, in /run/xen/creating: what has to be undone when it fails, or when its process is
- * killed. One undo for both cases, so it is the one that is tested.
+ * The record of a create in progress, in /run/xen/creating: what has to be undone when it fails, or when its
+ * process is killed. One undo for both cases, so it is the one that is tested.
  *
- * journal_begin() locks the file for the life of the process; each acquisition is noted before or, where its name is
- * known only then, right after it happens; journal_end() forgets it all. A journal whose lock is free belongs to a dead
- * process: journal_recover() undoes it. The monitor does that when it sees such a file closed, and each create at start.
+ * journal_begin() locks the file for the life of the process; each acquisition is noted before or, where its
+ * name is known only then, right after it happens; journal_end() forgets it all. A journal whose lock is free
+ * belongs to a dead process: journal_recover() undoes it. The monitor does that when it sees such a file
+ * closed, and each create at start.
  */
 #ifndef LIB_DOMAIN_JOURNAL_H
 #define LIB_DOMAIN_JOURNAL_H

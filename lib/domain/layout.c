@@ -2,8 +2,9 @@
 /*
  * The store's convention for guests and devices: see layout.h.
  *
- * A node gets its parent's permissions when it is made, so each part sets them once at its top and again where the guest
- * itself writes. The copy of a backend's nodes below /libxl is what toolstacks read: a driver domain cannot change it.
+ * A node gets its parent's permissions when it is made, so each part sets them once at its top and again
+ * where the guest itself writes. The copy of a backend's nodes below /libxl is what toolstacks read: a driver
+ * domain cannot change it.
  */
 #include "lib/domain/layout.h"
 
@@ -42,8 +43,17 @@ static void write_text(struct nodes *n, const char *folder, const char *name, co
 static void add_guest_owned(struct nodes *n, const char *top, uint32_t domid)
 {
     static const char *const owned[] = {
-        "device/suspend/event-channel", "control/shutdown", "control/feature-poweroff", "control/feature-reboot",
-        "control/feature-suspend", "control/sysrq", "data", "drivers", "feature", "attr", "error",
+        "device/suspend/event-channel",
+        "control/shutdown",
+        "control/feature-poweroff",
+        "control/feature-reboot",
+        "control/feature-suspend",
+        "control/sysrq",
+        "data",
+        "drivers",
+        "feature",
+        "attr",
+        "error",
     };
     char path[LAYOUT_PATH_MAX + 32];
 
@@ -171,7 +181,8 @@ struct device_paths {
     char front[LAYOUT_PATH_MAX], back[LAYOUT_PATH_MAX], library[LAYOUT_PATH_MAX];
 };
 
-static void fill_paths(struct device_paths *p, const char *kind, uint32_t backend_id, uint32_t domid, unsigned int devid)
+static void fill_paths(struct device_paths *p, const char *kind, uint32_t backend_id, uint32_t domid,
+                       unsigned int devid)
 {
     layout_frontend_path(p->front, kind, domid, devid);
     layout_backend_path(p->back, kind, backend_id, domid, devid);
@@ -267,7 +278,8 @@ void layout_add_nic(struct nodes *n, const struct layout_nic *c)
     add_nic_backend(n, p.library, c);
 }
 
-void layout_remove_device(struct nodes *n, const char *kind, uint32_t backend_id, uint32_t domid, unsigned int devid)
+void layout_remove_device(struct nodes *n, const char *kind, uint32_t backend_id, uint32_t domid,
+                          unsigned int devid)
 {
     struct device_paths p;
 

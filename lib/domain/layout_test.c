@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The store's layout against what Debian's xl wrote for the same guest (tests/golden/store-guest.txt, from xenstore-ls
- * -fp without what backends and daemons add).
+ * The store's layout against what Debian's xl wrote for the same guest (tests/golden/store-guest.txt, from
+ * xenstore-ls -fp without what backends and daemons add).
  */
 #include "lib/domain/layout.h"
 
@@ -108,18 +108,40 @@ static unsigned int leaf_lines(char **lines)
 }
 
 static const struct layout_guest test_guest = {
-    .domid = 7, .name = "guest", .type = "pv", .vcpus_max = 2, .vcpus_online = (const uint8_t *)"\x03",
-    .uuid = { 0x29, 0x3a, 0xdc, 0x9b, 0x5c, 0xaf, 0x4a, 0x78, 0xa3, 0x80, 0xa6, 0xa9, 0x78, 0xae, 0xa8, 0x94 },
-    .static_max_kb = 262144, .target_kb = 196608, .os_type = "linux", .kernel = "/boot/vmlinuz",
-    .ramdisk = "/boot/guest.cpio.gz", .command_line = "console=hvc0 quiet", .store_mfn = 456705, .console_mfn = 456706,
-    .store_port = 1, .console_port = 2, .start_time = 1795257690.43,
+    .domid = 7,
+    .name = "guest",
+    .type = "pv",
+    .vcpus_max = 2,
+    .vcpus_online = (const uint8_t *)"\x03",
+    .uuid = { 0x29, 0x3a, 0xdc, 0x9b, 0x5c, 0xaf, 0x4a, 0x78, 0xa3, 0x80, 0xa6, 0xa9, 0x78, 0xae, 0xa8,
+              0x94 },
+    .static_max_kb = 262144,
+    .target_kb = 196608,
+    .os_type = "linux",
+    .kernel = "/boot/vmlinuz",
+    .ramdisk = "/boot/guest.cpio.gz",
+    .command_line = "console=hvc0 quiet",
+    .store_mfn = 456705,
+    .console_mfn = 456706,
+    .store_port = 1,
+    .console_port = 2,
+    .start_time = 1795257690.43,
 };
 static const struct layout_disk test_disk = {
-    .domid = 7, .devid = 51712, .vdev = "xvda", .path = "/tmp/d.img", .device = "/dev/loop0", .major = 7,
-    .script = "/etc/xen/scripts/block", .writable = true,
+    .domid = 7,
+    .devid = 51712,
+    .vdev = "xvda",
+    .path = "/tmp/d.img",
+    .device = "/dev/loop0",
+    .major = 7,
+    .script = "/etc/xen/scripts/block",
+    .writable = true,
 };
 static const struct layout_nic test_nic = {
-    .domid = 7, .mac = "00:16:3e:38:c1:d8", .script = "/etc/xen/scripts/vif-bridge", .bridge = "xenbr0",
+    .domid = 7,
+    .mac = "00:16:3e:38:c1:d8",
+    .script = "/etc/xen/scripts/vif-bridge",
+    .bridge = "xenbr0",
 };
 
 TEST(layout_is_debians)

@@ -31,7 +31,8 @@ static int open_loop(int number, char device[LOOP_NAME_MAX], int flags)
 }
 
 /* One try at one free device: 1 when somebody else was faster. */
-static int bind_free(struct err *e, int control, int file, const char *path, bool read_only, char device[LOOP_NAME_MAX])
+static int bind_free(struct err *e, int control, int file, const char *path, bool read_only,
+                     char device[LOOP_NAME_MAX])
 {
     struct loop_config config = { .fd = (unsigned int)file };
     int number = ioctl(control, LOOP_CTL_GET_FREE);

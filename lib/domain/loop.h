@@ -2,7 +2,8 @@
 /*
  * Loop devices, by the kernel's ioctls: a disk image in a file as the block device that blkback wants.
  *
- * A device is set up without auto-clear, since nobody holds it open until the guest connects; loop_detach() gives it back.
+ * A device is set up without auto-clear, since nobody holds it open until the guest connects; loop_detach()
+ * gives it back.
  */
 #ifndef LIB_DOMAIN_LOOP_H
 #define LIB_DOMAIN_LOOP_H

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The process that watches all guests: see monitor.h. A guest's stop is handled by a child, so a slow one delays none. */
+/* The process that watches all guests: see monitor.h. A guest's stop is handled by a child, so a slow one
+ * delays none. */
 #include "lib/domain/monitor.h"
 
 #include <errno.h>
@@ -38,7 +39,7 @@ struct monitor {
     struct xs_handle *s;
     struct seen *seen;
     unsigned int seen_count;
-    int journals;                 /* inotify */
+    int journals; /* inotify */
     int lock;
 };
 
@@ -133,7 +134,8 @@ static void child(struct monitor *m, struct domain_info *d, enum domain_action a
         say(d->name, "failed: %s", e.text);
     }
     say(d->name, a == ACTION_RESTART || a == ACTION_COREDUMP_RESTART || a == ACTION_RENAME_RESTART
-                     ? "Done. Rebooting now" : "Done. Exiting now");
+                     ? "Done. Rebooting now"
+                     : "Done. Exiting now");
     _exit(e.code != 0);
 }
 
@@ -184,7 +186,8 @@ static void handle_stop(struct monitor *m, struct domain_info *d)
     if (!d->shutdown || d->dying || d->stop_reason == DOMAIN_SUSPEND || was_seen(m, d)) {
         return;
     }
-    /* Without the file it is another toolstack's guest, or one whose creator asked that nobody waits for it. */
+    /* Without the file it is another toolstack's guest, or one whose creator asked that nobody waits for it.
+     */
     text = saved_read(NULL, d->domid, d->uuid, SAVED_ACTIONS);
     if (!text) {
         return;
@@ -302,7 +305,8 @@ static int loop(struct err *e, struct monitor *m)
 
     while (!stop && !rc) {
         struct pollfd p[2] = {
-            { .fd = xs_fileno(m->s), .events = POLLIN }, { .fd = m->journals, .events = POLLIN },
+            { .fd = xs_fileno(m->s), .events = POLLIN },
+            { .fd = m->journals, .events = POLLIN },
         };
 
         while (waitpid(-1, NULL, WNOHANG) > 0) {
@@ -330,7 +334,8 @@ static int loop(struct err *e, struct monitor *m)
 int monitor_run(struct err *e, int ready_fd)
 {
     struct monitor m = { .journals = -1, .lock = take_lock(e) };
-    struct sigaction term = { .sa_handler = on_stop }, chld = { .sa_handler = on_child, .sa_flags = SA_NOCLDSTOP };
+    struct sigaction term = { .sa_handler = on_stop },
+                     chld = { .sa_handler = on_child, .sa_flags = SA_NOCLDSTOP };
     int rc;
 
     if (m.lock < 0) {

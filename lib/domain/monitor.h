@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One process that watches all guests of this host: it carries out on_poweroff, on_reboot, on_crash, on_watchdog and
- * on_soft_reset, clears up after guests that vanished and after creates that were killed. Its state is what
- * /var/lib/xen and the store say, so it may be killed and started again at any time.
+ * One process that watches all guests of this host: it carries out on_poweroff, on_reboot, on_crash,
+ * on_watchdog and on_soft_reset, clears up after guests that vanished and after creates that were killed. Its
+ * state is what /var/lib/xen and the store say, so it may be killed and started again at any time.
  */
 #ifndef LIB_DOMAIN_MONITOR_H
 #define LIB_DOMAIN_MONITOR_H
@@ -16,7 +16,8 @@ struct xs_handle;
 
 #define MONITOR_LOCK "/run/xen/xl-monitor.lock"
 
-/* Runs until it is told to stop (SIGTERM); -EBUSY when another one runs. ready_fd: as file_daemon_ready(), or -1. */
+/* Runs until it is told to stop (SIGTERM); -EBUSY when another one runs. ready_fd: as file_daemon_ready(), or
+ * -1. */
 int monitor_run(struct err *e, int ready_fd);
 
 /* Is one running? */

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The index of domains' names: one small file for each in /run/xen/names, so that a create need not ask every guest.
+ * The index of domains' names: one small file for each in /run/xen/names, so that a create need not ask every
+ * guest.
  *
- * A file holds "domid N", or "process P" while P creates the domain. An entry counts only while it is true: the store
- * says the same name for N, or P lives. So nothing is lost when a process dies between two steps, and a stale entry is
- * taken over. The directory's lock file is held from the look to the change.
+ * A file holds "domid N", or "process P" while P creates the domain. An entry counts only while it is true:
+ * the store says the same name for N, or P lives. So nothing is lost when a process dies between two steps,
+ * and a stale entry is taken over. The directory's lock file is held from the look to the change.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -47,7 +48,8 @@ static int lock_folder(struct err *e)
     return fd;
 }
 
-/* What the entry says now: 0 and the domid, 1 when a living process is creating it, -ENOENT when it is free. */
+/* What the entry says now: 0 and the domid, 1 when a living process is creating it, -ENOENT when it is free.
+ */
 static int read_entry(struct xs_handle *s, const char *name, uint32_t *domid)
 {
     char path[PATH_LENGTH], known[DOMAIN_NAME_MAX];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A list of changes to the store, collected first and sent together: so that a guest costs one transaction and few
- * round trips, and the layout (layout.c) can be tested without a store.
+ * A list of changes to the store, collected first and sent together: so that a guest costs one transaction
+ * and few round trips, and the layout (layout.c) can be tested without a store.
  *
  * Memory failure is remembered and reported by nodes_apply(); the collecting calls need no checks.
  */
@@ -20,8 +20,8 @@ enum node_action { NODE_WRITE, NODE_PERMISSIONS, NODE_REMOVE };
 struct node {
     enum node_action action;
     char *path;
-    char *value;                 /* NODE_WRITE */
-    uint32_t owner, reader;      /* NODE_PERMISSIONS: owner has all; reader may read; equal: nobody else may */
+    char *value;            /* NODE_WRITE */
+    uint32_t owner, reader; /* NODE_PERMISSIONS: owner has all; reader may read; equal: nobody else may */
 };
 
 struct nodes {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Exchanges with the store that carry many requests: a list of changes in three round trips, many names in one. */
+/* Exchanges with the store that carry many requests: a list of changes in three round trips, many names in
+ * one. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +15,8 @@ enum { CONFLICTS_MAX = 100 };
 static void add_node(struct store_batch *b, xs_transaction_t t, const struct node *n)
 {
     const struct xs_permissions perms[2] = {
-        { .id = n->owner, .perms = XS_PERM_NONE }, { .id = n->reader, .perms = XS_PERM_READ },
+        { .id = n->owner, .perms = XS_PERM_NONE },
+        { .id = n->reader, .perms = XS_PERM_READ },
     };
 
     switch (n->action) {

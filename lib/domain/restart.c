@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Restart of a domain: see restart.h. The saved text is read again with what is certain to have changed since put in its
- * place: UUID and name, and the disks and networks that are attached now.
+ * Restart of a domain: see restart.h. The saved text is read again with what is certain to have changed since
+ * put in its place: UUID and name, and the disks and networks that are attached now.
  */
 #include "lib/domain/restart.h"
 
@@ -78,8 +78,8 @@ static void describe_nic(struct buf *b, struct xs_handle *s, const struct device
 }
 
 /* KEY=[ ... ] of the devices of a kind that are there now. */
-static int describe_devices(struct err *e, struct xs_handle *s, uint32_t domid, const char *kind, const char *key,
-                            struct buf *b)
+static int describe_devices(struct err *e, struct xs_handle *s, uint32_t domid, const char *kind,
+                            const char *key, struct buf *b)
 {
     struct device *list;
     unsigned int count;
@@ -138,7 +138,8 @@ int domain_restart(struct err *e, struct ctrl *c, struct xs_handle *s, const str
     int rc;
 
     if (!text) {
-        return err_set(e, -ENOENT, "the configuration of domain %u is not kept: it cannot be restarted", d->domid);
+        return err_set(e, -ENOENT, "the configuration of domain %u is not kept: it cannot be restarted",
+                       d->domid);
     }
     memcpy(id, d->uuid, sizeof(id));
     if (keep && getrandom(id, sizeof(id), 0) == sizeof(id)) {

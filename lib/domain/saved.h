@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is kept of a domain in /var/lib/xen/ for as long as it lives: the text of its configuration, from which it is
- * restarted, and the JSON that other toolstacks and `xl list -l` read. Names of files are Debian's.
+ * What is kept of a domain in /var/lib/xen/ for as long as it lives: the text of its configuration, from
+ * which it is restarted, and the JSON that other toolstacks and `xl list -l` read. Names of files are
+ * Debian's.
  */
 #ifndef LIB_DOMAIN_SAVED_H
 #define LIB_DOMAIN_SAVED_H
@@ -10,8 +11,8 @@
 
 #include "lib/base/err.h"
 
-#define SAVED_JSON "libxl-json"
-#define SAVED_TEXT "xl"
+#define SAVED_JSON    "libxl-json"
+#define SAVED_TEXT    "xl"
 #define SAVED_ACTIONS "xl-actions"
 
 /* The file's text for the caller to free, or NULL. */

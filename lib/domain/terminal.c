@@ -106,11 +106,14 @@ static int carry(struct err *e, int from, int to, bool watch_escape)
 
 enum { LEFT = 1 };
 
-/* The end of the domain shows as the pty's hang-up or as a change of the store that leaves no domain behind. */
+/* The end of the domain shows as the pty's hang-up or as a change of the store that leaves no domain behind.
+ */
 static int relay(struct err *e, struct xs_handle *s, uint32_t domid, int pty)
 {
     struct pollfd p[3] = {
-        { .fd = pty, .events = POLLIN }, { .fd = STDIN_FILENO, .events = POLLIN }, { .fd = xs_fileno(s), .events = POLLIN },
+        { .fd = pty, .events = POLLIN },
+        { .fd = STDIN_FILENO, .events = POLLIN },
+        { .fd = xs_fileno(s), .events = POLLIN },
     };
     unsigned int count;
 

@@ -35,8 +35,9 @@ static void read_networks(struct usage *list, unsigned int count)
         struct usage *u;
 
         /* What the backend receives is what the guest sent. */
-        if (sscanf(line, " vif%u.%u: %" SCNu64 " %*s %*s %*s %*s %*s %*s %*s %" SCNu64, &domid, &devid, &received,
-                   &sent) == 4 && (u = find(list, count, domid))) {
+        if (sscanf(line, " vif%u.%u: %" SCNu64 " %*s %*s %*s %*s %*s %*s %*s %" SCNu64, &domid, &devid,
+                   &received, &sent) == 4 &&
+            (u = find(list, count, domid))) {
             u->nics++;
             u->sent += received;
             u->received += sent;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The table of machine frames of a PV guest on x86: the linear list at arch.p2m_vaddr, whose pages are found through the
- * guest's page tables at p2m_cr3. The guest may write anything there: what cannot be mapped is left out.
+ * The table of machine frames of a PV guest on x86: the linear list at arch.p2m_vaddr, whose pages are found
+ * through the guest's page tables at p2m_cr3. The guest may write anything there: what cannot be mapped is
+ * left out.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -21,7 +22,7 @@ static const uint64_t frames_most = 1ull << 32;
 struct walk {
     struct ctrl *c;
     uint32_t domid;
-    uint64_t frame[LEVELS];     /* of the table that is mapped; 0: none */
+    uint64_t frame[LEVELS]; /* of the table that is mapped; 0: none */
     uint64_t *table[LEVELS];
 };
 
@@ -109,7 +110,9 @@ int core_read_p2m(struct err *e, struct ctrl *c, uint32_t domid, uint64_t **p2m,
     *count = shared->arch.max_pfn;
     xenforeignmemory_unmap(ctrl_foreignmemory(c), shared, 1);
     if (!cr3 || !*count || *count > frames_most) {
-        return err_set(e, -ENODATA, "domain %u has not said where its table of frames is (has its kernel started?)", domid);
+        return err_set(e, -ENODATA,
+                       "domain %u has not said where its table of frames is (has its kernel started?)",
+                       domid);
     }
     *p2m = calloc(*count, sizeof(**p2m));
     if (!*p2m) {
