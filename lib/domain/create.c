@@ -12,6 +12,7 @@
 #include <sys/time.h>
 
 #include "lib/build/build.h"
+#include "lib/build/kernel_cache.h"
 #include "lib/conf/domain_config.h"
 #include "lib/conf/host_config.h"
 #include "lib/ctrl/ctrl.h"
@@ -41,7 +42,7 @@ struct creation {
     struct layout_nic *nics;
     struct hardware_text *texts;
     struct build_result built;
-    evtchn_port_t store_port, console_port;
+    struct build_kernel *kernel;
 };
 
 static int step(struct err *e, const struct creation *k, const char *what)
@@ -101,7 +102,6 @@ static int make_domain(struct err *e, struct creation *k)
     }
     make.grant_opts = XEN_DOMCTL_GRANT_version(grants > 0 ? grants : 2);
     memcpy(make.handle, d->uuid, sizeof(make.handle));
-    build_domain_flags(d->type == DOMAIN_PVH, d->hap, &make);
     rc = ctrl_domain_create(k->c, &make, &domid);
     if (rc) {
         err_set(e, rc, "the hypervisor makes no %s domain: %s", domain_type_name(d->type), strerror(-rc));
@@ -115,28 +115,12 @@ static int make_domain(struct err *e, struct creation *k)
     return 0;
 }
 
-/* Room for the guest's memory is claimed first: a create that cannot succeed says so before it starts. */
-static int claim_memory(struct err *e, struct creation *k)
+static int limit_memory(struct err *e, struct creation *k)
 {
-    uint64_t kib = k->config->memory_kib;
-    struct xen_sysctl_physinfo p;
-    int rc = ctrl_domain_max_mem(k->c, (domid_t)k->domid, kib + DOMAIN_SLACK_KB);
+    uint64_t kib = k->config->memory_kib + DOMAIN_SLACK_KB;
+    int rc = ctrl_domain_max_mem(k->c, (domid_t)k->domid, kib);
 
-    if (rc) {
-        return err_set(e, rc, "cannot set the memory limit: %s", strerror(-rc));
-    }
-    if (!k->host.claim_mode) {
-        return 0;
-    }
-    rc = ctrl_claim_pages(k->c, (domid_t)k->domid, kib / 4);
-    if (rc && !ctrl_physinfo(k->c, &p)) {
-        err_set(e, -ENOMEM, "%s needs %llu MiB of memory and %llu MiB are free", k->config->name,
-                (unsigned long long)kib / 1024,
-                (unsigned long long)(p.free_pages - p.outstanding_pages) / 256);
-        err_hint(e, "take memory from another domain (xl mem-set Domain-0 ...), or lower memory=");
-        return -ENOMEM;
-    }
-    return rc;
+    return rc ? err_set(e, rc, "cannot set the memory limit: %s", strerror(-rc)) : 0;
 }
 
 static int set_weight(struct err *e, struct creation *k)
@@ -174,22 +158,50 @@ static int set_up_domain(struct err *e, struct creation *k)
     }
     rc = hardware_pin(e, k->c, k->domid, k->config);
     rc = rc ? rc : set_weight(e, k);
-    return rc ? rc : claim_memory(e, k);
+    return rc ? rc : limit_memory(e, k);
 }
 
 /* ---- memory and kernel -------------------------------------------------------------------------- */
 
+/* Before the domain: a kernel that cannot be read costs nothing. */
+static int open_kernel(struct err *e, struct creation *k)
+{
+    const struct domain_config *d = k->config;
+
+    if (d->type != DOMAIN_PV) {
+        return err_set(e, -EOPNOTSUPP, "%s guests are not built yet", domain_type_name(d->type));
+    }
+    if (!d->kernel) {
+        err_set(e, -EOPNOTSUPP, "bootloader = \"%s\" is not run yet", d->bootloader ? d->bootloader : "");
+        err_hint(e, "name the guest's kernel= and ramdisk= instead");
+        return -EOPNOTSUPP;
+    }
+    return build_kernel_open(e, d->kernel, KERNEL_CACHE_DIR, &k->kernel);
+}
+
 static int build(struct err *e, struct creation *k)
 {
-    int rc = ctrl_evtchn_alloc_unbound(k->c, (domid_t)k->domid, 0, &k->store_port);
+    const struct domain_config *d = k->config;
+    struct build_pv_config b = {
+        .domid = (domid_t)k->domid,
+        .kernel = k->kernel,
+        .ramdisk = d->ramdisk,
+        .cmdline = d->cmdline,
+        .memory_kib = d->memory_kib,
+        .maxmem_kib = d->maxmem_kib,
+        .vcpus = d->maxvcpus,
+        .claim = k->host.claim_mode,
+    };
+    struct xen_sysctl_physinfo p;
+    int rc = build_pv(e, k->c, &b, &k->built);
 
-    rc = rc ? rc : ctrl_evtchn_alloc_unbound(k->c, (domid_t)k->domid, 0, &k->console_port);
-    if (rc) {
-        return err_set(e, rc, "no event channel for the store or the console: %s", strerror(-rc));
-    }
-    rc = hardware_build(e, k->c, k->domid, k->config, k->store_port, k->console_port, &k->built);
-    if (!rc && k->host.claim_mode) {
-        ctrl_claim_pages(k->c, (domid_t)k->domid, 0);
+    if (rc == -ENOMEM && !ctrl_physinfo(k->c, &p)) {
+        err_hint(
+            e,
+            "%llu MiB are asked for and %llu MiB are free: lower memory=, or take some from another domain "
+            "(xl mem-set Domain-0 ...)",
+            (unsigned long long)d->memory_kib / 1024,
+            (unsigned long long)(p.free_pages - p.outstanding_pages) / 256);
     }
     return rc;
 }
@@ -256,10 +268,10 @@ static int write_store(struct err *e, struct creation *k)
         .kernel = d->kernel,
         .ramdisk = d->ramdisk,
         .command_line = d->cmdline,
-        .store_mfn = k->built.store_frame,
-        .console_mfn = k->built.console_frame,
-        .store_port = k->store_port,
-        .console_port = k->console_port,
+        .store_mfn = k->built.store_mfn,
+        .console_mfn = k->built.console_mfn,
+        .store_port = k->built.store_port,
+        .console_port = k->built.console_port,
         .driver_domain = d->driver_domain,
     };
     int rc;
@@ -279,7 +291,7 @@ static int write_store(struct err *e, struct creation *k)
     }
     rc = nodes_apply(e, k->s, &n);
     nodes_free(&n);
-    if (!rc && !xs_introduce_domain(k->s, k->domid, (unsigned long)k->built.store_frame, k->store_port)) {
+    if (!rc && !xs_introduce_domain(k->s, k->domid, (unsigned long)k->built.store_mfn, k->built.store_port)) {
         rc = err_errno(e, "xenstored does not take the domain");
     }
     return rc;
@@ -322,11 +334,17 @@ static int run_steps(struct err *e, struct creation *k)
         const char *what;
         int (*run)(struct err *e, struct creation *k);
     } steps[] = {
-        { "domain", make_domain },     { "settings", set_up_domain },
-        { "disks", open_disks },       { "networks", describe_nics },
-        { "memory", build },           { "store", write_store },
-        { "devices", finish_devices }, { "files", save },
-        { "name", name_done },         { "start", start },
+        { "kernel", open_kernel },
+        { "domain", make_domain },
+        { "settings", set_up_domain },
+        { "disks", open_disks },
+        { "networks", describe_nics },
+        { "memory", build },
+        { "store", write_store },
+        { "devices", finish_devices },
+        { "files", save },
+        { "name", name_done },
+        { "start", start },
     };
     int rc = 0;
 
@@ -353,6 +371,7 @@ static int allocate(struct err *e, struct creation *k)
 
 static void release(struct creation *k)
 {
+    build_kernel_close(k->kernel);
     free(k->disks);
     free(k->backings);
     free(k->nics);
