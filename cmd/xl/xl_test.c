@@ -15,7 +15,6 @@ TEST(xl_finds_commands)
     EXPECT_STR(xl_find_command("li", &ambiguous)->name, "list");
     EXPECT_STR(xl_find_command("sched-credit", &ambiguous)->name, "sched-credit");
     EXPECT_STR(xl_find_command("sched-credit2", &ambiguous)->name, "sched-credit2");
-    EXPECT_STR(xl_find_command("cre", &ambiguous)->name, "create");
     EXPECT(!xl_find_command("s", &ambiguous));
     EXPECT(ambiguous);
     EXPECT(!xl_find_command("lists", &ambiguous));
