@@ -46,8 +46,8 @@ def scratch(folder):
     save(files, "direct.cfg", (DEBIAN % DIRECT).encode())
     save(files, "grub.cfg", (DEBIAN % GRUB).encode())
     path = os.path.join(folder, "scratch.img")
-    subprocess.run(["mke2fs", "-q", "-t", "ext4", "-d", files, path, "%dM" % (64 + 2 * MEGABYTES)], check=True,
-                   stdout=subprocess.DEVNULL)
+    size = "%dM" % (128 + 2 * MEGABYTES + MEGABYTES // 8)
+    subprocess.run(["mke2fs", "-q", "-t", "ext4", "-m", "0", "-d", files, path, size], check=True, stdout=subprocess.DEVNULL)
     return path
 
 
