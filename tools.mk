@@ -65,7 +65,7 @@ TOOL_TESTS := $(patsubst tests/tools/%.c,$(BIN)/test/%,$(wildcard tests/tools/*.
 $(BIN)/test/%: $(T)/tests/tools/%.o $(LIB_FILES)
 	@mkdir -p $(@D)
 	@echo "  LD   $@"
-	$(Q)$(CC) $(TOOL_LDFLAGS) -o $@ $< -Wl,--start-group $(LIB_FILES) -Wl,--end-group
+	$(Q)$(CC) $(TOOL_LDFLAGS) -o $@ $< -Wl,--start-group $(LIB_FILES) -Wl,--end-group $(LIB_SYSTEM)
 
 -include $(TOOL_OBJ:.o=.d) $(wildcard $(T)/tests/tools/*.d)
 

@@ -15,7 +15,6 @@
 #include "hv/arch/x86/cpu/reset.h"
 #include "hv/arch/x86/cpu/smp.h"
 #include "hv/arch/x86/cpu/traps.h"
-#include "hv/arch/x86/guest/numa.h"
 #include "hv/arch/x86/guest/pv_memory.h"
 #include "hv/arch/x86/guest/pv_trap.h"
 #include "hv/base/printk.h"
@@ -141,7 +140,6 @@ NORETURN void boot_start(uint32_t magic, uint32_t info)
     rcu_init();
     timer_init_module();
     acpi_init(bootinfo_rsdp());            /* CPUs, interrupt controllers, timers */
-    numa_init();
     apic_init();
     smp_init();                            /* numbers the CPUs */
     irq_init();

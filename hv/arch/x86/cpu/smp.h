@@ -16,8 +16,7 @@ extern paddr_t smp_trampoline_page;
 void smp_init(void);
 uint32_t smp_apic_id(unsigned int cpu);
 uint32_t smp_acpi_id(unsigned int cpu);
-/* In place of an address for arch_tlb_flush(): writes the caches back and empties them; translations stay. */
-#define SMP_FLUSH_CACHE (~1UL)
+unsigned int smp_node(unsigned int cpu);
 /* What VECTOR_IPI_FLUSH asked for. */
 void smp_flush_requested(void);
 
