@@ -4,6 +4,7 @@
 
 #include "hv/arch/x86/cpu/instr.h"
 #include "hv/arch_cpu.h"
+#include "hv/base/percpu.h"
 #include "hv/base/printk.h"
 #include "hv/lib/string.h"
 #include "hv/mm/page_alloc.h"
@@ -14,11 +15,16 @@
 static bool have_xsave;
 static uint64_t xcr0_mask;
 static unsigned int area_size = FXSAVE_BYTES;
+static PERCPU(uint64_t, xcr0_now); /* what XCR0 holds: writing it costs much */
 
 static void xsetbv(uint64_t v)
 {
-    __asm__ __volatile__("xsetbv" ::"c"(0), "a"((uint32_t)v), "d"((uint32_t)(v >> 32)));
+    if (this_cpu(xcr0_now) != v) {
+        this_cpu(xcr0_now) = v;
+        __asm__ __volatile__("xsetbv" ::"c"(0), "a"((uint32_t)v), "d"((uint32_t)(v >> 32)));
+    }
 }
+
 
 void fpu_init_cpu(void)
 {
@@ -26,11 +32,12 @@ void fpu_init_cpu(void)
 
     cpuid(1, 0, &a, &b, &c, &d);
     have_xsave = c >> 26 & 1;
-    write_cr0((read_cr0() & ~0x4UL) | 0x22);
+    write_cr0((read_cr0() & ~0xcUL) | 0x22); /* neither EM nor TS */
     if (have_xsave) {
         write_cr4(read_cr4() | CR4_OSXSAVE);
         cpuid(0xd, 0, &a, &b, &c, &d);
         xcr0_mask = (a | (uint64_t)d << 32) & XCR0_KNOWN;
+        this_cpu(xcr0_now) = 0; /* at reset it is another value */
         xsetbv(xcr0_mask);
         cpuid(0xd, 0, &a, &b, &c, &d);
         area_size = b;

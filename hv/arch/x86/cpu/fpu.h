@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Guests' FPU state: areas of XSAVE (or FXSAVE) layout, saved and restored whole. Who decides when is the
- * guest half (CR0.TS, #NM).
+ * Guests' FPU state: areas of XSAVE (or FXSAVE) layout, saved and restored whole at every switch of guests.
  */
 #ifndef HV_ARCH_X86_CPU_FPU_H
 #define HV_ARCH_X86_CPU_FPU_H
@@ -16,6 +15,7 @@ void fpu_area_free(void *area);
 void fpu_area_reset(void *area);
 void fpu_area_from_fxsave(void *area, const void *fx512);
 void fpu_area_to_fxsave(const void *area, void *fx512);
+/* xcr0: what the guest set, which holds while its registers are loaded; 0 stands for 1, the value at reset. */
 void fpu_save(void *area, uint64_t xcr0);
 void fpu_restore(const void *area, uint64_t xcr0);
 

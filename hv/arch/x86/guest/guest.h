@@ -43,7 +43,6 @@ struct arch_vcpu {
     bool syscall_masks_events;
     bool syscall32_masks_events;
     bool fpu_initialised;
-    bool fpu_loaded;           /* its FPU state is in the CPU's registers */
     bool ts_set;               /* guest's CR0.TS (fpu_taskswitch) */
     bool nmi_in_progress;
     bool mce_pending;

@@ -163,25 +163,22 @@ int arch_vcpu_trigger(struct vcpu *v, unsigned int trigger)
 
 /* ---- FPU and segments ------------------------------------------------------------------------ */
 
-void pv_fpu_load(struct vcpu *v)
+/* Loaded at every switch, not at first use: what a CPU speculates on must not be another guest's registers, and
+ * emulated CPUs let XSAVE and XRSTOR through when CR0.TS is set. TS is only ever the guest's own wish. */
+static void fpu_enter(const struct arch_vcpu *a)
 {
-    struct arch_vcpu *a = v->arch;
-
-    clear_ts();
-    if (!a->fpu_loaded) {
-        fpu_restore(a->fpu, a->xcr0);
-        a->fpu_loaded = true;
+    fpu_restore(a->fpu, a->xcr0);
+    if (a->ts_set) {
+        set_ts();
     }
 }
 
-static void fpu_leave(struct arch_vcpu *a)
+static void fpu_leave(const struct arch_vcpu *a)
 {
-    if (a->fpu_loaded) {
+    if (a->ts_set) {
         clear_ts();
-        fpu_save(a->fpu, a->xcr0);
-        a->fpu_loaded = false;
     }
-    set_ts();
+    fpu_save(a->fpu, a->xcr0);
 }
 
 /* gs and its base belong to the user; while the kernel runs they are the inactive pair. */
@@ -253,6 +250,7 @@ static void enter_vcpu(struct vcpu *next)
     pv_mmu_load_cr3(next);
     traps_load_gdt(gdt);
     traps_set_ldt(pv_ldt_va(next->id), a->ldt_entries);
+    fpu_enter(a);
     if (a->dr[7] & DR7_ACTIVE) {
         debug_registers_load(a->dr);
     }

@@ -375,7 +375,7 @@ static enum result do_xsetbv(struct vcpu *v, struct cpu_user_regs *regs)
     if ((uint32_t)regs->rcx != 0 || !xcr0_valid(value, cpu_policy_xstates(v->domain))) {
         return REFUSED;
     }
-    pv_fpu_load(v);
+    clear_ts();
     fpu_save(a->fpu, a->xcr0);
     a->xcr0 = value;
     a->xcr0_accum |= value;

@@ -203,11 +203,9 @@ static void debug_trap(struct vcpu *v, struct cpu_user_regs *regs)
 
 static void device_not_available(struct vcpu *v, struct cpu_user_regs *regs)
 {
-    pv_fpu_load(v);
-    if (v->arch->ts_set) {
-        v->arch->ts_set = false;
-        deliver_trap(v, regs, EXC_NM, 0);
-    }
+    v->arch->ts_set = false;
+    clear_ts();
+    deliver_trap(v, regs, EXC_NM, 0);
 }
 
 static NOINLINE void rarer_trap(struct vcpu *v, struct cpu_user_regs *regs)
@@ -559,9 +557,7 @@ long do_fpu_taskswitch(int set)
         set_ts();
     } else {
         v->arch->ts_set = false;
-        if (v->arch->fpu_loaded) {
-            clear_ts();
-        }
+        clear_ts();
     }
     return 0;
 }

@@ -20,8 +20,6 @@ MUST_CHECK int pv_set_trap(struct vcpu *v, const struct trap_info *t);
 
 /* pv_domain.c: */
 MUST_CHECK int pv_set_debugreg(struct vcpu *v, unsigned int reg, unsigned long value);
-/* The FPU registers of v are loaded on this CPU and TS is clear. */
-void pv_fpu_load(struct vcpu *v);
 /* Loads the user's gs selector, whose base goes to the inactive GS base. */
 void pv_load_user_gs(uint16_t selector);
 
