@@ -379,6 +379,8 @@ static bool scrub_take(uint64_t *mfn, unsigned int *order)
     return false;
 }
 
+/* An idle CPU never queues for the lock: one after the other would stand before the CPU that frees a domain's pages,
+ * and where CPUs are virtual, one of those may not be running. */
 bool page_alloc_scrub_idle(void)
 {
     unsigned int order;
@@ -388,7 +390,10 @@ bool page_alloc_scrub_idle(void)
     if (READ_ONCE(dirty_pages) == 0) {
         return false;
     }
-    spin_lock(&heap_lock);
+    if (!spin_trylock(&heap_lock)) {
+        arch_relax();
+        return true;
+    }
     if (scrub_hold > 0 || !scrub_take(&mfn, &order)) {
         spin_unlock(&heap_lock);
         return false;
@@ -398,7 +403,9 @@ bool page_alloc_scrub_idle(void)
 
     clear_pages(mfn, order);
 
-    spin_lock(&heap_lock);
+    while (!spin_trylock(&heap_lock)) {
+        arch_relax();
+    }
     dirty_pages -= BIT(order);
     block_release(mfn, order, CLEAN, false);
     WRITE_ONCE(scrubs_active, scrubs_active - 1);
