@@ -23,7 +23,7 @@ $(cat "$logs/$name")"
 }
 
 pytest="/usr/bin/python3 -m pytest -q -p no:cacheprovider --tb=short"
-part build $make --no-print-directory -s hv guest image image-disk
+part build $make --no-print-directory -s hv guest image image-disk test-programs
 grep -q '^exit code 0$' $logs/build || { echo "0 passed, 1 failed"; exit 1; }
 kernels=$(/usr/bin/python3 guest/run-tests.py --list | grep -v '^random$')
 {
@@ -36,6 +36,7 @@ kernels=$(/usr/bin/python3 guest/run-tests.py --list | grep -v '^random$')
 {
     part boot $pytest tests/boot
     part xl $pytest tests/compat/test_pv_guest.py
+    part load $pytest tests/compat/test_load.py
     part disk-and-network env DATA_MB=8 $pytest tests/compat/test_disk_net.py
 }
 wait

@@ -14,7 +14,7 @@ boot: need-test
 	@$(PYTEST) tests/boot $(if $(HV),--hv=$(HV)) $(if $(TEST),-k $(TEST))
 
 system: need-test
-	+@$(MAKE) --no-print-directory -s hv guest image image-disk image-tools
+	+@$(MAKE) --no-print-directory -s hv guest image image-disk image-tools test-programs
 	@$(PYTEST) tests/compat $(if $(HV),--hv=$(HV)) $(if $(TOOLS),--tools=$(TOOLS)) $(if $(TEST),-k $(TEST))
 
 bench: need-run
@@ -23,3 +23,11 @@ bench: need-run
 
 test: need-test
 	+@sh tests/run-all.sh "$(MAKE)"
+
+# Programs that run in dom0 or a guest, without any library.
+.PHONY: test-programs
+test-programs: build/tests/load
+build/tests/%: tests/load/%.c
+	@mkdir -p $(@D)
+	@echo "  CC   $<"
+	$(Q)$(CC) -std=gnu11 -O2 -Wall -Wextra -Werror -Wshadow -static -o $@ $< -lpthread

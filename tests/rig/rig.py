@@ -11,6 +11,7 @@
 hv is "ours", "peer" or a path; tools (else the environment's RIG_TOOLS) is "debian", "ours", "daemons" or "xl". Machine.expect() waits for raw console text, for kernels that have no shell.
 Every byte of the console is in m.log. Time-outs are multiplied by the environment's PATIENCE.
 """
+import importlib.util
 import os
 import re
 import time
@@ -31,6 +32,16 @@ def default_tools():
 def dom0_image(tools):
     """dom0's root file system that has these tools."""
     return "build/image/dom0.cpio.gz" if tools == "debian" else "build/image/dom0-tools.cpio.gz"
+
+
+_spec = importlib.util.spec_from_file_location("run_domu", os.path.join(ROOT, "guest", "run-domu.py"))
+run_domu = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(run_domu)
+
+
+def overlay(archive, files):
+    """A kernel's initial root file system with more files, (name, mode, bytes) each, behind what it has."""
+    return archive + b"\0" * (-len(archive) % 4) + run_domu.cpio(files)
 
 
 class RigError(Exception):
@@ -233,3 +244,28 @@ class Machine:
         if not re.search(pattern, out, re.M):
             raise RigError("%s never showed %r\n%s" % (command, pattern, out))
         return out
+
+    def memory(self):
+        """What is in use, exactly, as {free: KiB, heap: bytes, ...}, when two looks a second apart agree and no domain is
+        dying. The figures come from the debug keys; the peer does not tell its heap."""
+        last = None
+        for _ in range(30):
+            self.ok("xl debug-keys m; xl debug-keys H; xl list | tail -n +2 | wc -l", 120)
+            now = self._memory_said(self.ok("xl dmesg -c | sed 's/^(XEN) //'", 120))
+            if now == last:
+                return now
+            last = now
+            self.run("sleep 1")
+        raise RigError("memory does not settle: %s" % last)
+
+    @staticmethod
+    def _memory_said(text):
+        said = {}
+        for what, pattern in (("free", r"free: +(\d+)KiB"), ("claimed", r"claimed: +(\d+)KiB"), ("free", r"Dom heap: (\d+)kB free"),
+                              ("heap", r"heap: (\d+) bytes in use")):
+            found = re.search(pattern, text)
+            if found:
+                said[what] = int(found.group(1))
+        if "free" not in said:
+            raise RigError("the debug key m shows no free memory\n" + text)
+        return said
