@@ -64,7 +64,8 @@ static const struct batch_row batch_rows[] = {
                                   sizeof(struct gnttab_swap_grant_ref) },
 };
 
-static NOINLINE long run_batch(const struct batch_row *row, unsigned int cmd, guest_ptr_t at, unsigned int count)
+static NOINLINE long run_batch(const struct batch_row *row, unsigned int cmd, guest_ptr_t at,
+                               unsigned int count)
 {
     union chunk c;
 

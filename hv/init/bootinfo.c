@@ -384,8 +384,13 @@ static void mb2_tag(uint32_t type, const uint8_t *body, size_t size)
     case MB2_RSDP_NEW:
         mb2_rsdp(body, size);
         break;
-    case MB2_EFI32:
     case MB2_EFI64:
+        if (size >= sizeof(bootinfo.efi_system_table)) {
+            memcpy(&bootinfo.efi_system_table, body, sizeof(bootinfo.efi_system_table));
+        }
+        bootinfo.efi = true;
+        break;
+    case MB2_EFI32:
     case MB2_EFI_MMAP:
         bootinfo.efi = true;
         break;

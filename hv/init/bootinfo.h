@@ -56,6 +56,7 @@ struct bootinfo {
     uint8_t rsdp[BOOTINFO_RSDP_MAX]; /* Multiboot 2 only: a copy */
     unsigned int rsdp_size;          /* 0: search the BIOS areas */
     bool efi;                        /* started by UEFI firmware */
+    uint64_t efi_system_table;       /* of 64-bit firmware, or 0 */
     struct boot_video video;
 };
 

@@ -148,6 +148,7 @@ static mfn_t block_alloc(uint64_t pages, unsigned int *order)
 static void unpack(struct build *b, const struct kernel_payload *p)
 {
     uint64_t pages = DIV_ROUND_UP(p->unpacked_size, PAGE_SIZE);
+    unsigned long irqs;
     size_t size;
     void *out;
     int rc;
@@ -157,7 +158,11 @@ static void unpack(struct build *b, const struct kernel_payload *p)
         fail("not enough memory to unpack it (%lu MiB)", to_mb(pages));
     }
     out = arch_direct_map(b->elf_block);
+    /* The libraries are built for user space: they keep data below the stack pointer, where an interrupt
+     * would write. */
+    irqs = arch_irq_save();
     rc = decompress(p->kind, p->data, p->size, out, p->unpacked_size, &size);
+    arch_irq_restore(irqs);
     if (rc == -EOPNOTSUPP) {
         fail("%s compression is not supported", decompress_name(p->kind));
     }

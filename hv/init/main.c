@@ -6,6 +6,7 @@
  * cpus_start() and idle until the scheduler gives them work.
  */
 #include "hv/arch/x86/cpu/acpi.h"
+#include "hv/arch/x86/cpu/efi.h"
 #include "hv/arch/x86/cpu/apic.h"
 #include "hv/arch/x86/cpu/clock.h"
 #include "hv/arch/x86/cpu/e820.h"
@@ -140,6 +141,7 @@ NORETURN void boot_start(uint32_t magic, uint32_t info)
     rcu_init();
     timer_init_module();
     acpi_init(bootinfo_rsdp());            /* CPUs, interrupt controllers, timers */
+    efi_init(_paddr(bootinfo.efi_system_table)); /* what dom0 asks of UEFI firmware */
     apic_init();
     smp_init();                            /* numbers the CPUs */
     irq_init();

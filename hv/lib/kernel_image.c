@@ -534,15 +534,28 @@ static int take_segment(const struct span *file, const struct elf_segment *s, ui
     if (k->segment_count == KERNEL_SEGMENTS_MAX) {
         return refuse(why, "too many ELF segments");
     }
-    if (s->filesz > s->memsz || span_at(file, s->offset, s->filesz) == NULL) {
-        return refuse(why, "truncated: an ELF segment ends after the file");
-    }
-    if (s->memsz > KERNEL_SIZE_MAX || add_overflows(address, s->memsz, &end)) {
+    if (s->filesz > s->memsz || s->memsz > KERNEL_SIZE_MAX || add_overflows(address, s->memsz, &end)) {
         return refuse(why, "an ELF segment of impossible size");
     }
     insert_segment(k, (struct kernel_segment){ s->offset, s->filesz, s->memsz, address });
     k->start = MIN(k->start, address);
     k->end = MAX(k->end, end);
+    return 0;
+}
+
+/* All that the program headers speak of lies in the file: said first, as a cut file has other faults too. */
+static int check_whole(const struct span *file, const struct elf_header *h, const char **why)
+{
+    for (unsigned int i = 0; i < h->phnum; i++) {
+        struct elf_segment s;
+
+        if (!get_segment(file, h, i, &s)) {
+            return refuse(why, "truncated: its ELF program headers end after the file");
+        }
+        if (s.type == PT_LOAD && span_at(file, s.offset, s.filesz) == NULL) {
+            return refuse(why, "truncated: an ELF segment ends after the file");
+        }
+    }
     return 0;
 }
 
@@ -553,12 +566,8 @@ static int take_segments(const struct span *file, const struct elf_header *h, ui
     k->end = 0;
     for (unsigned int i = 0; i < h->phnum; i++) {
         struct elf_segment s;
-        int rc;
+        int rc = get_segment(file, h, i, &s) ? take_segment(file, &s, shift, k, why) : -EINVAL;
 
-        if (!get_segment(file, h, i, &s)) {
-            return refuse(why, "truncated: its ELF program headers end after the file");
-        }
-        rc = take_segment(file, &s, shift, k, why);
         if (rc != 0) {
             return rc;
         }
@@ -603,6 +612,10 @@ int kernel_image_parse(const void *elf, size_t size, struct kernel_image *out, c
     struct elf_header h;
     int rc = check_header(&file, &h, why);
 
+    if (rc != 0) {
+        return rc;
+    }
+    rc = check_whole(&file, &h, why);
     if (rc != 0) {
         return rc;
     }

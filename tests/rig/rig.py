@@ -143,18 +143,20 @@ class Guest(Shell):
 class Machine:
     def __init__(self, hv="ours", kernel="build/image/vmlinux", initrd=None, mem=2048, cpus=2, dom0_mem=768,
                  dom0_vcpus=None, hv_args="", dom0_args="", qemu_args=(), script="rig", module=None, log=None,
-                 tools=None):
+                 tools=None, medium=None):
+        """medium: an ISO image that boots by itself, instead of QEMU loading hypervisor and modules."""
         self.tools = tools or default_tools()
         initrd = dom0_image(self.tools) if initrd is None else initrd
         dom0_args = ("proxenos.tools=%s %s" % (self.tools, dom0_args)).strip()
         self.command = self._command(hv, kernel, initrd, mem, cpus, dom0_mem, dom0_vcpus, hv_args, dom0_args,
-                                     qemu_args, script, module)
+                                     qemu_args, script, module, medium)
         self.tee = Tee(log or os.environ.get("RIG_LOG"))
         self.child = None
         self.shell = Shell(self)
 
     @staticmethod
-    def _command(hv, kernel, initrd, mem, cpus, dom0_mem, dom0_vcpus, hv_args, dom0_args, qemu_args, script, module):
+    def _command(hv, kernel, initrd, mem, cpus, dom0_mem, dom0_vcpus, hv_args, dom0_args, qemu_args, script, module,
+                 medium):
         line = "console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all"
         if dom0_mem:
             line += " dom0_mem=%dM,max:%dM" % (dom0_mem, dom0_mem)
@@ -166,10 +168,13 @@ class Machine:
                 module += "," + initrd
         command = [os.environ.get("QEMU", "qemu-system-x86_64"), "-accel", "tcg,thread=multi", "-cpu", os.environ.get(
                    "RIG_CPU", "max,-smap,-rdtscp"), "-m", str(mem), "-smp", str(cpus), "-M", "q35", "-display", "none",
-                   "-monitor", "none", "-serial", "stdio", "-no-reboot", "-kernel", IMAGES.get(hv, hv),
-                   "-append", (line + " " + hv_args).strip()]
-        if module:
-            command += ["-initrd", module.strip()]
+                   "-monitor", "none", "-serial", "stdio", "-no-reboot"]
+        if medium:
+            command += ["-cdrom", medium]
+        else:
+            command += ["-kernel", IMAGES.get(hv, hv), "-append", (line + " " + hv_args).strip()]
+            if module:
+                command += ["-initrd", module.strip()]
         if "-netdev" not in qemu_args:
             command += ["-net", "none"]
         return command + list(qemu_args)

@@ -4,10 +4,11 @@
  * management tables that the hardware domain reads for us.
  *
  * The hypervisor is started by Multiboot and makes no BIOS calls, so there is no disk or display data to
- * pass on: the kernel is told that there are no more entries.
+ * pass on: the kernel is told that there are no more entries. Of UEFI firmware it hands on the tables.
  */
 #include "abi/platform.h"
 
+#include "hv/arch/x86/cpu/efi.h"
 #include "hv/arch/x86/cpu/instr.h"
 #include "hv/arch/x86/cpu/irq.h"
 #include "hv/arch/x86/cpu/reset.h"
@@ -19,9 +20,46 @@
 #define SLEEP_S5      5U
 #define SLEEP_ENABLE  0x2000U /* SLP_EN of PM1 control */
 
+static int efi_vendor(union xenpf_efi_info *info)
+{
+    guest_ptr_t name = guest_ptr(info->vendor.name);
+    size_t size = 0;
+
+    while (efi_firmware.vendor[size] != 0) {
+        size++;
+    }
+    size = MIN((size + 1) * sizeof(uint16_t), (size_t)info->vendor.bufsz);
+    info->vendor.revision = efi_firmware.vendor_revision;
+    return guest_ptr_is_null(name) ? 0 : copy_to_guest(name, efi_firmware.vendor, size);
+}
+
+static int efi_info(uint32_t index, union xenpf_efi_info *info)
+{
+    if (!efi_firmware.present) {
+        return -ENOSYS;
+    }
+    switch (index) {
+    case XEN_FW_EFI_VERSION:
+        info->version = efi_firmware.revision;
+        return 0;
+    case XEN_FW_EFI_RT_VERSION:
+        info->version = efi_firmware.runtime_revision;
+        return efi_firmware.runtime_revision != 0 ? 0 : -EOPNOTSUPP;
+    case XEN_FW_EFI_CONFIG_TABLE:
+        info->cfg.addr = efi_firmware.config_address;
+        info->cfg.nent = efi_firmware.config_count;
+        return 0;
+    case XEN_FW_EFI_VENDOR:
+        return efi_vendor(info);
+    default:
+        return -ESRCH;
+    }
+}
+
 static int firmware_info(struct xen_platform_op *op, bool *copy_back)
 {
     struct xenpf_firmware_info *f = &op->u.firmware_info;
+    int rc;
 
     switch (f->type) {
     case XEN_FW_DISK_INFO:
@@ -29,7 +67,9 @@ static int firmware_info(struct xen_platform_op *op, bool *copy_back)
     case XEN_FW_VBEDDC_INFO:
         return -ESRCH;
     case XEN_FW_EFI_INFO:
-        return -ENOSYS;
+        rc = efi_info(f->index, &f->u.efi_info);
+        *copy_back = rc == 0;
+        return rc;
     case XEN_FW_KBD_SHIFT_FLAGS:
         if (f->index != 0) {
             return -ESRCH;
