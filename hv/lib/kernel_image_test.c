@@ -114,8 +114,8 @@ TEST(kernel_image_refusals)
     segment(0, 1, TEXT_AT, TEXT, TEXT_BYTES + 1, 0x3000);
     expect_refused("truncated");
     make();
-    segment(0, 1, TEXT_AT, TEXT, 0x1000, 0x800);
-    expect_refused("truncated");
+    segment(0, 1, TEXT_AT, TEXT, 0x100, 0x80);
+    expect_refused("impossible");
     make();
     segment(0, 1, TEXT_AT, ~0xfffULL, 0x100, 0x4000000000ULL);
     expect_refused("impossible");
