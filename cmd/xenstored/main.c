@@ -198,7 +198,8 @@ static int start(struct err *e, int *pid_fd)
     int rc = file_make_dirs(e, run_dir(), 0755);
 
     snprintf(state, sizeof(state), "%s/state", run_dir());
-    snprintf(listen_on, sizeof(listen_on), "%s/socket", run_dir());
+    const char *path = getenv("XENSTORED_PATH");
+    snprintf(listen_on, sizeof(listen_on), "%s%s", path != NULL ? path : run_dir(), path != NULL ? "" : "/socket");
     rc = rc == 0 ? loop_init() : rc;
     rc = rc == 0 ? watch_signals(e) : rc;
     rc = rc == 0 ? start_store(e, state) : rc;

@@ -24,9 +24,11 @@ struct tx_node {
     struct tx_node *first, *last, *sibling;    /* children within the transaction, oldest first */
     uint32_t base;                             /* while committing: the node in the store */
     uint32_t seen_gen, seen_kids;
-    bool seen, listed, hides, changed, exists, note;
+    bool seen, listed, hides, note;
+    bool changed;                              /* written here; else what is below is as it was first seen */
+    bool exists, known;
     uint8_t perm_count;
-    struct perm *perms;
+    struct perm *perms;                        /* one block of memory with the value */
     char *value;
     size_t value_length;
     uint16_t name_length;
@@ -149,7 +151,7 @@ static struct tx_node *walk_make(struct tx *t, const char *path, size_t length, 
 
 static void fill_view(const struct tx_node *n, uint32_t base, struct tx_view *v)
 {
-    if (n != NULL && n->changed) {
+    if (n != NULL && n->known) {
         *v = (struct tx_view){ n->exists, n->perms, n->perm_count, n->value, n->value_length };
         return;
     }
@@ -217,7 +219,6 @@ void tx_free(struct tx *t)
     for (struct tx_node *n = t->all, *next; n != NULL; n = next) {
         next = n->next;
         free(n->perms);
-        free(n->value);
         free(n);
     }
     free(t->table);
@@ -233,14 +234,42 @@ static bool is_cut(const struct tx_node *n)
     return n != NULL;
 }
 
-/* Notes that the transaction depends on the node as it is. */
-static int see(struct tx *t, struct tx_node *n, uint32_t base)
+/* The node's state within the transaction. False: no memory, nothing changed. */
+static bool keep(struct tx_node *n, const struct tx_view *v)
+{
+    struct perm *perms = NULL;
+
+    if (v->exists) {
+        perms = malloc(v->perm_count * sizeof(*perms) + v->value_length);
+        if (perms == NULL) {
+            return false;
+        }
+        memcpy(perms, v->perms, v->perm_count * sizeof(*perms));
+        n->value = (char *)(perms + v->perm_count);
+        if (v->value_length > 0) {
+            memcpy(n->value, v->value, v->value_length);
+        }
+    }
+    free(n->perms);
+    n->perms = perms;
+    n->perm_count = v->perm_count;
+    n->value_length = v->value_length;
+    n->exists = v->exists;
+    n->known = true;
+    return true;
+}
+
+/* Notes that the transaction depends on the node as it is, and goes on seeing it so. */
+static int see(struct tx *t, struct tx_node *n, uint32_t base, const struct tx_view *v)
 {
     if (n->seen || is_cut(n)) {
         return 0;
     }
     if (!t->conn->who.privileged && account_over(t->conn->who.domid, LIMIT_TX_NODES, t->seen_count + 1)) {
         return -ENOSPC;
+    }
+    if (!keep(n, v)) {
+        return -ENOMEM;
     }
     n->seen = true;
     n->seen_gen = base != 0 ? node_at(base)->gen : 0;
@@ -270,16 +299,7 @@ int tx_get(struct tx *t, const char *path, size_t length, struct tx_view *v)
     }
     memset(v, 0, sizeof(*v));
     fill_view(n, base, v);
-    return see(t, n, base);
-}
-
-static void *copy_of(const void *data, size_t size)
-{
-    void *copy = malloc(size + 1);
-    if (copy != NULL && size > 0) {
-        memcpy(copy, data, size);
-    }
-    return copy;
+    return see(t, n, base, v);
 }
 
 int tx_set(struct tx *t, const char *path, size_t length, const struct perm *perms, unsigned int perm_count,
@@ -296,24 +316,20 @@ int tx_set(struct tx *t, const char *path, size_t length, const struct perm *per
     if (n == NULL) {
         return rc != 0 ? rc : -ENOMEM;
     }
-    perm_count = perms != NULL ? perm_count : v.perm_count;
-    perms = perms != NULL ? perms : v.perms;
-    value_length = value != NULL ? value_length : v.exists ? v.value_length : 0;
-    value = value != NULL ? value : v.exists ? v.value : "";
-    struct perm *new_perms = copy_of(perms, perm_count * sizeof(*perms));
-    char *new_value = copy_of(value, value_length);
-    if (new_perms == NULL || new_value == NULL) {
-        free(new_perms);
-        free(new_value);
+    struct tx_view new = v;
+    new.exists = true;
+    if (perms != NULL) {
+        new.perms = perms;
+        new.perm_count = perm_count;
+    }
+    if (value != NULL || !v.exists) {
+        new.value = value != NULL ? value : "";
+        new.value_length = value != NULL ? value_length : 0;
+    }
+    if (!keep(n, &new)) {
         return -ENOMEM;
     }
-    free(n->perms);
-    free(n->value);
-    n->perms = new_perms;
-    n->perm_count = perm_count;
-    n->value = new_value;
-    n->value_length = value_length;
-    n->changed = n->exists = true;
+    n->changed = true;
     return 0;
 }
 
@@ -334,6 +350,7 @@ static void clear_below(struct tx_node *top)
             n = n->sibling;
         }
         n->changed = n->exists = n->hides = n->note = false;
+        n->known = true;
     }
 }
 
@@ -350,7 +367,7 @@ int tx_remove(struct tx *t, const char *path, size_t length)
     if (n == NULL) {
         return rc != 0 ? rc : -ENOMEM;
     }
-    n->changed = n->hides = true;
+    n->changed = n->hides = n->known = true;
     n->exists = false;
     clear_below(n);
     return 0;
