@@ -15,6 +15,7 @@
 #include "cmd/xenstored/persist.h"
 #include "cmd/xenstored/ring.h"
 #include "cmd/xenstored/trace.h"
+#include "cmd/xenstored/watch.h"
 
 #define SWEEP_STEP 512
 
@@ -236,7 +237,11 @@ struct conn *domain_adopt(uint32_t record)
 
 void domain_disconnect(struct conn *c)
 {
-    c->persistent = false;
+    for (struct watch *w = c->watches; w != NULL; w = w->next_mine) {
+        w->record = 0;
+        w->pending = 0;
+    }
+    c->out_first = c->out_last = 0;
     c->record = 0;
     forget(c);
 }

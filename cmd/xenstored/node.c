@@ -232,6 +232,46 @@ uint32_t node_count(void)
     return count;
 }
 
+/* ---- listings ---- */
+bool node_list_name(struct node_listing *l, const char *name, size_t length)
+{
+    if (l->skip > length) {
+        l->skip -= length + 1;
+        return true;
+    }
+    name += l->skip;
+    length -= l->skip;
+    l->skip = 0;
+    if (l->used + length + 1 > l->room) {
+        l->full = true;
+        return false;
+    }
+    memcpy(l->out + l->used, name, length);
+    l->out[l->used + length] = '\0';
+    l->used += length + 1;
+    return true;
+}
+
+bool node_list(struct node_listing *l, uint32_t n)
+{
+    enum { WORD = 16 }; /* short names are copied as one word or two, which may reach behind them */
+
+    for (; n != 0; n = node_at(n)->next) {
+        struct node *node = node_at(n);
+        size_t length = name_length_of(node);
+        if (length >= WORD || l->skip > 0 || l->used + WORD > l->room || arena_bytes_total() < n * (size_t)8 + 512) {
+            if (!node_list_name(l, name_of(node), length)) {
+                return false;
+            }
+            continue;
+        }
+        memcpy(l->out + l->used, name_of(node), WORD);
+        l->used += length;
+        l->out[l->used++] = '\0';
+    }
+    return true;
+}
+
 /* ---- accounts ---- */
 static void charge(const struct perm *perms, unsigned int perm_count, int sign)
 {

@@ -38,6 +38,16 @@ uint32_t node_child(uint32_t parent, const char *name, size_t length);
 /* By absolute path without faults ("/a/b", "/", "@special"), or 0. */
 uint32_t node_find(const char *path, size_t length);
 
+/* Names of children, each with a NUL, as they go into an answer: those after the first `skip` bytes of the whole. */
+struct node_listing {
+    char *out;
+    size_t used, room, skip;
+    bool full; /* a name did not fit */
+};
+/* Both return false when the listing is full. node_list() takes `n` and its siblings after it. */
+bool node_list_name(struct node_listing *l, const char *name, size_t length);
+bool node_list(struct node_listing *l, uint32_t n);
+
 /* A new child; 0 when there is no memory. */
 uint32_t node_create(uint32_t parent, const char *name, size_t name_length, const struct perm *perms,
                      unsigned int perm_count, const void *value, size_t value_length);

@@ -170,35 +170,15 @@ int ops_rm(struct request *r, struct tx *t)
 }
 
 /* ---- listings ---- */
-struct listing {
-    char *out;
-    size_t used, room;
-    bool full;
-};
-
-static bool list_name(const char *name, size_t length, void *arg)
-{
-    struct listing *l = arg;
-
-    if (l->used + length + 1 > l->room) {
-        l->full = true;
-        return false;
-    }
-    memcpy(l->out + l->used, name, length);
-    l->out[l->used + length] = '\0';
-    l->used += length + 1;
-    return true;
-}
-
 int ops_directory(struct request *r, struct tx *t)
 {
     char names[XENSTORE_PAYLOAD_MAX];
-    struct listing l = { .out = names, .room = sizeof(names) };
+    struct node_listing l = { .out = names, .room = sizeof(names) };
     struct target g;
     uint32_t gen;
     int rc = get(r, t, PERM_READ, false, &g);
 
-    rc = rc == 0 ? tx_list(t, g.path, g.length, &gen, list_name, &l) : rc;
+    rc = rc == 0 ? tx_list(t, g.path, g.length, &gen, &l) : rc;
     if (rc == 0 && l.full) {
         return -E2BIG;
     }
@@ -208,29 +188,8 @@ int ops_directory(struct request *r, struct tx *t)
     return rc;
 }
 
-struct part {
-    struct listing l;
-    size_t skip;
-};
-
-static bool list_part(const char *name, size_t length, void *arg)
-{
-    struct part *p = arg;
-
-    if (p->skip >= length + 1) {
-        p->skip -= length + 1;
-        return true;
-    }
-    if (p->skip > 0) {
-        name += p->skip;
-        length -= p->skip;
-        p->skip = 0;
-    }
-    return list_name(name, length, &p->l);
-}
-
 /* Goes on where the last part of the same listing ended; false: that is not this one. */
-static bool list_on(struct request *r, const struct target *g, uint32_t offset, struct listing *l, uint32_t *gen)
+static bool list_on(struct request *r, const struct target *g, uint32_t offset, struct node_listing *l, uint32_t *gen)
 {
     struct conn_cursor *cursor = &r->conn->cursor;
     uint32_t parent = node_find(g->path, g->length);
@@ -242,7 +201,7 @@ static bool list_on(struct request *r, const struct target *g, uint32_t offset, 
     for (uint32_t n = cursor->child; n != 0; n = node_at(n)->next) {
         size_t length;
         const char *name = node_name(n, &length);
-        if (!list_name(name, length, l)) {
+        if (!node_list_name(l, name, length)) {
             cursor->child = n;
             cursor->offset = offset + l->used;
             break;
@@ -253,7 +212,7 @@ static bool list_on(struct request *r, const struct target *g, uint32_t offset, 
 }
 
 /* Remembers the child at which the listing stopped. */
-static void keep_cursor(struct request *r, const struct target *g, uint32_t offset, const struct listing *l)
+static void keep_cursor(struct request *r, const struct target *g, uint32_t offset, const struct node_listing *l)
 {
     struct conn_cursor *cursor = &r->conn->cursor;
     const char *last = l->out + l->used;
@@ -278,7 +237,7 @@ int ops_directory_part(struct request *r, struct tx *t)
 {
     char names[XENSTORE_PAYLOAD_MAX];
     char answer[XENSTORE_PAYLOAD_MAX];
-    struct part p = { .l = { .out = names, .room = sizeof(names) - 24 } };
+    struct node_listing l = { .out = names, .room = sizeof(names) - 24 };
     const char *args[2];
     struct target g;
     uint32_t offset;
@@ -291,20 +250,20 @@ int ops_directory_part(struct request *r, struct tx *t)
     if (rc != 0) {
         return rc;
     }
-    if (t != NULL || !list_on(r, &g, offset, &p.l, &gen)) {
-        p.skip = offset;
-        rc = tx_list(t, g.path, g.length, &gen, list_part, &p);
+    if (t != NULL || !list_on(r, &g, offset, &l, &gen)) {
+        l.skip = offset;
+        rc = tx_list(t, g.path, g.length, &gen, &l);
         if (rc == 0 && t == NULL) {
-            keep_cursor(r, &g, offset, &p.l);
+            keep_cursor(r, &g, offset, &l);
         }
     }
     if (rc != 0) {
         return rc;
     }
     size_t used = snprintf(answer, sizeof(answer), "%u", gen) + 1;
-    memcpy(answer + used, names, p.l.used);
-    used += p.l.used;
-    if (!p.l.full) {
+    memcpy(answer + used, names, l.used);
+    used += l.used;
+    if (!l.full) {
         answer[used++] = '\0';
     }
     out_reply(r, XS_DIRECTORY_PART, answer, used);

@@ -32,7 +32,7 @@ struct tx_node {
     char *value;
     size_t value_length;
     uint16_t name_length;
-    char name[];
+    char *name;                                /* behind the structure; the roots have none */
 };
 
 struct tx {
@@ -40,10 +40,12 @@ struct tx {
     struct conn *conn;
     uint32_t id;
     uint32_t seen_count, node_count;
-    struct tx_node *root, *special;
+    struct tx_node *root, *special;            /* inside `first`, like the table until it grows */
     struct tx_node *all, **all_end;
     struct tx_node **table;
     uint32_t table_size;
+    struct tx_node *first_table[TABLE_MIN];
+    struct tx_node first[2];
 };
 
 /* ---- the tree ---- */
@@ -75,10 +77,15 @@ static void grow_table(struct tx *t)
     if (table == NULL) {
         return; /* the chains get longer */
     }
-    free(t->table);
+    if (t->table != t->first_table) {
+        free(t->table);
+    }
     t->table = table;
     t->table_size = size;
     for (struct tx_node *n = t->all; n != NULL; n = n->next) {
+        if (n->parent == NULL) {
+            continue;
+        }
         struct tx_node **bucket = &table[hash(n->parent, n->name, n->name_length) & (size - 1)];
         n->hash_next = *bucket;
         *bucket = n;
@@ -94,16 +101,15 @@ static struct tx_node *add(struct tx *t, struct tx_node *parent, const char *nam
     }
     n->parent = parent;
     n->name_length = length;
+    n->name = (char *)(n + 1);
     memcpy(n->name, name, length);
     struct tx_node **bucket = &t->table[hash(parent, name, length) & (t->table_size - 1)];
     n->hash_next = *bucket;
     *bucket = n;
     *t->all_end = n;
     t->all_end = &n->next;
-    if (parent != NULL) {
-        *(parent->first != NULL ? &parent->last->sibling : &parent->first) = n;
-        parent->last = n;
-    }
+    *(parent->first != NULL ? &parent->last->sibling : &parent->first) = n;
+    parent->last = n;
     if (++t->node_count > t->table_size) {
         grow_table(t);
     }
@@ -171,11 +177,11 @@ struct tx *tx_new(struct conn *c)
         return NULL;
     }
     t->conn = c;
-    t->all_end = &t->all;
     t->table_size = TABLE_MIN;
-    t->table = calloc(TABLE_MIN, sizeof(*t->table));
-    t->root = t->table != NULL ? add(t, NULL, "/", 1) : NULL;
-    t->special = t->root != NULL ? add(t, NULL, "@", 1) : NULL;
+    t->table = t->first_table;
+    t->all = t->root = &t->first[0];
+    t->root->next = t->special = &t->first[1];
+    t->all_end = &t->special->next;
     do {
         c->tx_last++;
     } while (c->tx_last == 0 || tx_by_id(c, c->tx_last) != NULL);
@@ -184,10 +190,6 @@ struct tx *tx_new(struct conn *c)
     c->transactions = t;
     c->tx_count++;
     account_of(c->who.domid)->transactions++;
-    if (t->special == NULL) {
-        tx_free(t);
-        return NULL;
-    }
     return t;
 }
 
@@ -219,9 +221,13 @@ void tx_free(struct tx *t)
     for (struct tx_node *n = t->all, *next; n != NULL; n = next) {
         next = n->next;
         free(n->perms);
-        free(n);
+        if (n->parent != NULL) {
+            free(n);
+        }
     }
-    free(t->table);
+    if (t->table != t->first_table) {
+        free(t->table);
+    }
     free(t);
 }
 
@@ -374,18 +380,17 @@ int tx_remove(struct tx *t, const char *path, size_t length)
 }
 
 /* Children made here come after the store's. */
-static void list_made(const struct tx_node *dir, uint32_t base, bool (*each)(const char *, size_t, void *), void *arg)
+static void list_made(const struct tx_node *dir, uint32_t base, struct node_listing *l)
 {
     for (const struct tx_node *n = dir->first; n != NULL; n = n->sibling) {
         bool in_store = base != 0 && node_child(base, n->name, n->name_length) != 0;
-        if (n->changed && n->exists && !in_store && !each(n->name, n->name_length, arg)) {
+        if (n->changed && n->exists && !in_store && !node_list_name(l, n->name, n->name_length)) {
             return;
         }
     }
 }
 
-int tx_list(struct tx *t, const char *path, size_t length, uint32_t *gen,
-            bool (*each)(const char *name, size_t length, void *arg), void *arg)
+int tx_list(struct tx *t, const char *path, size_t length, uint32_t *gen, struct node_listing *l)
 {
     uint32_t base;
     struct tx_node *dir = t != NULL ? walk_make(t, path, length, &base) : NULL;
@@ -399,17 +404,21 @@ int tx_list(struct tx *t, const char *path, size_t length, uint32_t *gen,
         dir->seen_kids = base != 0 ? node_at(base)->kids_gen : 0;
     }
     *gen = base != 0 && (dir == NULL || dir->first == NULL) ? node_at(base)->kids_gen : 0;
+    if (base != 0 && (dir == NULL || dir->first == NULL)) {
+        node_list(l, node_at(base)->first);
+        return 0;
+    }
     for (uint32_t n = base != 0 ? node_at(base)->first : 0; n != 0; n = node_at(n)->next) {
         size_t name_length;
         const char *name = node_name(n, &name_length);
         const struct tx_node *mine = dir != NULL && dir->first != NULL ? kid(t, dir, name, name_length) : NULL;
         bool gone = mine != NULL && mine->changed && !mine->exists;
-        if (!gone && !each(name, name_length, arg)) {
+        if (!gone && !node_list_name(l, name, name_length)) {
             return 0;
         }
     }
     if (dir != NULL && dir->first != NULL) {
-        list_made(dir, base, each, arg);
+        list_made(dir, base, l);
     }
     return 0;
 }

@@ -17,6 +17,7 @@
 #include "cmd/xenstored/perm.h"
 
 struct conn;
+struct node_listing;
 struct tx;
 
 /* A node as the transaction sees it; pointers hold until the next change. */
@@ -43,9 +44,8 @@ void tx_peek(struct tx *t, const char *path, size_t length, struct tx_view *v);
 int tx_set(struct tx *t, const char *path, size_t length, const struct perm *perms, unsigned int perm_count,
            const char *value, size_t value_length);
 int tx_remove(struct tx *t, const char *path, size_t length);
-/* Children in order: each(name, length, arg) until it returns false. *gen: the list's stamp, 0 if it is changed. */
-int tx_list(struct tx *t, const char *path, size_t length, uint32_t *gen,
-            bool (*each)(const char *name, size_t length, void *arg), void *arg);
+/* Children in order. *gen: the list's stamp, 0 if this transaction changed it. */
+int tx_list(struct tx *t, const char *path, size_t length, uint32_t *gen, struct node_listing *l);
 /* Remembers that watches of this path must be told at the end. */
 void tx_note(struct tx *t, const char *path, size_t length);
 
