@@ -296,7 +296,8 @@ static bool walkable(size_t file_size)
     char boot[sizeof(h->boot)];
 
     boot_id(boot);
-    if (memcmp(h->magic, magic, sizeof(magic)) != 0 || memcmp(h->boot, boot, sizeof(boot)) != 0 || h->top < FIRST || (size_t)h->top * UNIT > file_size) {
+    if (memcmp(h->magic, magic, sizeof(magic)) != 0 || memcmp(h->boot, boot, sizeof(boot)) != 0 ||
+        h->top < FIRST || (size_t)h->top * UNIT > file_size) {
         return false;
     }
     while (i < h->top) {

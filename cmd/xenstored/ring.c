@@ -24,7 +24,10 @@ static struct ring *kick_list, *busy_list;
 static void fail(struct ring *r, uint32_t why)
 {
     r->page->error = why;
-    trace_warn("domain %u: bad ring (error %u), stopped", r->conn->who.domid, why);
+    if (!r->told) {
+        trace_warn("domain %u: bad ring (error %u), stopped; its next ones are not told", r->conn->who.domid, why);
+        r->told = true;
+    }
     conn_break(r->conn);
 }
 

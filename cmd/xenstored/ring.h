@@ -18,6 +18,7 @@ struct ring {
     uint32_t port;          /* ours */
     uint32_t req_cons, rsp_prod;
     bool kick, busy;        /* in the list of those to notify, of those with requests left */
+    bool told;              /* a warning about it is in the log */
     struct ring *next_kick, *next_busy;
 };
 

@@ -28,7 +28,7 @@ void sim_start(const char *state);
 /* As kill -9 and a new process on the same file. */
 void sim_crash(const char *state);
 void sim_stop(void);
-/* What a domain is to the hypervisor from now on: it is there, it has shut down, it is gone; then the daemon is told. */
+/* What a domain is to the hypervisor from now on (HW_...); then the daemon is told. */
 void sim_domain_is(unsigned int domid, unsigned int state);
 /* A domain that is there, introduced. */
 void sim_introduce(unsigned int domid);
