@@ -490,6 +490,19 @@ static void forget_domain(uint32_t n, uint16_t domid)
     }
 }
 
+/* The highest node from here up that is the domain's too, so that its subtree goes at once. */
+static uint32_t topmost_owned(uint32_t n, uint16_t domid)
+{
+    unsigned int perm_count;
+    uint32_t parent = node_at(n)->parent;
+
+    while (parent != node_root && parent != 0 && node_perms(parent, &perm_count)->domid == domid) {
+        n = parent;
+        parent = node_at(n)->parent;
+    }
+    return n;
+}
+
 bool node_sweep(uint16_t domid, uint32_t *cursor, unsigned int step, void (*before_remove)(uint32_t n))
 {
     const struct account *a = account_of(domid);
@@ -501,8 +514,9 @@ bool node_sweep(uint16_t domid, uint32_t *cursor, unsigned int step, void (*befo
             unsigned int perm_count;
             bool owned = node_perms(n, &perm_count)->domid == domid && n != node_root;
             if (owned) {
-                before_remove(n);
-                node_remove(n);
+                uint32_t top = topmost_owned(n, domid);
+                before_remove(top);
+                node_remove(top);
                 next = buckets[*cursor]; /* the removal may have taken others of this bucket */
             } else if (perm_count > 1) {
                 forget_domain(n, domid);
