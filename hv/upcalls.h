@@ -12,8 +12,6 @@ struct cpu_user_regs;
 struct frame;
 struct frame_owner;
 
-/* A device interrupt came in; irq is the number irq_* functions use. Interrupts are off. */
-void upcall_irq(unsigned int irq);
 /* ARCH_IPI_CALL arrived. Interrupts are off. */
 void upcall_ipi_call(void);
 /* A byte arrived on the console. */

@@ -16,6 +16,8 @@ for p in "$@"; do
     *) cp -P "$p" $r/usr/lib/proxenos/bin/ ;;
     esac
 done
+cp install/xendomains.sh $r/usr/lib/proxenos/bin/xendomains
+chmod 755 $r/usr/lib/proxenos/bin/xendomains
 find $r -type f -exec strip {} + 2>/dev/null || true
 (cd $r && find . | LC_ALL=C sort | cpio -o -H newc -R 0:0 --quiet | gzip -1n) > "$out.tmp"
 mv "$out.tmp" "$out"

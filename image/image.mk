@@ -43,7 +43,7 @@ $(IMG)/dom0.cpio.gz: build/debs/stamp image/build-dom0.sh image/pick.py $(wildca
 image-tools: image
 	+@$(MAKE) --no-print-directory -s STATIC=1 $(IMG)/dom0-tools.cpio.gz
 
-$(IMG)/tools.cpio.gz: image/build-tools.sh $(PROGRAMS) $(TOOL_TESTS)
+$(IMG)/tools.cpio.gz: image/build-tools.sh install/xendomains.sh $(PROGRAMS) $(TOOL_TESTS)
 	@echo "  CPIO $@"
 	$(Q)sh image/build-tools.sh $@ $(PROGRAMS) $(TOOL_TESTS)
 

@@ -1,11 +1,30 @@
 # SPDX-License-Identifier: MIT
-# make install DESTDIR=...: the image, its GRUB generator and the documentation.
+# make install DESTDIR=...: the hypervisor's image, its GRUB generator, the toolstack and its services, the documentation.
+#   make install-hv, make install-tools   one of the two; PREFIX=/usr/local is where programs go
+# Debian's xen-utils stay as they are: /usr/local/sbin comes first in root's PATH, and the units of the same name in
+# /etc/systemd/system take the place of Debian's.
 DESTDIR ?= /
+PREFIX  ?= /usr/local
+SBINDIR := $(PREFIX)/sbin
+UNITDIR := /etc/systemd/system
 
-.PHONY: install
-install: hv
+.PHONY: install install-hv install-tools
+install: install-hv install-tools
+
+install-hv: hv
 	install -D -m 644 $(B)/proxenos.gz $(DESTDIR)/boot/proxenos.gz
 	install -D -m 644 $(B)/proxenos-syms $(DESTDIR)/usr/lib/debug/boot/proxenos-syms
 	install -D -m 755 install/20_linux_proxenos $(DESTDIR)/etc/grub.d/20_linux_proxenos
 	install -d $(DESTDIR)/usr/share/doc/proxenos
 	install -m 644 README.md LICENSE docs/*.md $(DESTDIR)/usr/share/doc/proxenos/
+
+install-tools: cmd
+	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(UNITDIR) $(DESTDIR)/var/log/xen/console $(DESTDIR)/etc/xen/auto
+	for p in $(PROGRAMS); do \
+	    if [ -L $$p ]; then cp -P $$p $(DESTDIR)$(SBINDIR)/; else install -s --strip-program=$(CROSS_$(ARCH))strip -m 755 $$p $(DESTDIR)$(SBINDIR)/; fi; \
+	done
+	install -m 755 install/xendomains.sh $(DESTDIR)$(SBINDIR)/xendomains
+	for u in install/systemd/*; do \
+	    sed 's|@SBINDIR@|$(SBINDIR)|' $$u > $(DESTDIR)$(UNITDIR)/$${u##*/} || exit 1; \
+	done
+	install -D -m 644 install/xl.bash-completion $(DESTDIR)$(PREFIX)/share/bash-completion/completions/xl

@@ -4,10 +4,11 @@
 #   make boot     test kernels as dom0, then Debian's dom0 and bad dom0 images
 #   make system   xl against a PV guest, disk and network, leak test; TEST= selects, HV= ours, peer or a path;
 #                 TOOLS= debian, ours, daemons or xl (see image/dom0/init)
+#   make cells    the same list in the four cells: hypervisor ours and Debian's, toolstack ours and Debian's
 #   make bench    ours beside Debian's Xen
 PYTEST := /usr/bin/python3 -m pytest -q -p no:cacheprovider --tb=short
 
-.PHONY: boot system bench test
+.PHONY: boot system cells bench test
 boot: need-test
 	+@$(MAKE) --no-print-directory -s hv guest image
 	@/usr/bin/python3 guest/run-tests.py
@@ -16,6 +17,13 @@ boot: need-test
 system: need-test
 	+@$(MAKE) --no-print-directory -s hv guest image image-disk image-tools test-programs
 	@$(PYTEST) tests/compat $(if $(HV),--hv=$(HV)) $(if $(TOOLS),--tools=$(TOOLS)) $(if $(TEST),-k $(TEST))
+
+cells: need-test
+	+@$(MAKE) --no-print-directory -s hv guest image image-disk image-tools
+	@failed=0; for hv in ours peer; do for tools in ours debian; do \
+	    echo "cell: hypervisor $$hv, tools $$tools"; \
+	    $(PYTEST) tests/compat --hv=$$hv --tools=$$tools $(if $(TEST),-k $(TEST)) || failed=1; \
+	done; done; [ $$failed = 0 ]
 
 bench: need-run
 	+@$(MAKE) --no-print-directory -s hv guest image

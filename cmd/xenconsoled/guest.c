@@ -266,7 +266,7 @@ size_t guest_take_output(struct daemon *d, struct guest *g)
     if (!g->ring) {
         return 0;
     }
-    size_t size = console_ring_take(g->ring, data, output_room(d, g), &bad);
+    size_t size = console_ring_peek(g->ring, data, output_room(d, g), &bad);
     if (bad && !g->bad_ring) {
         daemon_note(d, "domain %u: its console ring makes no sense", g->domid);
         g->bad_ring = true;
@@ -274,6 +274,7 @@ size_t guest_take_output(struct daemon *d, struct guest *g)
     if (size > 0) {
         log_write(&g->log, data, size);
         queue_add(&g->queue, data, size);
+        console_ring_done(g->ring, size);
         if (g->local_port >= 0) {
             xenevtchn_notify(d->evtchn, g->local_port);
         }

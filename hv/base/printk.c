@@ -198,6 +198,55 @@ void printk_set_level(bool guest, enum log_level level)
     }
 }
 
+enum log_level printk_level(bool guest)
+{
+    return guest ? guest_level : host_level;
+}
+
+static const struct {
+    const char *name;
+    enum log_level level;
+} level_names[] = {
+    { "none", LOG_ERR },  { "error", LOG_ERR },   { "warning", LOG_WARNING },
+    { "info", LOG_INFO }, { "debug", LOG_DEBUG }, { "all", LOG_DEBUG },
+};
+
+/* The last of the names that mean the same. */
+const char *printk_level_name(enum log_level level)
+{
+    unsigned int i = ARRAY_SIZE(level_names) - 1;
+
+    while (level_names[i].level != level) {
+        i--;
+    }
+    return level_names[i].name;
+}
+
+static bool parse_level(const char *text, size_t len, enum log_level *out)
+{
+    for (unsigned int i = 0; i < ARRAY_SIZE(level_names); i++) {
+        const char *name = level_names[i].name;
+
+        if (strlen(name) == len && strncmp(text, name, len) == 0) {
+            *out = level_names[i].level;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool printk_parse_levels(const char *text, enum log_level *always, enum log_level *limited)
+{
+    const char *slash = strchr(text, '/');
+    size_t len = slash != NULL ? (size_t)(slash - text) : strlen(text);
+
+    if (!parse_level(text, len, always)) {
+        return false;
+    }
+    *limited = *always;
+    return slash == NULL || parse_level(slash + 1, strlen(slash + 1), limited);
+}
+
 void printk_set_timestamps(bool on)
 {
     timestamps = on;
@@ -233,20 +282,34 @@ void printk_force_unlock(void)
     WRITE_ONCE(forced_unlock, true);
 }
 
+/* Console lock held: the ring's contents to one device, in pieces that do not wrap. */
+static void show_ring(const struct console_device *dev)
+{
+    for (uint32_t at = ring_oldest; at != ring_produced;) {
+        uint32_t offset = at & (ring_size - 1);
+        uint32_t n = MIN(ring_produced - at, ring_size - offset);
+
+        dev->write(&ring[offset], n);
+        at += n;
+    }
+}
+
+void printk_show_ring(void)
+{
+    struct console_hold hold = console_take();
+
+    for (unsigned int i = 0; i < device_count; i++) {
+        show_ring(devices[i]);
+    }
+    console_drop(hold);
+}
+
 void printk_add_device(const struct console_device *dev)
 {
     struct console_hold hold = console_take();
-    uint32_t at;
 
     if (device_count < DEVICES_MAX) {
-        /* What was logged before the device was known. */
-        for (at = ring_oldest; at != ring_produced;) {
-            uint32_t offset = at & (ring_size - 1);
-            uint32_t n = MIN(ring_produced - at, ring_size - offset);
-
-            dev->write(&ring[offset], n);
-            at += n;
-        }
+        show_ring(dev); /* what was logged before the device was known */
         devices[device_count++] = dev;
     }
     console_drop(hold);

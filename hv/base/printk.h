@@ -23,6 +23,10 @@ void printk_at(enum log_level level, bool guest, const char *fmt, ...) PRINTF_LI
 #define printk(...)      printk_at(LOG_ERR, false, __VA_ARGS__)
 
 void printk_set_level(bool guest, enum log_level level);
+enum log_level printk_level(bool guest);
+const char *printk_level_name(enum log_level level);
+/* LEVEL[/LEVEL], as loglvl= takes it: what is always shown, and what is shown rate limited. */
+bool printk_parse_levels(const char *text, enum log_level *always, enum log_level *limited);
 void printk_set_timestamps(bool on);
 void printk_set_sync(bool on);
 /* Raw bytes to the devices (dom0's console output), and to the ring when that is switched on: if dom0's
@@ -42,6 +46,9 @@ void printk_add_device(const struct console_device *dev);
 /* Reading the ring, as sysctl readconsole does: copies from *index (or the oldest byte when not
  * incremental), returns bytes copied and moves *index on; clear forgets what was read. */
 size_t printk_ring_read(char *buf, size_t size, uint32_t *index, bool incremental, bool clear);
+
+/* The ring once more, to the devices only. */
+void printk_show_ring(void);
 
 /* A larger ring than the one built in; what was logged so far is kept. size is a power of two. */
 void printk_set_ring(char *buf, size_t size);

@@ -4,6 +4,7 @@
  * domctl.h. A caller can pass on only what its own domain has.
  */
 #include "hv/calls/domctl.h"
+#include "hv/core/arch_guest.h"
 #include "hv/core/rights.h"
 #include "hv/core/vcpu.h"
 
@@ -28,6 +29,9 @@ int domctl_irq_permission(struct xen_domctl *op, struct domain *d)
 {
     uint32_t irq = op->u.irq_permission.pirq;
 
+    if (irq >= arch_pirq_count(current_domain())) {
+        return -EINVAL;
+    }
     return grant_or_deny(d, RIGHT_IRQ, irq, irq, op->u.irq_permission.allow_access != 0);
 }
 

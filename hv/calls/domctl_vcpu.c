@@ -188,10 +188,10 @@ int domctl_getvcpuaffinity(struct xen_domctl *op, struct domain *d)
     }
     sched_get_affinity(v, &hard, &soft);
     if (a->flags & XEN_VCPUAFFINITY_HARD) {
-        rc = ctl_bitmap_write(&a->cpumap_hard, hard.bits, MAX_CPUS);
+        rc = ctl_bitmap_write(&a->cpumap_hard, hard.bits, arch_cpus_possible);
     }
     if (rc == 0 && (a->flags & XEN_VCPUAFFINITY_SOFT)) {
-        rc = ctl_bitmap_write(&a->cpumap_soft, soft.bits, MAX_CPUS);
+        rc = ctl_bitmap_write(&a->cpumap_soft, soft.bits, arch_cpus_possible);
     }
     return rc;
 }
@@ -201,5 +201,5 @@ int domctl_sendtrigger(struct xen_domctl *op, struct domain *d)
     struct vcpu *v;
     int rc = find_vcpu(d, op->u.sendtrigger.vcpu, &v);
 
-    return rc != 0 ? rc : arch_vcpu_trigger(v, op->u.sendtrigger.trigger);
+    return rc != 0 ? -ESRCH : arch_vcpu_trigger(v, op->u.sendtrigger.trigger);
 }

@@ -24,8 +24,6 @@
 
 #define DEBUG_KEYS_MAX 1024U
 #define PCI_NODES_STEP 64U
-#define NODE_DISTANCE_LOCAL  10U
-#define NODE_DISTANCE_REMOTE 20U
 
 typedef int (*sysctl_fn)(struct xen_sysctl *op);
 
@@ -92,29 +90,6 @@ static unsigned int cpu_count(void)
     return last + 1;
 }
 
-static unsigned int node_of(unsigned int cpu)
-{
-    uint32_t core;
-    uint32_t socket;
-    uint32_t node;
-
-    arch_cpu_topology(cpu, &core, &socket, &node);
-    return node;
-}
-
-static unsigned int node_count(void)
-{
-    unsigned int last = 0;
-    unsigned int cpu;
-
-    cpumask_for_each(cpu, &arch_cpus_online) {
-        unsigned int node = node_of(cpu);
-
-        last = node != XEN_INVALID_NODE_ID && node > last ? node : last;
-    }
-    return last + 1;
-}
-
 static int physinfo(struct xen_sysctl *op)
 {
     struct xen_sysctl_physinfo *info = &op->u.physinfo;
@@ -122,7 +97,7 @@ static int physinfo(struct xen_sysctl *op)
     memset(info, 0, sizeof(*info));
     info->nr_cpus = bitmap_weight(arch_cpus_online.bits, MAX_CPUS);
     info->max_cpu_id = arch_cpus_possible - 1;
-    info->nr_nodes = node_count();
+    info->nr_nodes = arch_node_count();
     info->max_node_id = info->nr_nodes - 1;
     info->cpu_khz = arch_clock_cpu_khz();
     info->total_pages = page_alloc_total_count();
@@ -158,13 +133,15 @@ static int getcpuinfo(struct xen_sysctl *op)
     return 0;
 }
 
+/* With both a node and address widths in question, the smaller of the two answers. */
 static int availheap(struct xen_sysctl *op)
 {
     struct xen_sysctl_availheap *a = &op->u.availheap;
-    uint64_t pages = 0;
+    uint64_t pages =
+        page_alloc_free_in_zone(a->min_bitwidth, a->max_bitwidth != 0 ? a->max_bitwidth : 64);
 
-    if (a->node <= 0) {
-        pages = page_alloc_free_in_zone(a->min_bitwidth, a->max_bitwidth != 0 ? a->max_bitwidth : 64);
+    if (a->node >= 0) {
+        pages = MIN(pages, page_alloc_free_on_node((unsigned int)a->node));
     }
     a->avail_bytes = pages << PAGE_SHIFT;
     return 0;
@@ -192,23 +169,22 @@ static int cputopoinfo(struct xen_sysctl *op)
     return 0;
 }
 
-/* One row of the distances, then the node's memory, which is all of it for node 0. */
+/* The node's memory, then one row of the distances. */
 static int write_node(const struct xen_sysctl_numainfo *n, unsigned int node, unsigned int nodes)
 {
-    struct xen_sysctl_meminfo mem = { 0 };
+    struct xen_sysctl_meminfo mem = {
+        .memsize = arch_node_span(node) << PAGE_SHIFT,
+        .memfree = page_alloc_free_on_node(node) << PAGE_SHIFT,
+    };
     int rc = 0;
 
-    if (node == 0) {
-        mem.memsize = page_alloc_total_count() << PAGE_SHIFT;
-        mem.memfree = page_alloc_free_count() << PAGE_SHIFT;
-    }
     if (!guest_ptr_is_null(guest_ptr(n->meminfo))) {
         rc = copy_to_guest(guest_ptr_at(guest_ptr(n->meminfo), node, sizeof(mem)), &mem,
                            sizeof(mem));
     }
     for (unsigned int to = 0; rc == 0 && to < nodes && !guest_ptr_is_null(guest_ptr(n->distance));
          to++) {
-        uint32_t distance = to == node ? NODE_DISTANCE_LOCAL : NODE_DISTANCE_REMOTE;
+        uint32_t distance = arch_node_distance(node, to);
 
         rc = copy_to_guest(guest_ptr_at(guest_ptr(n->distance), node * nodes + to,
                                         sizeof(distance)),
@@ -220,7 +196,7 @@ static int write_node(const struct xen_sysctl_numainfo *n, unsigned int node, un
 static int numainfo(struct xen_sysctl *op)
 {
     struct xen_sysctl_numainfo *n = &op->u.numainfo;
-    unsigned int nodes = node_count();
+    unsigned int nodes = arch_node_count();
     bool count_only =
         guest_ptr_is_null(guest_ptr(n->meminfo)) && guest_ptr_is_null(guest_ptr(n->distance));
 
@@ -307,6 +283,26 @@ static uint32_t domain_count(void)
     return count;
 }
 
+/* Moving is to where the domain is already. */
+static int pool_move(domid_t domid)
+{
+    struct domain *d = domain_get(domid);
+    bool self = d == current_domain();
+
+    if (d == NULL) {
+        return -ESRCH;
+    }
+    domain_put(d);
+    return self ? -EPERM : 0;
+}
+
+/* The CPU of an operation, which may be any. */
+static bool pool_cpu_valid(const struct xen_sysctl_cpupool_op *p)
+{
+    return p->cpu == XEN_SYSCTL_CPUPOOL_PAR_ANY ||
+           (p->cpu < MAX_CPUS && cpumask_test(&arch_cpus_online, p->cpu));
+}
+
 /* There is one pool, 0, that has all CPUs and all domains; INFO asks for the next pool from an id on. */
 static int cpupool_op(struct xen_sysctl *op)
 {
@@ -327,12 +323,13 @@ static int cpupool_op(struct xen_sysctl *op)
     case XEN_SYSCTL_CPUPOOL_OP_CREATE:
         return exists ? -EEXIST : -EOPNOTSUPP;
     case XEN_SYSCTL_CPUPOOL_OP_DESTROY:
-    case XEN_SYSCTL_CPUPOOL_OP_RMCPU:
         return exists ? -EBUSY : -ENOENT;
+    case XEN_SYSCTL_CPUPOOL_OP_RMCPU:
+        return !exists ? -ENOENT : pool_cpu_valid(p) ? -EBUSY : -EINVAL;
     case XEN_SYSCTL_CPUPOOL_OP_ADDCPU:
-        return exists ? -ENODEV : -ENOENT;
+        return !exists ? -ENOENT : pool_cpu_valid(p) ? -ENODEV : -EINVAL;
     case XEN_SYSCTL_CPUPOOL_OP_MOVEDOMAIN:
-        return exists ? 0 : -ENOENT;
+        return exists ? pool_move(p->domid) : -ENOENT;
     default:
         return -ENOSYS;
     }
@@ -348,6 +345,9 @@ static int get_pmstat(struct xen_sysctl *op)
     return cpu < MAX_CPUS && cpumask_test(&arch_cpus_online, cpu) ? -ENODEV : -EINVAL;
 }
 
+/* Idle CPUs halt (C1) and go no deeper, so any limit but C0 is kept. */
+static uint32_t max_cstate = XEN_SYSCTL_CX_UNLIMITED;
+
 static int pm_op(struct xen_sysctl *op)
 {
     struct xen_sysctl_pm_op *p = &op->u.pm_op;
@@ -359,10 +359,20 @@ static int pm_op(struct xen_sysctl *op)
         return -ENODEV;
     }
     if (p->cmd == XEN_SYSCTL_pm_op_get_max_cstate) {
-        p->u.get_max_cstate = XEN_SYSCTL_CX_UNLIMITED;
+        p->u.get_max_cstate = max_cstate;
+        return 0;
+    }
+    if (p->cmd == XEN_SYSCTL_pm_op_set_max_cstate && p->u.set_max_cstate > 0) {
+        max_cstate = p->u.set_max_cstate;
         return 0;
     }
     return -EOPNOTSUPP;
+}
+
+/* CPUs stay as they came up at boot. */
+static int cpu_hotplug(struct xen_sysctl *op)
+{
+    return op->u.cpu_hotplug.cpu < arch_cpus_possible ? -EOPNOTSUPP : -EINVAL;
 }
 
 /* ---- Dispatch ------------------------------------------------------------------------------- */
@@ -377,7 +387,7 @@ static const struct sysctl_row rows[] = {
     [XEN_SYSCTL_getcpuinfo] = { getcpuinfo, 0, true },
     [XEN_SYSCTL_availheap] = { availheap, 0, true },
     [XEN_SYSCTL_get_pmstat] = { get_pmstat, 0, true },
-    [XEN_SYSCTL_cpu_hotplug] = { NULL, -EOPNOTSUPP, false },
+    [XEN_SYSCTL_cpu_hotplug] = { cpu_hotplug, 0, false },
     [XEN_SYSCTL_pm_op] = { pm_op, 0, true },
     [XEN_SYSCTL_page_offline_op] = { NULL, -EOPNOTSUPP, false },
     [XEN_SYSCTL_cputopoinfo] = { cputopoinfo, 0, true },

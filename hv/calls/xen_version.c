@@ -30,10 +30,10 @@ static long answer_compile_info(guest_ptr_t arg)
     struct xen_compile_info info;
 
     memset(&info, 0, sizeof(info));
-    (void)string_copy(info.compiler, "gcc " __VERSION__, sizeof(info.compiler));
-    (void)string_copy(info.compile_by, "proxenos", sizeof(info.compile_by));
-    (void)string_copy(info.compile_domain, "proxenos", sizeof(info.compile_domain));
-    (void)string_copy(info.compile_date, "reproducible build", sizeof(info.compile_date));
+    (void)string_copy(info.compiler, VERSION_COMPILER, sizeof(info.compiler));
+    (void)string_copy(info.compile_by, VERSION_COMPILE_BY, sizeof(info.compile_by));
+    (void)string_copy(info.compile_domain, VERSION_COMPILE_DOMAIN, sizeof(info.compile_domain));
+    (void)string_copy(info.compile_date, VERSION_COMPILE_DATE, sizeof(info.compile_date));
     return copy_to_guest(arg, &info, sizeof(info));
 }
 
@@ -58,6 +58,31 @@ static long answer_features(guest_ptr_t arg)
     }
     info.submap = arch_features(current_domain());
     return copy_to_guest(arg, &info, sizeof(info));
+}
+
+/* A record of the buffer's size and the buffer. Without one, how much is wanted. */
+static long build_id(guest_ptr_t arg)
+{
+    const void *id;
+    size_t size = arch_build_id(&id);
+    uint32_t room;
+
+    if (size == 0) {
+        return -ENODATA;
+    }
+    if (guest_ptr_is_null(arg)) {
+        return (long)size;
+    }
+    if (copy_from_guest(&room, arg, sizeof(room)) != 0) {
+        return -EFAULT;
+    }
+    if (room < size) {
+        return room == 0 ? -EINVAL : -ENOBUFS;
+    }
+    if (copy_to_guest(guest_ptr_at(arg, offsetof(struct xen_build_id, buf), 1), id, size) != 0) {
+        return -EFAULT;
+    }
+    return (long)size;
 }
 
 static NOINLINE long answer(unsigned int cmd, guest_ptr_t arg)
@@ -87,7 +112,7 @@ static NOINLINE long answer(unsigned int cmd, guest_ptr_t arg)
         return answer_text(arg, rights_is_control(d) ? version_command_line : "<denied>",
                            sizeof(xen_commandline_t));
     case XENVER_build_id:
-        return rights_is_control(d) ? -ENODATA : -EPERM;
+        return rights_is_control(d) ? build_id(arg) : -EPERM;
     default:
         return -ENOSYS;
     }

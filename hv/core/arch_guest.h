@@ -107,6 +107,8 @@ void arch_get_domain_info(const struct domain *d, struct xen_domctl_getdomaininf
 /* XENVER_get_features submap 0 and XENVER_capabilities. */
 unsigned int arch_features(const struct domain *d);
 void arch_capabilities(char *buf, size_t size);
+/* What the linker made of the image's contents; 0 bytes: none. */
+size_t arch_build_id(const void **id);
 unsigned long arch_virt_start(void);
 /* Bits of VMASST_TYPE_* a guest of this kind may set. */
 unsigned long arch_vm_assist_valid(const struct domain *d);
@@ -115,7 +117,12 @@ long arch_hvm_op(unsigned long op, guest_ptr_t arg);
 void arch_vcpu_dump(struct vcpu *v);
 /* Debug keys i and M: interrupts, their owners and where they go. */
 void arch_irq_dump(void);
+void arch_irq_chip_dump(void);
 /* Anything of the CPU's topology a toolstack asks for. */
+/* Memory nodes: at least one; frames from a node's first to its last; relative distance, 10 for a node itself. */
+unsigned int arch_node_count(void);
+uint64_t arch_node_span(unsigned int node);
+unsigned int arch_node_distance(unsigned int from, unsigned int to);
 void arch_cpu_topology(unsigned int cpu, uint32_t *core, uint32_t *socket, uint32_t *node);
 
 #endif

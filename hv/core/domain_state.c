@@ -80,7 +80,7 @@ int domain_unpause_by_controller(struct domain *d)
         }
     } while (!__atomic_compare_exchange_n(&d->controller_paused, &old, old - 1, false,
                                           __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
-    if (!d->creation_finished) {
+    if (old == 1 && !d->creation_finished) {
         spin_lock(&d->lock);
         d->creation_finished = true;
         spin_unlock(&d->lock);

@@ -4,6 +4,9 @@
  * happens often. No locks: see evtchn_private.h for why that is right.
  */
 #include "hv/core/evtchn.h"
+
+#include "hv/arch_cpu.h"
+#include "hv/core/arch_guest.h"
 #include "hv/core/evtchn_private.h"
 
 long evtchn_send(struct domain *d, evtchn_port_t port)
@@ -40,11 +43,22 @@ void evtchn_send_virq(struct vcpu *v, uint32_t virq)
     }
 }
 
+/* The interrupt came to a CPU that its vcpu has left: the next one goes where the vcpu is now. */
+static void follow_vcpu(struct domain *d, const struct evtchn *ch)
+{
+    unsigned int cpu = READ_ONCE(READ_ONCE(ch->vcpu)->processor);
+
+    if (unlikely(cpu != arch_cpu_id())) {
+        arch_pirq_set_cpu(d, READ_ONCE(ch->u.pirq), cpu);
+    }
+}
+
 void evtchn_send_pirq(struct domain *d, evtchn_port_t port)
 {
     struct evtchn *ch = evtchn_at(d->evtchn, port);
 
     if (ch != NULL && likely(evtchn_state(ch) == EVTCHN_PIRQ)) {
+        follow_vcpu(d, ch);
         evtchn_raise(ch);
     }
 }

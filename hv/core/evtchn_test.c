@@ -80,6 +80,28 @@ TEST(evtchn_interdomain_send)
     EXPECT_EQ(b->vcpu[1]->info->evtchn_upcall_pending, 1);
 }
 
+TEST(evtchn_pirq_follows_its_vcpu)
+{
+    evtchn_port_t port;
+
+    set_up();
+    world_enter(a);
+    EXPECT_EQ(evtchn_bind_pirq(3, 0, &port), 0);
+    a->vcpu[0]->processor = 0;
+    fake_pirq_cpu[3] = 77;
+    evtchn_send_pirq(a, port);
+    EXPECT(take(a, port));
+    EXPECT_EQ(fake_pirq_cpu[3], 77); /* it came where the vcpu is */
+    a->vcpu[0]->processor = 1;
+    evtchn_send_pirq(a, port);
+    EXPECT(take(a, port));
+    EXPECT_EQ(fake_pirq_cpu[3], 1);
+    EXPECT_EQ(evtchn_close(a, port), 0);
+    fake_pirq_cpu[3] = 77;
+    evtchn_send_pirq(a, port); /* late: nothing happens */
+    EXPECT_EQ(fake_pirq_cpu[3], 77);
+}
+
 TEST(evtchn_binding_rules)
 {
     struct evtchn_status st;

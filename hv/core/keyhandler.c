@@ -22,10 +22,10 @@
 
 struct key {
     char letter;
+    bool diagnostic; /* one of those that '*' presses */
     const char *what;
     void (*fn)(void);
 };
-
 
 static unsigned long long ms(uint64_t ns)
 {
@@ -167,6 +167,57 @@ static void dump_cpu_states(void)
     }
 }
 
+static void dump_nodes(void)
+{
+    unsigned int cpu;
+
+    for (unsigned int node = 0; node < arch_node_count(); node++) {
+        printk("NODE%u: %llu pages from first to last, %llu free\n", node,
+               (unsigned long long)arch_node_span(node),
+               (unsigned long long)page_alloc_free_on_node(node));
+    }
+    cpumask_for_each(cpu, &arch_cpus_online) {
+        uint32_t core;
+        uint32_t socket;
+        uint32_t node;
+
+        arch_cpu_topology(cpu, &core, &socket, &node);
+        printk("CPU%u: socket %u, core %u, node %u\n", cpu, socket, core, node);
+    }
+}
+
+/* Which of the two levels '+' and '-' move. */
+static bool levels_of_guests;
+
+static void toggle_levels(void)
+{
+    levels_of_guests = !levels_of_guests;
+    printk("'+' and '-' change what is logged about %s\n", levels_of_guests ? "guests" : "the host");
+}
+
+static void change_level(int by)
+{
+    int level = (int)printk_level(levels_of_guests) + by;
+
+    if (level >= LOG_ERR && level <= LOG_DEBUG) {
+        printk_set_level(levels_of_guests, (enum log_level)level);
+    }
+    printk("%s log level: %s\n", levels_of_guests ? "guest" : "host",
+           printk_level_name(printk_level(levels_of_guests)));
+}
+
+static void raise_level(void)
+{
+    change_level(1);
+}
+
+static void lower_level(void)
+{
+    change_level(-1);
+}
+
+static void press_diagnostics(void);
+
 static void reboot_machine(void)
 {
     arch_reset(ARCH_RESET_REBOOT);
@@ -195,25 +246,31 @@ static void dump_domains_and_tell(void)
 /* ---- The table ------------------------------------------------------------------------------ */
 
 static const struct key keys[] = {
-    { '0', "dump Dom0 registers", dump_dom0_registers },
-    { 'C', "trigger a crashdump", crash_machine },
-    { 'H', "dump heap info", dump_heap },
-    { 'M', "dump MSI state", arch_irq_dump },
-    { 'R', "reboot machine", reboot_machine },
-    { 'a', "dump timer queues", timer_dump },
-    { 'c', "dump ACPI Cx structures", dump_cpu_states },
-    { 'd', "dump registers", dump_all_registers },
-    { 'e', "dump evtchn info", dump_events },
-    { 'g', "print grant table usage", dump_grants },
-    { 'h', "show this message", show_help },
-    { 'i', "dump interrupt bindings", arch_irq_dump },
-    { 'm', "memory info", dump_memory },
-    { 'q', "dump domain (and guest debug) info", dump_domains_and_tell },
-    { 'r', "dump run queues", sched_dump },
-    { 's', "dump softtsc stats", dump_time },
-    { 't', "display multi-cpu clock info", dump_time },
-    { 'u', "dump NUMA info", dump_memory },
-    { 'v', "dump domains", dump_domains },
+    { '*', false, "press all keys that dump", press_diagnostics },
+    { '+', false, "log more", raise_level },
+    { '-', false, "log less", lower_level },
+    { '0', true, "dump Dom0 registers", dump_dom0_registers },
+    { 'C', false, "trigger a crashdump", crash_machine },
+    { 'G', false, "choose between host and guest log level", toggle_levels },
+    { 'H', true, "dump heap info", dump_heap },
+    { 'M', true, "dump MSI state", arch_irq_dump },
+    { 'R', false, "reboot machine", reboot_machine },
+    { 'a', true, "dump timer queues", timer_dump },
+    { 'c', true, "dump ACPI Cx structures", dump_cpu_states },
+    { 'd', true, "dump registers", dump_all_registers },
+    { 'e', true, "dump evtchn info", dump_events },
+    { 'g', true, "print grant table usage", dump_grants },
+    { 'h', false, "show this message", show_help },
+    { 'i', true, "dump interrupt bindings", arch_irq_dump },
+    { 'm', true, "memory info", dump_memory },
+    { 'q', true, "dump domain (and guest debug) info", dump_domains_and_tell },
+    { 'r', true, "dump run queues", sched_dump },
+    { 's', true, "dump softtsc stats", dump_time },
+    { 't', true, "display multi-cpu clock info", dump_time },
+    { 'u', true, "dump NUMA info", dump_nodes },
+    { 'v', true, "dump domains", dump_domains },
+    { 'w', false, "show the log again on the console", printk_show_ring },
+    { 'z', true, "dump I/O APIC registers", arch_irq_chip_dump },
 };
 
 static void show_help(void)
@@ -224,13 +281,26 @@ static void show_help(void)
     }
 }
 
+static void press(const struct key *key)
+{
+    printk("'%c' pressed -> %s (now = %llu ms)\n", key->letter, key->what, ms(arch_clock_now()));
+    key->fn();
+}
+
+static void press_diagnostics(void)
+{
+    for (unsigned int i = 0; i < ARRAY_SIZE(keys); i++) {
+        if (keys[i].diagnostic) {
+            press(&keys[i]);
+        }
+    }
+}
+
 void keyhandler_press(char letter)
 {
     for (unsigned int i = 0; i < ARRAY_SIZE(keys); i++) {
         if (keys[i].letter == letter) {
-            printk("'%c' pressed -> %s (now = %llu ms)\n", letter, keys[i].what,
-                   ms(arch_clock_now()));
-            keys[i].fn();
+            press(&keys[i]);
             return;
         }
     }

@@ -9,6 +9,12 @@
 #define VERSION_EXTRA     ".0-proxenos"
 #define VERSION_CHANGESET "proxenos-" PROXENOS_VERSION
 
+/* Who compiled it, and when, would make two builds of one source differ. */
+#define VERSION_COMPILER       "gcc " __VERSION__
+#define VERSION_COMPILE_BY     "proxenos"
+#define VERSION_COMPILE_DOMAIN "proxenos"
+#define VERSION_COMPILE_DATE   "reproducible build"
+
 #ifndef PROXENOS_VERSION
 #define PROXENOS_VERSION "0.1"
 #endif

@@ -346,43 +346,11 @@ static bool parse_dom0_ioports_disable(struct cmdline *c, const char *value, boo
     return on;
 }
 
-static bool level_of(const char *text, size_t len, enum log_level *out)
-{
-    static const struct {
-        const char *name;
-        enum log_level level;
-    } levels[] = {
-        { "none", LOG_ERR },   { "error", LOG_ERR },   { "warning", LOG_WARNING },
-        { "info", LOG_INFO },  { "debug", LOG_DEBUG }, { "all", LOG_DEBUG },
-    };
-
-    for (unsigned int i = 0; i < ARRAY_SIZE(levels); i++) {
-        if (word_is(text, len, levels[i].name)) {
-            *out = levels[i].level;
-            return true;
-        }
-    }
-    return false;
-}
-
-/* LEVEL[/LEVEL]: always shown, and shown rate limited. */
-static bool parse_levels(const char *value, enum log_level *always, enum log_level *limited)
-{
-    const char *slash = strchr(value, '/');
-    size_t len = slash != NULL ? (size_t)(slash - value) : strlen(value);
-
-    if (!level_of(value, len, always)) {
-        return false;
-    }
-    *limited = *always;
-    return slash == NULL || level_of(slash + 1, strlen(slash + 1), limited);
-}
-
 static bool parse_loglvl(struct cmdline *c, const char *value, bool on)
 {
     enum log_level limited;
 
-    return on && parse_levels(value, &c->loglvl, &limited);
+    return on && printk_parse_levels(value, &c->loglvl, &limited);
 }
 
 /* All messages about guests are rate limited, so the second level is the one that counts. */
@@ -390,7 +358,7 @@ static bool parse_guest_loglvl(struct cmdline *c, const char *value, bool on)
 {
     enum log_level always;
 
-    return on && parse_levels(value, &always, &c->guest_loglvl);
+    return on && printk_parse_levels(value, &always, &c->guest_loglvl);
 }
 
 static bool parse_console_timestamps(struct cmdline *c, const char *value, bool on)

@@ -16,6 +16,7 @@
 #include "hv/arch/x86/cpu/reset.h"
 #include "hv/arch/x86/cpu/smp.h"
 #include "hv/arch/x86/cpu/traps.h"
+#include "hv/arch/x86/guest/numa.h"
 #include "hv/arch/x86/guest/pv_memory.h"
 #include "hv/arch/x86/guest/pv_trap.h"
 #include "hv/base/printk.h"
@@ -142,6 +143,7 @@ NORETURN void boot_start(uint32_t magic, uint32_t info)
     timer_init_module();
     acpi_init(bootinfo_rsdp());            /* CPUs, interrupt controllers, timers */
     efi_init(_paddr(bootinfo.efi_system_table)); /* what dom0 asks of UEFI firmware */
+    numa_init();
     apic_init();
     smp_init();                            /* numbers the CPUs */
     irq_init();

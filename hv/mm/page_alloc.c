@@ -47,6 +47,9 @@ static uint64_t total_pages;
 static uint64_t claimed_pages;
 static unsigned int scrubs_active; /* idle CPUs that hold a block for scrubbing */
 static unsigned int scrub_hold;    /* allocations that wait for the blocks being scrubbed: start no more */
+static const struct page_node_range *node_ranges; /* set once at boot */
+static unsigned int node_range_count;
+static uint64_t node_free[PAGE_NODES_MAX]; /* not kept while there are no ranges */
 static bool mixed;                 /* a block may lie beside a free buddy of the other kind */
 
 static unsigned int zone_of(uint64_t mfn)
@@ -136,6 +139,19 @@ static void block_release(uint64_t mfn, unsigned int order, enum kind kind, bool
     block_insert(mfn, order, kind);
 }
 
+static void count_on_nodes(uint64_t mfn, unsigned int order, bool add)
+{
+    for (unsigned int i = 0; i < node_range_count; i++) {
+        const struct page_node_range *r = &node_ranges[i];
+        uint64_t first = MAX(mfn, r->first);
+        uint64_t end = MIN(mfn + BIT(order), r->end);
+
+        if (first < end) {
+            node_free[r->node] += add ? end - first : first - end;
+        }
+    }
+}
+
 static void count_free(uint64_t mfn, unsigned int order, enum kind kind, bool add)
 {
     uint64_t pages = add ? BIT(order) : 0 - BIT(order);
@@ -143,6 +159,7 @@ static void count_free(uint64_t mfn, unsigned int order, enum kind kind, bool ad
     free_pages += pages;
     zones[zone_of(mfn)].free += pages;
     dirty_pages += kind == DIRTY ? pages : 0;
+    count_on_nodes(mfn, order, add);
 }
 
 /* ---- Allocation -------------------------------------------------------------------------- */
@@ -357,6 +374,37 @@ uint64_t page_alloc_free_in_zone(unsigned int min_bits, unsigned int max_bits)
     }
     spin_unlock(&heap_lock);
     return sum;
+}
+
+static void count_list_on_nodes(const struct zone *z, enum kind kind, unsigned int order)
+{
+    uint32_t next = z->orders[kind] & BIT(order) ? z->first[kind][order] : FRAME_NONE;
+
+    for (; next != FRAME_NONE; next = frame_of(_mfn(next))->next) {
+        count_on_nodes(next, order, true);
+    }
+}
+
+void page_alloc_set_nodes(const struct page_node_range *ranges, unsigned int count)
+{
+    spin_lock(&heap_lock);
+    node_ranges = ranges;
+    node_range_count = count;
+    for (unsigned int zone = 0; zone <= zone_top; zone++) {
+        for (unsigned int order = 0; order < ORDERS; order++) {
+            count_list_on_nodes(&zones[zone], CLEAN, order);
+            count_list_on_nodes(&zones[zone], DIRTY, order);
+        }
+    }
+    spin_unlock(&heap_lock);
+}
+
+uint64_t page_alloc_free_on_node(unsigned int node)
+{
+    if (node_range_count == 0) {
+        return node == 0 ? page_alloc_free_count() : 0;
+    }
+    return node < PAGE_NODES_MAX ? READ_ONCE(node_free[node]) : 0;
 }
 
 /* ---- Scrubbing --------------------------------------------------------------------------- */

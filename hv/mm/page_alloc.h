@@ -35,6 +35,17 @@ uint64_t page_alloc_dirty_count(void);
 /* Free pages whose address has at least min_bits and at most max_bits (sysctl availheap). */
 uint64_t page_alloc_free_in_zone(unsigned int min_bits, unsigned int max_bits);
 
+/* Which frames are near which CPUs; without it all are on node 0. Boot, once; the ranges stay with the caller and do
+ * not overlap. Only for counting: where a page comes from does not depend on it. */
+#define PAGE_NODES_MAX 64
+struct page_node_range {
+    uint64_t first;
+    uint64_t end;
+    unsigned int node; /* below PAGE_NODES_MAX */
+};
+void page_alloc_set_nodes(const struct page_node_range *ranges, unsigned int count);
+uint64_t page_alloc_free_on_node(unsigned int node);
+
 /* Scrubs a little; true when there is more to do. Called by idle CPUs with interrupts on. */
 bool page_alloc_scrub_idle(void);
 

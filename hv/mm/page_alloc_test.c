@@ -21,6 +21,12 @@ struct block {
     unsigned int order;
 };
 
+/* Two nodes; the border lies within what may be one block, and the second has two ranges. */
+#define BORDER 3333
+static const struct page_node_range nodes[] = {
+    { FIRST, BORDER, 0 }, { BORDER, 5000, 1 }, { 5000, FIRST + PAGES, 1 }
+};
+
 static struct block blocks[BLOCKS];
 static bool taken[FIRST + PAGES];
 static uint64_t taken_count;
@@ -76,9 +82,22 @@ static void release(struct block *b)
     b->mfn = 0;
 }
 
+static uint64_t untaken(uint64_t first, uint64_t end)
+{
+    uint64_t count = 0;
+
+    for (uint64_t i = first; i < end; i++) {
+        count += !taken[i];
+    }
+    return count;
+}
+
 TEST(page_alloc_matches_model)
 {
     fake_machine_add_ram(FIRST, PAGES);
+    EXPECT_EQ(page_alloc_free_on_node(0), PAGES);
+    EXPECT_EQ(page_alloc_free_on_node(1), 0);
+    page_alloc_set_nodes(nodes, ARRAY_SIZE(nodes));
     EXPECT_EQ(page_alloc_total_count(), PAGES);
     for (unsigned int i = 0; i < 30000; i++) {
         struct block *b = &blocks[unit_random_below(BLOCKS)];
@@ -93,6 +112,8 @@ TEST(page_alloc_matches_model)
         }
         EXPECT_EQ(page_alloc_free_count(), PAGES - taken_count);
         EXPECT(page_alloc_dirty_count() <= page_alloc_free_count());
+        EXPECT_EQ(page_alloc_free_on_node(0), untaken(FIRST, BORDER));
+        EXPECT_EQ(page_alloc_free_on_node(1), untaken(BORDER, FIRST + PAGES));
     }
     for (unsigned int i = 0; i < BLOCKS; i++) {
         if (blocks[i].mfn != 0) {

@@ -68,6 +68,15 @@ static bool guest_is_there(struct session *s)
     return value != NULL;
 }
 
+/* A guest may own the node of an extra console: only pseudo terminals are opened, whatever it holds. */
+static bool is_pty_name(const char *name)
+{
+    const char *prefix = "/dev/pts/";
+    size_t length = strlen(prefix);
+    return strncmp(name, prefix, length) == 0 && name[length] != '\0' &&
+           strspn(name + length, "0123456789") == strlen(name + length);
+}
+
 /*
  * Opens the terminal xenstore names. Also when the name is the one that is open: a new daemon may have got
  * the same number, and nothing is lost by opening a living terminal again.
@@ -77,7 +86,7 @@ static void look_for_tty(struct session *s)
     unsigned int size;
     char *name = xs_read(s->xs, XBT_NULL, s->path, &size);
     close_tty(s);
-    if (name && *name) {
+    if (name && is_pty_name(name)) {
         s->tty = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
     }
     free(name);

@@ -19,7 +19,7 @@ static size_t least(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-size_t console_ring_take(struct xencons_interface *ring, char *to, size_t room, bool *bad)
+size_t console_ring_peek(const struct xencons_interface *ring, char *to, size_t room, bool *bad)
 {
     uint32_t cons = load(&ring->out_cons);
     uint32_t filled = load(&ring->out_prod) - cons;
@@ -34,7 +34,20 @@ size_t console_ring_take(struct xencons_interface *ring, char *to, size_t room, 
     size_t first = least(size, CONSOLE_OUT_SIZE - at);
     memcpy(to, ring->out + at, first);
     memcpy(to + first, ring->out, size - first);
-    store(&ring->out_cons, cons + (uint32_t)size);
+    return size;
+}
+
+void console_ring_done(struct xencons_interface *ring, size_t size)
+{
+    store(&ring->out_cons, load(&ring->out_cons) + (uint32_t)size);
+}
+
+size_t console_ring_take(struct xencons_interface *ring, char *to, size_t room, bool *bad)
+{
+    size_t size = console_ring_peek(ring, to, room, bad);
+    if (size > 0) {
+        console_ring_done(ring, size);
+    }
     return size;
 }
 

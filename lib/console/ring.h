@@ -18,7 +18,14 @@
 #define CONSOLE_OUT_SIZE sizeof(((struct xencons_interface *)0)->out)
 #define CONSOLE_IN_SIZE  sizeof(((struct xencons_interface *)0)->in)
 
-/* Takes up to `room` bytes of the guest's output; *bad (may be NULL) tells that the indexes make no sense. */
+/*
+ * Copies up to `room` bytes of the guest's output, which stay in the ring until console_ring_done() gives their space
+ * back: what is put on record in between outlives a daemon that is killed. *bad (may be NULL) tells that the indexes
+ * make no sense.
+ */
+size_t console_ring_peek(const struct xencons_interface *ring, char *to, size_t room, bool *bad);
+void console_ring_done(struct xencons_interface *ring, size_t size);
+/* Both at once. */
 size_t console_ring_take(struct xencons_interface *ring, char *to, size_t room, bool *bad);
 /* How many bytes of input fit now. */
 size_t console_ring_space(const struct xencons_interface *ring);

@@ -215,6 +215,31 @@ static void test_exhaustion(void)
     EXPECT_EQ(hypercall_event_channel_op(EVTCHNOP_reset, &reset), -ESRCH);
 }
 
+/* The call as it was before it had a number of its own for each operation: it ends at unmask. */
+static long old_form(struct evtchn_op *op, unsigned int cmd)
+{
+    op->cmd = cmd;
+    return hypercall(__HYPERVISOR_event_channel_op_compat, (unsigned long)op, 0, 0, 0, 0);
+}
+
+static void test_old_form(void)
+{
+    struct evtchn_op op = { .u.bind_ipi.vcpu = 0 };
+    unsigned int port;
+
+    EXPECT_EQ(old_form(&op, EVTCHNOP_bind_ipi), 0);
+    port = op.u.bind_ipi.port;
+    op.u.send.port = port;
+    EXPECT_EQ(old_form(&op, EVTCHNOP_send), 0);
+    EXPECT(events_pending(port));
+    op.u.close.port = port;
+    EXPECT_EQ(old_form(&op, EVTCHNOP_close), 0);
+    EXPECT_EQ(old_form(&op, EVTCHNOP_close), -EINVAL);
+    EXPECT_EQ(old_form(&op, EVTCHNOP_reset), -ENOSYS);
+    EXPECT_EQ(old_form(&op, 99), -ENOSYS);
+    EXPECT_EQ(hypercall(__HYPERVISOR_event_channel_op_compat, UNMAPPED, 0, 0, 0, 0), -EFAULT);
+}
+
 void test_main(void)
 {
     test_unbound();
@@ -224,6 +249,7 @@ void test_main(void)
     test_delivery();
     test_bind_vcpu();
     test_refusals();
+    test_old_form();
     if (start_is_dom0()) {
         test_exhaustion(); /* a domU would lose its console */
     }

@@ -218,6 +218,31 @@ static void test_not_for_pv(void)
     EXPECT_EQ(hypercall_memory_op(45, &add), -ENOSYS);
 }
 
+static void test_others_refused(void)
+{
+    static const unsigned int commands[] = {
+        XENMEM_add_to_physmap, XENMEM_add_to_physmap_batch, XENMEM_remove_from_physmap,
+        XENMEM_machphys_mfn_list, XENMEM_claim_pages,
+        XENMEM_acquire_resource, XENMEM_set_memory_map, XENMEM_maximum_gpfn,
+    };
+    struct xen_foreign_memory_map map = { .domid = 77 };
+    struct xen_add_to_physmap_batch batch = { .domid = 77, .size = 1 };
+
+    for (unsigned int i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        long rc = hypercall_memory_op(commands[i], (void *)UNMAPPED);
+
+        if (rc != -EFAULT) {
+            test_fail("operation %u at a bad address answers %ld", commands[i], rc);
+        }
+    }
+    EXPECT_EQ(hypercall_memory_op(XENMEM_get_sharing_freed_pages, NULL), 0);
+    EXPECT_EQ(hypercall_memory_op(XENMEM_get_sharing_shared_pages, NULL), 0);
+    EXPECT_EQ(hypercall_memory_op(XENMEM_set_memory_map, &map), -ESRCH);
+    map.map.nr_entries = 100000;
+    EXPECT_EQ(hypercall_memory_op(XENMEM_set_memory_map, &map), -EINVAL);
+    EXPECT_EQ(hypercall_memory_op(XENMEM_add_to_physmap_batch, &batch), -ESRCH);
+}
+
 void test_main(void)
 {
     test_balloon();
@@ -228,4 +253,5 @@ void test_main(void)
     test_machphys();
     test_maps();
     test_not_for_pv();
+    test_others_refused();
 }

@@ -161,6 +161,10 @@ static void test_flushes(void)
     EXPECT_EQ(mmuext(MMUEXT_INVLPG_MULTI, (unsigned long)&mask, &mask), 0);
     EXPECT(mmuext(MMUEXT_TLB_FLUSH_MULTI, 0, (void *)UNMAPPED) < 0);
     EXPECT(mmuext(MMUEXT_INVLPG_MULTI, 0, (void *)HYPERVISOR_VIRT_START) < 0);
+    EXPECT_EQ(mmuext(MMUEXT_FLUSH_CACHE, 0, NULL), start_is_dom0() ? 0 : -EACCES);
+    EXPECT_EQ(mmuext(MMUEXT_FLUSH_CACHE_GLOBAL, 0, NULL), start_is_dom0() ? 0 : -EINVAL);
+    EXPECT_EQ(mmuext(MMUEXT_MARK_SUPER, 0, NULL), -EOPNOTSUPP);
+    EXPECT_EQ(mmuext(MMUEXT_UNMARK_SUPER, 0, NULL), -EOPNOTSUPP);
     EXPECT_EQ(mmuext(999, 0, NULL), -ENOSYS);
 }
 

@@ -54,6 +54,7 @@ static void test_initialise_refused(void)
     EXPECT_EQ(hypercall_vcpu_op(VCPUOP_is_up, 0, NULL), 1);
     EXPECT_EQ(hypercall_vcpu_op(VCPUOP_is_up, 1, NULL), 0);
     EXPECT_EQ(hypercall_vcpu_op(VCPUOP_is_up, 500, NULL), -ENOENT);
+    EXPECT_EQ(hypercall_vcpu_op(VCPUOP_get_physid, 0, &ctx), -EINVAL); /* not pinned */
     EXPECT_EQ(hypercall_vcpu_op(VCPUOP_up, 1, NULL), -EINVAL); /* not initialised */
     EXPECT_EQ(hypercall_vcpu_op(VCPUOP_initialise, 500, &ctx), -ENOENT);
     EXPECT_EQ(hypercall_vcpu_op(VCPUOP_initialise, 1, (void *)UNMAPPED), -EFAULT);

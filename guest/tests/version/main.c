@@ -57,6 +57,36 @@ static void test_features(void)
     EXPECT_EQ(hypercall_xen_version(XENVER_get_features, &info), -EINVAL);
 }
 
+/* Only for who may control the machine. */
+static void test_private(void)
+{
+    static char line[1024];
+    static struct {
+        xen_build_id_t header;
+        unsigned char room[64];
+    } id;
+    long size = hypercall_xen_version(XENVER_build_id, NULL);
+
+    if (!start_is_dom0()) {
+        EXPECT_EQ(size, -EPERM);
+        EXPECT_EQ(hypercall_xen_version(XENVER_commandline, line), 0);
+        EXPECT_EQ(memcmp(line, "<denied>", 9), 0);
+        return;
+    }
+    EXPECT(size > 8 && size <= (long)sizeof(id.room));
+    id.header.len = sizeof(id.room);
+    EXPECT_EQ(hypercall_xen_version(XENVER_build_id, &id), size);
+    EXPECT((id.header.buf[0] | id.header.buf[1] | id.header.buf[2]) != 0);
+    id.header.len = 0;
+    EXPECT_EQ(hypercall_xen_version(XENVER_build_id, &id), -EINVAL);
+    id.header.len = 4;
+    EXPECT_EQ(hypercall_xen_version(XENVER_build_id, &id), -ENOBUFS);
+    EXPECT_EQ(hypercall_xen_version(XENVER_build_id, (void *)UNMAPPED), -EFAULT);
+    EXPECT_EQ(hypercall_xen_version(XENVER_commandline, line), 0);
+    EXPECT(line[0] != 0);
+    EXPECT_EQ(hypercall_xen_version(XENVER_commandline, (void *)UNMAPPED), -EFAULT);
+}
+
 static void test_version_refused(void)
 {
     EXPECT_EQ(hypercall_xen_version(999, NULL), -ENOSYS);
@@ -109,6 +139,7 @@ void test_main(void)
     test_strings();
     test_numbers();
     test_features();
+    test_private();
     test_version_refused();
     test_console();
     test_unknown_numbers();

@@ -37,6 +37,10 @@ struct fake_counts {
 };
 extern struct fake_counts fake_counts;
 
+/* Where each pirq was last sent to. */
+#define FAKE_PIRQS 16U
+extern unsigned int fake_pirq_cpu[FAKE_PIRQS];
+
 /* Host side (host.c): no hypervisor header sees these. */
 void *fake_host_map(unsigned long bytes);
 NORETURN void fake_host_stop(const char *why);

@@ -8,6 +8,7 @@
 #include "hv/arch/fake/fake.h"
 #include "hv/core/arch_guest.h"
 #include "hv/core/grant.h"
+#include "hv/mm/frame.h"
 #include "hv/mm/heap.h"
 #include "hv/upcalls.h"
 
@@ -300,13 +301,16 @@ void arch_pirq_unbind(struct domain *d, unsigned int pirq)
 {
 }
 
+unsigned int fake_pirq_cpu[FAKE_PIRQS];
+
 void arch_pirq_set_cpu(struct domain *d, unsigned int pirq, unsigned int cpu)
 {
+    fake_pirq_cpu[pirq] = cpu;
 }
 
 unsigned int arch_pirq_count(struct domain *d)
 {
-    return 16;
+    return FAKE_PIRQS;
 }
 
 void arch_pirq_eoi(struct domain *d, unsigned int pirq)
@@ -375,6 +379,27 @@ bool arch_kernel_mapped(const struct vcpu *v)
 
 void arch_vcpu_dump(struct vcpu *v)
 {
+}
+
+size_t arch_build_id(const void **id)
+{
+    *id = NULL;
+    return 0;
+}
+
+unsigned int arch_node_count(void)
+{
+    return 1;
+}
+
+uint64_t arch_node_span(unsigned int node)
+{
+    return frame_max;
+}
+
+unsigned int arch_node_distance(unsigned int from, unsigned int to)
+{
+    return 10;
 }
 
 void arch_cpu_topology(unsigned int cpu, uint32_t *core, uint32_t *socket, uint32_t *node)

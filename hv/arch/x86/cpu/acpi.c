@@ -17,6 +17,11 @@
 #define MADT_OVERRIDE 2
 #define MADT_X2APIC 9
 #define MADT_ENABLED 1U
+#define SRAT_LAPIC 0
+#define SRAT_MEMORY 1
+#define SRAT_X2APIC 2
+#define SRAT_ENABLED 1U
+#define SRAT_HOT_PLUGGED 2U
 #define FADT_RESET_SUPPORTED (1U << 10)
 #define FADT_TMR_EXT (1U << 8)
 
@@ -162,10 +167,69 @@ static void mcfg(const struct header *t)
     }
 }
 
+static void near_cpu(uint32_t apic_id, uint32_t domain, uint32_t flags)
+{
+    struct acpi_machine *m = &acpi_machine;
+
+    if ((flags & SRAT_ENABLED) && m->near_cpu_count < MAX_CPUS) {
+        m->near_cpu[m->near_cpu_count++] = (struct acpi_near_cpu){ apic_id, domain };
+    }
+}
+
+/* Room for memory that may be plugged in later is no memory. */
+static void near_memory(const void *e)
+{
+    struct acpi_machine *m = &acpi_machine;
+
+    if ((get32(e, 28) & (SRAT_ENABLED | SRAT_HOT_PLUGGED)) == SRAT_ENABLED &&
+        m->near_memory_count < ACPI_MAX_RANGES) {
+        m->near_memory[m->near_memory_count++] =
+            (struct acpi_near_memory){ get64(e, 8), get64(e, 16), get32(e, 2) };
+    }
+}
+
+static void srat_entry(const void *e, unsigned int type, unsigned int length)
+{
+    if (type == SRAT_LAPIC && length >= 16) {
+        near_cpu(get8(e, 3), get8(e, 2) | (get32(e, 8) & ~0xffU), get32(e, 4));
+    } else if (type == SRAT_X2APIC && length >= 24) {
+        near_cpu(get32(e, 8), get32(e, 4), get32(e, 12));
+    } else if (type == SRAT_MEMORY && length >= 40) {
+        near_memory(e);
+    }
+}
+
+static void srat(const struct header *t)
+{
+    for (uint32_t at = 48; at + 2 <= t->length;) {
+        unsigned int length = get8(t, at + 1);
+
+        if (length < 2 || at + length > t->length) {
+            log_warning("ACPI: SRAT entry at %u is cut\n", at);
+            return;
+        }
+        srat_entry((const char *)t + at, get8(t, at), length);
+        at += length;
+    }
+}
+
+static void slit(const struct header *t)
+{
+    uint64_t count = t->length >= 44 ? get64(t, 36) : 0;
+
+    if (count == 0 || count > ACPI_MAX_DISTANCES || count * count > t->length - 44) {
+        log_warning("ACPI: SLIT is cut or too large\n");
+        return;
+    }
+    memcpy(acpi_machine.distance, (const char *)t + 44, count * count);
+    acpi_machine.distance_count = (unsigned int)count;
+}
+
 static const struct {
     char signature[5];
     void (*read)(const struct header *t);
-} known[] = { { "APIC", madt }, { "FACP", fadt }, { "HPET", hpet }, { "MCFG", mcfg } };
+} known[] = { { "APIC", madt }, { "FACP", fadt }, { "HPET", hpet },
+            { "MCFG", mcfg }, { "SRAT", srat }, { "SLIT", slit } };
 
 static const struct header *table_at(uint64_t address)
 {

@@ -12,6 +12,8 @@
 #define ACPI_MAX_IOAPICS   16
 #define ACPI_MAX_OVERRIDES 32
 #define ACPI_MAX_MCFG      8
+#define ACPI_MAX_RANGES    128
+#define ACPI_MAX_DISTANCES 64
 
 struct acpi_ioapic {
     uint8_t id;
@@ -32,6 +34,18 @@ struct acpi_mcfg {
     uint8_t bus_last;
 };
 
+/* What is near what, by the firmware's number of a node (proximity domain). */
+struct acpi_near_cpu {
+    uint32_t apic_id;
+    uint32_t domain;
+};
+
+struct acpi_near_memory {
+    uint64_t start;
+    uint64_t bytes;
+    uint32_t domain;
+};
+
 struct acpi_machine {
     bool present;
     unsigned int cpu_count;
@@ -44,6 +58,12 @@ struct acpi_machine {
     struct acpi_override overrides[ACPI_MAX_OVERRIDES];
     unsigned int mcfg_count;
     struct acpi_mcfg mcfg[ACPI_MAX_MCFG];
+    unsigned int near_cpu_count; /* of the SRAT; enabled entries only */
+    struct acpi_near_cpu near_cpu[MAX_CPUS];
+    unsigned int near_memory_count;
+    struct acpi_near_memory near_memory[ACPI_MAX_RANGES];
+    unsigned int distance_count; /* of the SLIT; a square of so many domains a side */
+    uint8_t distance[ACPI_MAX_DISTANCES * ACPI_MAX_DISTANCES];
     uint64_t hpet_address; /* 0: none */
     uint16_t pm_timer_port; /* 0: none */
     bool pm_timer_32bit;

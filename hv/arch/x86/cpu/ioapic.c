@@ -82,6 +82,29 @@ static void set_cpu(unsigned int gsi, unsigned int cpu)
     spin_unlock_irqrestore(&lock, flags);
 }
 
+static void dump_pin(const struct ioapic *a, unsigned int pin)
+{
+    unsigned long flags = spin_lock_irqsave(&lock);
+    uint32_t low = reg_read(a, 0x10 + 2 * pin);
+    uint32_t high = reg_read(a, 0x11 + 2 * pin);
+
+    spin_unlock_irqrestore(&lock, flags);
+    printk("  pin %u: vector %02x to APIC %u, %s, active %s%s\n", pin, low & 0xff, high >> 24,
+           low & RTE_LEVEL ? "level" : "edge", low & RTE_LOW ? "low" : "high",
+           low & RTE_MASKED ? ", masked" : "");
+}
+
+void ioapic_dump(void)
+{
+    for (unsigned int i = 0; i < ioapic_count; i++) {
+        printk("I/O APIC at %llx, GSIs from %u on\n", (unsigned long long)ioapics[i].address,
+               ioapics[i].gsi_base);
+        for (unsigned int pin = 0; pin < ioapics[i].pins; pin++) {
+            dump_pin(&ioapics[i], pin);
+        }
+    }
+}
+
 static const struct irq_chip chip = { "IO-APIC", mask, unmask, set_cpu };
 
 int ioapic_setup(unsigned int gsi, bool level, bool active_low)

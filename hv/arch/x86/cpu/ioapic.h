@@ -10,6 +10,7 @@ void ioapic_init(void);
 MUST_CHECK int ioapic_setup(unsigned int gsi, bool level, bool active_low);
 /* The GSI an ISA interrupt arrives at. */
 unsigned int ioapic_isa_gsi(unsigned int isa_irq, bool *level, bool *active_low);
+void ioapic_dump(void);
 bool ioapic_owns_frame(uint64_t mfn);
 /* Guest-visible raw registers (PHYSDEVOP_apic_read). */
 MUST_CHECK int ioapic_read(uint64_t address, uint32_t reg, uint32_t *value);

@@ -40,12 +40,6 @@ uint32_t smp_acpi_id(unsigned int cpu)
     return acpi_ids[cpu];
 }
 
-unsigned int smp_node(unsigned int cpu)
-{
-    (void)cpu;
-    return 0;
-}
-
 void arch_ipi_send(unsigned int cpu, enum arch_ipi what)
 {
     apic_send(apic_ids[cpu], VECTOR_IPI_SOFTIRQ + what);
@@ -86,6 +80,8 @@ void arch_tlb_flush_local(unsigned long va)
 {
     if (va == ARCH_FLUSH_ALL) {
         write_cr3(read_cr3());
+    } else if (va == SMP_FLUSH_CACHE) {
+        wbinvd();
     } else {
         __asm__ __volatile__("invlpg (%0)" ::"r"(va) : "memory");
     }

@@ -16,7 +16,8 @@ extern paddr_t smp_trampoline_page;
 void smp_init(void);
 uint32_t smp_apic_id(unsigned int cpu);
 uint32_t smp_acpi_id(unsigned int cpu);
-unsigned int smp_node(unsigned int cpu);
+/* In place of an address for arch_tlb_flush(): writes the caches back and empties them; translations stay. */
+#define SMP_FLUSH_CACHE (~1UL)
 /* What VECTOR_IPI_FLUSH asked for. */
 void smp_flush_requested(void);
 

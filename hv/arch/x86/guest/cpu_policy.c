@@ -4,6 +4,7 @@
  * plus the two MSRs that go with it; cpu_policy_cpuid() looks a leaf up and fills in what changes at run time.
  *
  *   raw       the CPU's own answers
+ *   host      raw's features that have a name in the public list, as the control interface shows them
  *   pv        raw, reduced to what a PV guest can use: pv_features[], which follows the applicability
  *             marks of the public feature list, less what this hypervisor does not switch or emulate
  *
@@ -38,14 +39,13 @@
 #define MSR_PLATFORM_INFO_IDX 0x000000ceU
 #define MSR_ARCH_CAPS_IDX     0x0000010aU
 
+#define VIRTUAL_BITS    48U /* four levels of page tables, whatever the CPU could do */
 #define XEN_MAJOR       4U
 #define XEN_MINOR       17U
 #define XSTATE_HEADER   576U /* legacy area and header of an XSAVE area */
 /* x87, SSE, AVX, and AVX-512's three: the components a guest may use. */
 #define XSTATE_GUEST    0xe7ULL
 #define XSTATE_BASIC    0x3ULL
-/* Bits of 0x80000001.edx that repeat 1.edx on AMD. */
-#define COMMON_1D       0x0183f3ffU
 
 struct cpu_policy {
     unsigned int count;
@@ -57,6 +57,7 @@ struct cpu_policy {
 static struct cpu_policy raw;
 static struct cpu_policy pv;
 static uint32_t pv_mask[FEATURE_WORDS];
+static uint32_t host_mask[FEATURE_WORDS];
 static bool amd;
 static bool ready;
 
@@ -96,6 +97,12 @@ static const uint16_t xsave_features[] = {
 };
 
 #undef F
+
+static const uint16_t named_features[] = {
+#define XEN_CPUFEATURE(name, value) value,
+#include "abi/x86_feature_list.h"
+#undef XEN_CPUFEATURE
+};
 
 enum reg { EAX, EBX, ECX, EDX };
 
@@ -255,10 +262,32 @@ static void read_raw(void)
 
 /* ---- reduction to what PV can have ----------------------------------------------------------- */
 
+static void clear_host_feature(unsigned int feature)
+{
+    host_mask[feature / 32] &= ~(1U << (feature % 32));
+}
+
+/* OSXSAVE says what CR4 holds, not what the CPU can do; AMD has no SYSENTER in long mode. */
+static void make_host_mask(void)
+{
+    for (unsigned int i = 0; i < ARRAY_SIZE(named_features); i++) {
+        if (named_features[i] / 32 < FEATURE_WORDS) {
+            host_mask[named_features[i] / 32] |= 1U << (named_features[i] % 32);
+        }
+    }
+    clear_host_feature(XEN_X86_FEATURE_OSXSAVE);
+    if (amd) {
+        clear_host_feature(XEN_X86_FEATURE_SEP);
+    }
+}
+
 static void make_mask(void)
 {
     for (unsigned int i = 0; i < ARRAY_SIZE(pv_features); i++) {
         pv_mask[pv_features[i] / 32] |= 1U << (pv_features[i] % 32);
+    }
+    if (amd) {
+        pv_mask[XEN_X86_FEATURE_SEP / 32] &= ~(1U << (XEN_X86_FEATURE_SEP % 32));
     }
     if (read_cr4() & CR4_OSXSAVE) {
         return;
@@ -383,8 +412,12 @@ static void reduce(struct cpu_policy *p)
         basic->b &= 0x00ffffff; /* APIC ID */
         basic->c |= pv_mask[1] & 1U << (XEN_X86_FEATURE_HYPERVISOR % 32);
     }
+    l = find(p, 0x80000008, XEN_CPUID_NO_SUBLEAF);
+    if (l != NULL && (l->a >> 8 & 0xff) > VIRTUAL_BITS) {
+        l->a = (l->a & ~0xff00U) | VIRTUAL_BITS << 8;
+    }
     if (amd && basic != NULL && extended != NULL) {
-        extended->d |= basic->d & COMMON_1D;
+        extended->d |= basic->d & CPU_POLICY_COMMON_1D;
     }
     for (unsigned int i = 0; i < ARRAY_SIZE(hidden_leaves); i++) {
         clear_leaf(p, hidden_leaves[i]);
@@ -412,6 +445,7 @@ static void make_policies(void)
     }
     read_raw();
     make_mask();
+    make_host_mask();
     memcpy(&pv, &raw, sizeof(pv));
     add_xen_leaves(&pv);
     reduce(&pv);
@@ -637,6 +671,24 @@ static int check_msrs(guest_ptr_t msrs, uint32_t count, uint32_t err[3])
     return 0;
 }
 
+/* More leaves than a guest here can have are a mistake worth telling, features beyond are taken away in silence. */
+static int check_limits(struct cpu_policy *p, uint32_t err[3])
+{
+    static const uint32_t limits[] = { 0, EXTENDED_FIRST };
+
+    for (unsigned int i = 0; i < ARRAY_SIZE(limits); i++) {
+        const struct xen_cpuid_leaf *l = find(p, limits[i], XEN_CPUID_NO_SUBLEAF);
+        const struct xen_cpuid_leaf *ours = find(&pv, limits[i], XEN_CPUID_NO_SUBLEAF);
+
+        if (l != NULL && l->a > (ours != NULL ? ours->a : 0)) {
+            err[0] = limits[i];
+            err[1] = XEN_CPUID_NO_SUBLEAF;
+            return -EINVAL;
+        }
+    }
+    return 0;
+}
+
 int cpu_policy_set_domain(struct domain *d, guest_ptr_t leaves, uint32_t nr_leaves,
                           guest_ptr_t msrs, uint32_t nr_msrs, uint32_t err[3])
 {
@@ -659,6 +711,9 @@ int cpu_policy_set_domain(struct domain *d, guest_ptr_t leaves, uint32_t nr_leav
         rc = check_msrs(msrs, nr_msrs, err);
     }
     if (rc == 0) {
+        rc = check_limits(p, err);
+    }
+    if (rc == 0) {
         struct cpu_policy *old = d->arch->policy;
 
         reduce(p);
@@ -679,11 +734,12 @@ static uint32_t feature_word(struct cpu_policy *p, unsigned int word)
     }
     l = find(p, words[word].leaf, words[word].subleaf);
     bits = l != NULL ? *leaf_reg(l, words[word].reg) : 0;
-    return word == 2 ? bits & ~COMMON_1D : bits;
+    return word == 2 && p == &pv ? bits & ~CPU_POLICY_COMMON_1D : bits;
 }
 
 unsigned int cpu_policy_featureset(unsigned int index, uint32_t *out, unsigned int max)
 {
+    bool host = index == XEN_SYSCTL_cpu_featureset_host;
     struct cpu_policy *p;
 
     make_policies();
@@ -700,7 +756,7 @@ unsigned int cpu_policy_featureset(unsigned int index, uint32_t *out, unsigned i
         return 0;
     }
     for (unsigned int w = 0; w < MIN(max, (unsigned int)FEATURE_WORDS); w++) {
-        out[w] = feature_word(p, w);
+        out[w] = feature_word(p, w) & (host ? host_mask[w] : ~0U);
     }
     return MIN(max, (unsigned int)FEATURE_WORDS);
 }

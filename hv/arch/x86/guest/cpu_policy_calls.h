@@ -13,6 +13,9 @@
 #include "hv/core/domain.h"
 #include "hv/mm/guest_copy.h"
 
+/* Bits of 0x80000001.edx that repeat 1.edx on AMD. */
+#define CPU_POLICY_COMMON_1D 0x0183f3ffU
+
 MUST_CHECK int cpu_policy_copy_system(unsigned int index, guest_ptr_t leaves, uint32_t *nr_leaves,
                                       guest_ptr_t msrs, uint32_t *nr_msrs);
 MUST_CHECK int cpu_policy_copy_domain(struct domain *d, guest_ptr_t leaves, uint32_t *nr_leaves,

@@ -76,7 +76,6 @@ struct arch_vcpu {
     unsigned long ldt_base;
     unsigned int ldt_entries;
     uint16_t ldt_mapped;         /* LDT pages mapped in so far (bit per page), they fault in */
-    struct spinlock ldt_lock;    /* LOCK_LEAF - 1 like: see docs/locks.md */
 
     void *fpu;                   /* XSAVE area, 64 byte aligned */
     uint64_t xcr0;

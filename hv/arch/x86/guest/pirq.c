@@ -219,12 +219,15 @@ void arch_pirq_unbind(struct domain *d, unsigned int pirq)
     spin_unlock(&pirq_lock);
 }
 
+/* Without the lock: a mapping that goes meanwhile leaves an interrupt without a chip, which irq_set_cpu() lets be.
+ * An interrupt that several guests share stays where it is. */
 void arch_pirq_set_cpu(struct domain *d, unsigned int pirq, unsigned int cpu)
 {
     struct pirq *p = pirq_of(d, pirq);
+    int irq = p != NULL ? READ_ONCE(p->irq) : -1;
 
-    if (p != NULL && p->irq >= 0 && cpumask_test(&arch_cpus_online, cpu)) {
-        irq_set_cpu((unsigned int)p->irq, cpu);
+    if (irq >= 0 && READ_ONCE(sharers[irq].count) < 2 && cpumask_test(&arch_cpus_online, cpu)) {
+        irq_set_cpu((unsigned int)irq, cpu);
     }
 }
 

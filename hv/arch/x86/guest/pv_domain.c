@@ -116,7 +116,6 @@ int arch_vcpu_init(struct vcpu *v)
     a->cr[0] = CR0_GUEST;
     a->dr[6] = 0xffff0ff0UL;
     a->dr[7] = 0x400UL;
-    spin_init(&a->ldt_lock, LOCK_LEAF);
     a->fpu = fpu_area_alloc();
     rc = a->fpu == NULL ? -ENOMEM : 0;
     if (rc == 0 && !vcpu_is_idle(v)) {

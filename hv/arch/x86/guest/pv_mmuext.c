@@ -7,6 +7,7 @@
  * mmu_lock; any of them may stop with -ERESTART and is run again from its beginning.
  */
 #include "hv/arch/x86/cpu/instr.h"
+#include "hv/arch/x86/cpu/smp.h"
 #include "hv/arch/x86/guest/pv_mmu.h"
 #include "hv/calls/hypercall.h"
 #include "hv/core/rights.h"
@@ -127,13 +128,22 @@ static int flush_all(struct domain *d, const struct mmuext_op *op)
     return 0;
 }
 
-/* Caches are coherent for domains without devices. A global flush is one of this CPU: dom0 asks on each. */
+/* Caches are coherent for domains without devices. */
 static int flush_cache(struct domain *d, const struct mmuext_op *op)
 {
     if (!d->is_hardware) {
-        return op->cmd == MMUEXT_FLUSH_CACHE ? -EACCES : -EINVAL;
+        return -EACCES;
     }
     wbinvd();
+    return 0;
+}
+
+static int flush_cache_global(struct domain *d, const struct mmuext_op *op)
+{
+    if (!d->is_hardware) {
+        return -EINVAL;
+    }
+    arch_tlb_flush(&arch_cpus_online, SMP_FLUSH_CACHE);
     return 0;
 }
 
@@ -213,7 +223,7 @@ static const struct mmuext_row rows[] = {
     [MMUEXT_TLB_FLUSH_ALL] = { flush_all, true },
     [MMUEXT_INVLPG_ALL] = { flush_all, true },
     [MMUEXT_FLUSH_CACHE] = { flush_cache, false },
-    [MMUEXT_FLUSH_CACHE_GLOBAL] = { flush_cache, false },
+    [MMUEXT_FLUSH_CACHE_GLOBAL] = { flush_cache_global, false },
     [MMUEXT_SET_LDT] = { set_ldt, false },
     [MMUEXT_CLEAR_PAGE] = { clear_page, true },
     [MMUEXT_COPY_PAGE] = { copy_page, true },

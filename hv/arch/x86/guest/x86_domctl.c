@@ -53,11 +53,17 @@ static int get_address_size(struct xen_domctl *op, struct domain *d)
 
 static int hypercall_init(struct xen_domctl *op, struct domain *d)
 {
-    struct frame *f = arch_get_gfn(d, _gfn(op->u.hypercall_init.gmfn), true);
+    gfn_t gfn = _gfn(op->u.hypercall_init.gmfn);
+    struct frame *f = arch_get_gfn(d, gfn, true);
     void *page;
 
     if (f == NULL) {
-        return -EPERM;
+        f = arch_get_gfn(d, gfn, false);
+        if (f == NULL) {
+            return -EINVAL;
+        }
+        arch_put_gfn(f, false);
+        return -EPERM; /* a page that is not to be written, a page table say */
     }
     page = map_frame(frame_mfn(f));
     arch_fill_hypercall_page(d, page);
@@ -82,8 +88,14 @@ static int shadow_op(struct xen_domctl *op, struct domain *d)
         return 0;
     case XEN_DOMCTL_SHADOW_OP_SET_ALLOCATION:
         return s->mb == 0 ? 0 : -EOPNOTSUPP;
-    default:
+    case XEN_DOMCTL_SHADOW_OP_ENABLE:
+    case XEN_DOMCTL_SHADOW_OP_ENABLE_TEST:
+    case XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY:
+    case XEN_DOMCTL_SHADOW_OP_CLEAN:
+    case XEN_DOMCTL_SHADOW_OP_PEEK:
         return -EOPNOTSUPP;
+    default:
+        return -EINVAL;
     }
 }
 
@@ -251,7 +263,7 @@ static int get_vcpu_msrs(struct xen_domctl *op, struct domain *d)
     int rc = find_vcpu(d, m->vcpu, &v);
 
     if (rc != 0) {
-        return rc == -ESRCH ? -EINVAL : rc;
+        return -ESRCH;
     }
     if (v == current_vcpu()) {
         return -EINVAL;

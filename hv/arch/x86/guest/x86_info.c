@@ -24,7 +24,7 @@ unsigned int arch_features(const struct domain *d)
              1U << XENFEAT_hvm_callback_vector | 1U << XENFEAT_hvm_safe_pvclock;
     } else {
         f |= 1U << XENFEAT_mmu_pt_update_preserve_ad | 1U << XENFEAT_highmem_assist |
-             1U << XENFEAT_gnttab_map_avail_bits;
+             1U << XENFEAT_gnttab_map_avail_bits | 1U << XENFEAT_direct_mapped;
         if (d->vm_assist & BIT(VMASST_TYPE_pae_extended_cr3)) {
             f |= 1U << XENFEAT_pae_pgdir_above_4gb;
         }
@@ -38,6 +38,17 @@ unsigned int arch_features(const struct domain *d)
 void arch_capabilities(char *buf, size_t size)
 {
     (void)string_copy(buf, "xen-3.0-x86_64 ", size);
+}
+
+/* An ELF note: sizes of name and contents, a type, the name ("GNU"), the contents. */
+size_t arch_build_id(const void **id)
+{
+    extern const uint32_t build_id_note[];
+    extern const char build_id_note_end[];
+    const char *contents = (const char *)build_id_note + 3 * sizeof(uint32_t) + build_id_note[0];
+
+    *id = contents;
+    return (const char *)build_id_note == build_id_note_end ? 0 : build_id_note[1];
 }
 
 unsigned long arch_virt_start(void)

@@ -10,6 +10,7 @@
 
 #include "hv/arch/x86/cpu/efi.h"
 #include "hv/arch/x86/cpu/instr.h"
+#include "hv/arch/x86/cpu/ioapic.h"
 #include "hv/arch/x86/cpu/irq.h"
 #include "hv/arch/x86/cpu/reset.h"
 #include "hv/arch/x86/cpu/smp.h"
@@ -203,4 +204,9 @@ int arch_platform_op(struct xen_platform_op *op, guest_ptr_t u_op, bool *copy_ba
 void arch_irq_dump(void)
 {
     irq_dump();
+}
+
+void arch_irq_chip_dump(void)
+{
+    ioapic_dump();
 }

@@ -9,6 +9,7 @@
 #include "hv/arch/x86/cpu/instr.h"
 #include "hv/arch/x86/cpu/smp.h"
 #include "hv/arch/x86/guest/cpu_policy_calls.h"
+#include "hv/arch/x86/guest/numa.h"
 #include "hv/core/arch_guest.h"
 
 #define FEATURE_WORDS_MAX 32U
@@ -75,7 +76,7 @@ void arch_cpu_topology(unsigned int cpu, uint32_t *core, uint32_t *socket, uint3
 
     *socket = id >> split.socket_shift;
     *core = (id & ((1U << split.socket_shift) - 1)) >> split.thread_bits;
-    *node = smp_node(cpu);
+    *node = numa_node_of_apic(id);
 }
 
 static uint64_t machine_ram_pages(void)
@@ -120,6 +121,7 @@ void arch_physinfo(struct xen_sysctl_physinfo *info)
     for (unsigned int i = 0; i < ARRAY_SIZE(info->hw_cap); i++) {
         info->hw_cap[i] = words[i];
     }
+    info->hw_cap[2] &= ~CPU_POLICY_COMMON_1D; /* word 0 has them */
 }
 
 static int get_cpu_featureset(struct xen_sysctl_cpu_featureset *f)

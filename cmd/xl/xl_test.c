@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/* The table of commands: how names are found, and what every row must have. Amounts of memory. */
+#include "cmd/xl/xl.h"
+
+#include <string.h>
+
+#include "cmd/xl/size.h"
+#include "tests/unit/unit.h"
+
+TEST(xl_finds_commands)
+{
+    bool ambiguous;
+
+    EXPECT_STR(xl_find_command("list", &ambiguous)->name, "list");
+    EXPECT_STR(xl_find_command("li", &ambiguous)->name, "list");
+    EXPECT_STR(xl_find_command("sched-credit", &ambiguous)->name, "sched-credit");
+    EXPECT_STR(xl_find_command("sched-credit2", &ambiguous)->name, "sched-credit2");
+    EXPECT(!xl_find_command("s", &ambiguous));
+    EXPECT(ambiguous);
+    EXPECT(!xl_find_command("lists", &ambiguous));
+    EXPECT(!ambiguous);
+    EXPECT(!xl_find_command("nothing", &ambiguous));
+}
+
+TEST(xl_rows_are_whole)
+{
+    for (unsigned int i = 0; i < xl_command_count; i++) {
+        const struct xl_command *c = &xl_commands[i];
+
+        EXPECT(c->name && c->run && c->synopsis && c->summary && c->group);
+        for (unsigned int k = i + 1; k < xl_command_count; k++) {
+            EXPECT(strcmp(c->name, xl_commands[k].name));
+        }
+        for (const struct xl_option *o = c->options; o && o->letter; o++) {
+            EXPECT(o->help && o->letter != 'h');
+            EXPECT(o->name || o->letter < XL_OPTION_JSON);
+            for (const struct xl_option *p = o + 1; p->letter; p++) {
+                EXPECT(p->letter != o->letter);
+            }
+        }
+    }
+}
+
+TEST(xl_sizes)
+{
+    static const struct {
+        const char *text;
+        uint64_t kb;
+    } good[] = {
+        { "160", 160 },    { "160k", 160 },   { "160K", 160 }, { "2m", 2048 },
+        { "1G", 1 << 20 }, { "1t", 1 << 30 }, { "2048b", 2 },  { "0", 0 },
+    };
+    static const char *const bad[] = {
+        "", "x", "1x", "1mm", "-1", " 1", "99999999999999999999", "99999999999999t"
+    };
+    uint64_t kb;
+
+    for (unsigned int i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        EXPECT(size_parse_kb(good[i].text, &kb));
+        EXPECT_EQ(kb, good[i].kb);
+    }
+    for (unsigned int i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        EXPECT(!size_parse_kb(bad[i], &kb));
+    }
+}

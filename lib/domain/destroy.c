@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The end of a domain: also of one that is half created or already gone from the hypervisor, so that whoever
+ * finds remains can clear them. Each step is tried even when another failed; the first failure is reported.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/conf/spec.h"
+#include "lib/ctrl/ctrl.h"
+#include "lib/domain/device.h"
+#include "lib/domain/domain.h"
+#include "lib/domain/nodes.h"
+#include "lib/domain/saved.h"
+#include "lib/store/xenstore.h"
+
+static void destroy_devices(struct err *e, struct xs_handle *s, uint32_t domid)
+{
+    struct device *list;
+    unsigned int count;
+
+    if (device_list(e, s, domid, NULL, &list, &count)) {
+        return;
+    }
+    for (unsigned int i = 0; i < count; i++) {
+        if (strcmp(list[i].kind, "console")) {
+            device_remove(e, s, &list[i], true, 10);
+        }
+    }
+    free(list);
+}
+
+/* Folders of backends that are empty now, which a list of domains' devices would otherwise show for ever. */
+static void drop_backend_folders(struct nodes *n, uint32_t domid)
+{
+    static const char *const kinds[] = { "vbd", "vif", "qdisk", "vfb", "vkbd" };
+    char path[LAYOUT_PATH_MAX];
+
+    for (unsigned int i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        snprintf(path, sizeof(path), "/local/domain/0/backend/%s/%u", kinds[i], domid);
+        nodes_remove(n, path);
+    }
+}
+
+int domain_destroy(struct err *e, struct ctrl *c, struct xs_handle *s, uint32_t domid)
+{
+    struct domain_info info = { 0 };
+    struct nodes n = { 0 };
+    char vm[64] = "/vm/", name[DOMAIN_NAME_MAX] = "";
+    struct err first = { 0 };
+    bool exists = !domain_get(NULL, c, domid, &info);
+    int rc = 0;
+
+    if (!exists) {
+        return err_set(e, -ESRCH, "there is no domain %u", domid);
+    }
+    domain_read_name(NULL, s, domid, name);
+    uuid_format(info.uuid, vm + 4);
+    ctrl_domain_pause(c, (domid_t)domid);
+    rc = ctrl_domain_destroy(c, (domid_t)domid);
+    if (rc) {
+        return err_set(e, rc, "cannot destroy domain %u: %s", domid, strerror(-rc));
+    }
+    destroy_devices(&first, s, domid);
+    layout_remove_guest(&n, domid, vm);
+    drop_backend_folders(&n, domid);
+    nodes_apply(&first, s, &n);
+    nodes_free(&n);
+    xs_release_domain(s, domid);
+    if (name[0]) {
+        domain_name_release(name);
+    }
+    saved_remove(domid, info.uuid);
+    if (first.code) {
+        err_set(e, first.code, "domain %u is gone, but: %s", domid, first.text);
+    }
+    return first.code;
+}

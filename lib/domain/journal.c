@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The record of a create in progress: see journal.h. Lines:
+ *   name NAME | uuid UUID | domain DOMID | disk DEVID LOOPDEVICE-or-- USERFILE-or--
+ */
+#include "lib/domain/journal.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "lib/base/file.h"
+#include "lib/conf/spec.h"
+#include "lib/ctrl/ctrl.h"
+#include "lib/domain/disk.h"
+#include "lib/domain/domain.h"
+#include "lib/domain/saved.h"
+
+static void __attribute__((format(printf, 2, 3))) note(struct journal *j, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    vdprintf(j->fd, format, args);
+    va_end(args);
+}
+
+/* One file a process and domain: several configurations may be created at once by threads of children. */
+int journal_begin(struct err *e, struct journal *j, const char *name, const uint8_t uuid[16])
+{
+    char text[37];
+    int rc = file_make_dirs(e, JOURNAL_FOLDER, 0700);
+
+    if (rc) {
+        return rc;
+    }
+    uuid_format(uuid, text);
+    snprintf(j->path, sizeof(j->path), JOURNAL_FOLDER "/%s", text);
+    j->fd = open(j->path, O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);
+    if (j->fd < 0 || flock(j->fd, LOCK_EX | LOCK_NB)) {
+        return err_errno(e, "cannot write %s", j->path);
+    }
+    note(j, "uuid %s\nname %s\n", text, name);
+    return 0;
+}
+
+void journal_domain(struct journal *j, uint32_t domid)
+{
+    note(j, "domain %u\n", domid);
+}
+
+void journal_disk(struct journal *j, unsigned int devid, const struct disk_backing *b)
+{
+    note(j, "disk %u %s %s\n", devid, b->loop ? b->device : "-", b->user[0] ? b->user : "-");
+}
+
+void journal_end(struct journal *j)
+{
+    unlink(j->path);
+    close(j->fd);
+    j->fd = -1;
+}
+
+struct remains {
+    uint8_t uuid[16];
+    char name[DOMAIN_NAME_MAX];
+    uint32_t domid;
+};
+
+/* The domain may have been made a moment before its number could be noted. */
+static void find_domain(struct ctrl *c, struct remains *r)
+{
+    struct domain_info *list;
+    unsigned int count;
+
+    if (r->domid != DOMAIN_NONE || domain_list(NULL, c, &list, &count)) {
+        return;
+    }
+    for (unsigned int i = 0; i < count; i++) {
+        if (!memcmp(list[i].uuid, r->uuid, 16)) {
+            r->domid = list[i].domid;
+        }
+    }
+    free(list);
+}
+
+static void undo_disk(const char *line, uint32_t domid)
+{
+    struct disk_backing b = { 0 };
+    char device[64], user[80];
+    unsigned int devid;
+
+    if (sscanf(line, "disk %u %63s %79s", &devid, device, user) == 3) {
+        b.loop = strcmp(device, "-") != 0;
+        snprintf(b.device, sizeof(b.device), "%s", device);
+        snprintf(b.user, sizeof(b.user), "%s", strcmp(user, "-") ? user : "");
+        disk_close(&b, domid, devid);
+    }
+}
+
+static void undo_file(FILE *f, struct ctrl *c, struct xs_handle *s)
+{
+    struct remains r = { .domid = DOMAIN_NONE };
+    struct domain_info info;
+    char line[DOMAIN_NAME_MAX + 16], text[64];
+
+    while (fgets(line, sizeof(line), f)) {
+        if (sscanf(line, "uuid %63s", text) == 1) {
+            uuid_parse(NULL, text, r.uuid);
+        } else if (!strncmp(line, "name ", 5)) {
+            line[strcspn(line, "\n")] = '\0';
+            snprintf(r.name, sizeof(r.name), "%.255s", line + 5);
+        } else {
+            sscanf(line, "domain %u", &r.domid);
+        }
+    }
+    find_domain(c, &r);
+    if (r.domid != DOMAIN_NONE && !domain_get(NULL, c, r.domid, &info) && !memcmp(info.uuid, r.uuid, 16)) {
+        domain_destroy(NULL, c, s, r.domid);
+    }
+    rewind(f);
+    while (fgets(line, sizeof(line), f)) {
+        undo_disk(line, r.domid);
+    }
+    saved_remove(r.domid, r.uuid);
+    domain_name_abandon(s, r.name, r.domid);
+}
+
+void journal_undo(struct journal *j, struct ctrl *c, struct xs_handle *s)
+{
+    FILE *f = fopen(j->path, "re");
+
+    if (f) {
+        undo_file(f, c, s);
+        fclose(f);
+    }
+    journal_end(j);
+}
+
+unsigned int journal_recover(struct ctrl *c, struct xs_handle *s)
+{
+    DIR *folder = opendir(JOURNAL_FOLDER);
+    struct dirent *entry;
+    unsigned int count = 0;
+
+    while (folder && (entry = readdir(folder))) {
+        struct journal j;
+
+        if (entry->d_name[0] == '.' || strlen(entry->d_name) != 36) {
+            continue;
+        }
+        snprintf(j.path, sizeof(j.path), JOURNAL_FOLDER "/%.36s", entry->d_name);
+        j.fd = open(j.path, O_RDWR | O_CLOEXEC);
+        if (j.fd < 0) {
+            continue;
+        }
+        /* Removed between the look and the lock: its create has ended well. */
+        if (!flock(j.fd, LOCK_EX | LOCK_NB) && !access(j.path, F_OK)) {
+            journal_undo(&j, c, s);
+            count++;
+        } else {
+            close(j.fd);
+        }
+    }
+    if (folder) {
+        closedir(folder);
+    }
+    return count;
+}

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The index of domains' names: one small file for each in /run/xen/names, so that a create need not ask every
+ * guest.
+ *
+ * A file holds "domid N", or "process P" while P creates the domain. An entry counts only while it is true:
+ * the store says the same name for N, or P lives. So nothing is lost when a process dies between two steps,
+ * and a stale entry is taken over. The directory's lock file is held from the look to the change.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/domain/domain.h"
+#include "lib/store/xenstore.h"
+
+#define NAMES_FOLDER "/run/xen/names"
+
+enum { PATH_LENGTH = sizeof(NAMES_FOLDER) + DOMAIN_NAME_MAX + 2 };
+
+/* A leading dot would collide with the lock file, so each entry begins with '='. */
+static void entry_path(const char *name, char path[PATH_LENGTH])
+{
+    snprintf(path, PATH_LENGTH, "%s/=%s", NAMES_FOLDER, name);
+}
+
+static int lock_folder(struct err *e)
+{
+    int fd;
+
+    if (mkdir("/run/xen", 0755) && errno != EEXIST) {
+        return err_errno(e, "cannot make /run/xen");
+    }
+    if (mkdir(NAMES_FOLDER, 0700) && errno != EEXIST) {
+        return err_errno(e, "cannot make " NAMES_FOLDER);
+    }
+    fd = open(NAMES_FOLDER "/.lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0 || flock(fd, LOCK_EX)) {
+        return err_errno(e, "cannot lock " NAMES_FOLDER);
+    }
+    return fd;
+}
+
+/* What the entry says now: 0 and the domid, 1 when a living process is creating it, -ENOENT when it is free.
+ */
+static int read_entry(struct xs_handle *s, const char *name, uint32_t *domid)
+{
+    char path[PATH_LENGTH], known[DOMAIN_NAME_MAX];
+    long process = 0;
+    FILE *f;
+    int got;
+
+    entry_path(name, path);
+    f = fopen(path, "re");
+    if (!f) {
+        return -ENOENT;
+    }
+    got = fscanf(f, "domid %u", domid);
+    if (got != 1) {
+        got = fscanf(f, "process %ld", &process) == 1 ? 2 : 0;
+    }
+    fclose(f);
+    if (got == 2) {
+        return process == (long)getpid() || (kill((pid_t)process, 0) && errno == ESRCH) ? -ENOENT : 1;
+    }
+    if (got != 1 || domain_read_name(NULL, s, *domid, known) || strcmp(known, name)) {
+        return -ENOENT;
+    }
+    return 0;
+}
+
+static int write_entry(struct err *e, const char *name, const char *kind, long number)
+{
+    char path[PATH_LENGTH], fresh[PATH_LENGTH];
+    FILE *f;
+
+    entry_path(name, path);
+    snprintf(fresh, sizeof(fresh), "%s/.new", NAMES_FOLDER);
+    f = fopen(fresh, "we");
+    if (!f) {
+        return err_errno(e, "cannot write %s", fresh);
+    }
+    fprintf(f, "%s %ld\n", kind, number);
+    if (fclose(f) || rename(fresh, path)) {
+        return err_errno(e, "cannot write %s", path);
+    }
+    return 0;
+}
+
+static int check_name(struct err *e, const char *name)
+{
+    if (!name[0] || strlen(name) >= DOMAIN_NAME_MAX - 1 || strchr(name, '/')) {
+        return err_set(e, -EINVAL, "'%s' cannot be the name of a domain", name);
+    }
+    if (strspn(name, "0123456789") == strlen(name)) {
+        err_set(e, -EINVAL, "the name '%s' would be taken for the number of a domain", name);
+        err_hint(e, "use a name with a letter in it");
+        return -EINVAL;
+    }
+    return 0;
+}
+
+int domain_name_claim(struct err *e, struct xs_handle *s, const char *name, uint32_t domid)
+{
+    uint32_t other = 0;
+    int fd, rc = check_name(e, name);
+
+    if (rc) {
+        return rc;
+    }
+    fd = lock_folder(e);
+    if (fd < 0) {
+        return fd;
+    }
+    rc = read_entry(s, name, &other);
+    if (rc == 1) {
+        rc = err_set(e, -EEXIST, "a domain named %s is being created", name);
+    } else if (rc == 0 && other != domid) {
+        rc = err_set(e, -EEXIST, "a domain named %s exists: number %u", name, other);
+    } else if (domid == DOMAIN_NONE) {
+        rc = write_entry(e, name, "process", getpid());
+    } else {
+        rc = write_entry(e, name, "domid", (long)domid);
+    }
+    close(fd);
+    return rc;
+}
+
+void domain_name_release(const char *name)
+{
+    char path[PATH_LENGTH];
+    int fd = lock_folder(NULL);
+
+    if (fd >= 0) {
+        entry_path(name, path);
+        unlink(path);
+        close(fd);
+    }
+}
+
+void domain_name_abandon(struct xs_handle *s, const char *name, uint32_t domid)
+{
+    uint32_t owner;
+    int rc = read_entry(s, name, &owner);
+
+    if (rc == -ENOENT || (rc == 0 && owner == domid)) {
+        domain_name_release(name);
+    }
+}
+
+/* Domains of other toolstacks: every one is asked, in one exchange. */
+static int find_by_asking(struct err *e, struct xs_handle *s, const char *name, uint32_t *domid)
+{
+    struct domain_info *list;
+    unsigned int count;
+    int rc = domain_list_store(e, s, &list, &count);
+
+    if (rc) {
+        return rc;
+    }
+    rc = -ESRCH;
+    for (unsigned int i = 0; i < count; i++) {
+        if (!strcmp(list[i].name, name)) {
+            *domid = list[i].domid;
+            rc = 0;
+            break;
+        }
+    }
+    free(list);
+    return rc ? err_set(e, rc, "there is no domain '%s'", name) : 0;
+}
+
+int domain_find(struct err *e, struct xs_handle *s, const char *text, uint32_t *domid)
+{
+    char *end;
+    unsigned long number = strtoul(text, &end, 10);
+
+    if (text[0] >= '0' && text[0] <= '9' && !*end && number < DOMAIN_NONE) {
+        *domid = (uint32_t)number;
+        return 0;
+    }
+    if (read_entry(s, text, domid) == 0) {
+        return 0;
+    }
+    return find_by_asking(e, s, text, domid);
+}

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/* Exchanges with the store that carry many requests: a list of changes in three round trips, many names in
+ * one. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/domain/domain.h"
+#include "lib/domain/nodes.h"
+#include "lib/store/xenstore.h"
+
+enum { CONFLICTS_MAX = 100 };
+
+static void add_node(struct store_batch *b, xs_transaction_t t, const struct node *n)
+{
+    const struct xs_permissions perms[2] = {
+        { .id = n->owner, .perms = XS_PERM_NONE },
+        { .id = n->reader, .perms = XS_PERM_READ },
+    };
+
+    switch (n->action) {
+    case NODE_WRITE:
+        store_batch_write(b, t, n->path, n->value, strlen(n->value));
+        break;
+    case NODE_PERMISSIONS:
+        store_batch_permit(b, t, n->path, perms, n->owner == n->reader ? 1 : 2);
+        break;
+    default:
+        store_batch_remove(b, t, n->path);
+        break;
+    }
+}
+
+/* All requests of one try; a refusal of any fails it, but for the removal of what is not there. */
+static int send_nodes(struct err *e, struct xs_handle *s, xs_transaction_t t, const struct nodes *n)
+{
+    struct store_batch b = STORE_BATCH_INIT;
+    int rc;
+
+    for (unsigned int i = 0; i < n->count; i++) {
+        add_node(&b, t, &n->list[i]);
+    }
+    rc = store_batch_run(s, &b);
+    if (rc) {
+        err_set(e, rc, "the store does not answer: %s", strerror(-rc));
+    }
+    for (unsigned int i = 0; i < n->count && !rc; i++) {
+        int error = store_batch_error(&b, i);
+
+        if (error && !(n->list[i].action == NODE_REMOVE && error == ENOENT)) {
+            rc = err_set(e, -error, "the store refuses %s: %s", n->list[i].path, strerror(error));
+        }
+    }
+    store_batch_free(&b);
+    return rc;
+}
+
+int nodes_apply(struct err *e, struct xs_handle *s, const struct nodes *n)
+{
+    if (n->failed) {
+        return err_set(e, -ENOMEM, "out of memory");
+    }
+    for (unsigned int i = 0; i < CONFLICTS_MAX; i++) {
+        xs_transaction_t t = xs_transaction_start(s);
+        int rc;
+
+        if (!t) {
+            return err_errno(e, "cannot start a transaction of the store");
+        }
+        rc = send_nodes(e, s, t, n);
+        if (rc) {
+            xs_transaction_end(s, t, true);
+            return rc;
+        }
+        if (xs_transaction_end(s, t, false)) {
+            return 0;
+        }
+        if (errno != EAGAIN) {
+            return err_errno(e, "the store does not take the changes");
+        }
+    }
+    return err_set(e, -EAGAIN, "the store is too busy: %d transactions conflicted", CONFLICTS_MAX);
+}
+
+int domain_read_names(struct err *e, struct xs_handle *s, struct domain_info *list, unsigned int count)
+{
+    struct store_batch b = STORE_BATCH_INIT;
+    char path[48];
+    int rc;
+
+    for (unsigned int i = 0; i < count; i++) {
+        snprintf(path, sizeof(path), "/local/domain/%u/name", list[i].domid);
+        store_batch_read(&b, XBT_NULL, path);
+    }
+    rc = store_batch_run(s, &b);
+    for (unsigned int i = 0; i < count && !rc; i++) {
+        const char *name = store_batch_text(&b, i);
+
+        snprintf(list[i].name, sizeof(list[i].name), "%s", name ? name : "");
+    }
+    store_batch_free(&b);
+    return rc ? err_set(e, rc, "cannot read the domains' names: %s", strerror(-rc)) : 0;
+}
