@@ -679,6 +679,7 @@ static void set_defaults(struct cmdline *c)
     c->conswitch = 'a';
     c->watchdog_timeout = 5;
     c->smp = true;
+    c->pv_linear_pt = true;
     c->x2apic = true;
     c->acpi = true;
     c->hpet = true;

@@ -6,10 +6,10 @@
  * cpus_start() and idle until the scheduler gives them work.
  */
 #include "hv/arch/x86/cpu/acpi.h"
-#include "hv/arch/x86/cpu/efi.h"
 #include "hv/arch/x86/cpu/apic.h"
 #include "hv/arch/x86/cpu/clock.h"
 #include "hv/arch/x86/cpu/e820.h"
+#include "hv/arch/x86/cpu/efi.h"
 #include "hv/arch/x86/cpu/fpu.h"
 #include "hv/arch/x86/cpu/irq.h"
 #include "hv/arch/x86/cpu/paging.h"
@@ -18,6 +18,7 @@
 #include "hv/arch/x86/cpu/traps.h"
 #include "hv/arch/x86/guest/numa.h"
 #include "hv/arch/x86/guest/pv_memory.h"
+#include "hv/arch/x86/guest/pv_mmu.h"
 #include "hv/arch/x86/guest/pv_trap.h"
 #include "hv/base/printk.h"
 #include "hv/base/rcu.h"
@@ -80,6 +81,9 @@ static void frame_table_back(mfn_t first, uint64_t count)
 
 static void memory_init(void)
 {
+    if (cmdline.mem != 0) {
+        bootinfo_limit_memory(cmdline.mem);
+    }
     boot_alloc_init();
     modules_reserve();
     paging_init();
@@ -116,6 +120,7 @@ static void cmdline_apply(void)
     domain_limits.grant_version = cmdline.gnttab_max_version;
     console_set_switch(cmdline.conswitch);
     version_command_line = bootinfo.cmdline;
+    pv_frame_linear_allowed = cmdline.pv_linear_pt;
     reset_set_method(cmdline.reboot[0]);
     smp_max_cpus = cmdline.smp ? cmdline.maxcpus : 1;
 }

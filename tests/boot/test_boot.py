@@ -13,8 +13,9 @@ from rig import ROOT, Machine
 
 @pytest.mark.parametrize("vcpus", [1, 4])
 def test_dom0(hv, vcpus):
-    with Machine(hv, cpus=4, dom0_vcpus=vcpus) as m:
+    with Machine(hv, cpus=4, dom0_vcpus=vcpus, hv_args="mem=1536M") as m:
         m.boot()
+        assert 1500 < int(m.ok("xl info total_memory")) <= 1536
         assert m.ok("nproc").strip() == str(vcpus)
         assert "control_d" in m.ok("cat /proc/xen/capabilities")
         assert "Domain-0" in m.ok("xl list")

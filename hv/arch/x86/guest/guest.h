@@ -87,7 +87,6 @@ struct arch_vcpu {
 struct arch_domain {
     bool is_pv;
     bool is_32bit;
-    bool linear_pt_allowed;
     struct spinlock mmu_lock;  /* LOCK_ARCH_DOMAIN: one mmu operation at a time */
     /* under mmu_lock: tables that nothing uses any more and whose release goes on in the next operation */
     struct frame *stale_tables[16];

@@ -5,7 +5,8 @@
  *
  *   leaf entry     general reference on a RAM page of the owner named, and role WRITABLE when it is writable;
  *                  device memory takes none but needs the right to it
- *   upper entry    general reference and the role of the level below on a table of the same domain
+ *   upper entry    general reference and the role of the level below on a table of the same domain; nothing
+ *                  where it names its own table (linear page tables), which must be read-only
  *   not present    anything, no references
  *
  * The hypervisor forces PTE_USER in all entries (guest kernels run in ring 3), takes PTE_GLOBAL out, keeps
@@ -34,6 +35,8 @@ static struct {
     uint64_t last;
 } read_only[READ_ONLY_MAX];
 static unsigned int read_only_count;
+
+bool pv_frame_linear_allowed;
 
 bool pv_frame_may_preempt(void)
 {
@@ -252,6 +255,31 @@ static int upper_get(struct domain *d, unsigned int level, uint64_t *pte, bool p
     return 0;
 }
 
+static bool is_linear(const uint64_t *slot, uint64_t pte)
+{
+    return mfn_eq(pte_mfn(pte), arch_direct_mfn(slot));
+}
+
+/* Takes what the entry about to be written at slot holds. */
+static int slot_get(struct domain *d, const uint64_t *slot, unsigned int level, uint64_t *pte, bool preemptible)
+{
+    if (likely(!is_linear(slot, *pte))) {
+        return upper_get(d, level, pte, preemptible);
+    }
+    if (!pv_frame_linear_allowed || (*pte & (UPPER_REFUSED | PTE_RW))) {
+        return -EINVAL;
+    }
+    *pte |= PTE_USER;
+    return 0;
+}
+
+static void slot_drop(struct domain *d, const uint64_t *slot, uint64_t pte)
+{
+    if (likely(!is_linear(slot, pte))) {
+        pv_frame_drop_table(d, frame_of(pte_mfn(pte)));
+    }
+}
+
 static unsigned int slot_index(const uint64_t *slot)
 {
     return (unsigned int)((unsigned long)slot & ~PAGE_MASK) / sizeof(*slot);
@@ -268,19 +296,19 @@ int pv_frame_set_upper(struct domain *tables, uint64_t *slot, unsigned int level
         return -EINVAL;
     }
     if (same) {
-        if (new_pte & UPPER_REFUSED) {
+        if ((new_pte & UPPER_REFUSED) || ((new_pte & PTE_RW) && is_linear(slot, new_pte))) {
             return -EINVAL;
         }
         new_pte |= PTE_USER;
     } else if (new_pte & PTE_PRESENT) {
-        rc = upper_get(tables, level, &new_pte, pv_frame_may_preempt());
+        rc = slot_get(tables, slot, level, &new_pte, pv_frame_may_preempt());
     }
     if (rc == 0) {
         rc = entry_write(slot, new_pte, how);
         if (rc == 0 && !same && (old & PTE_PRESENT)) {
-            pv_frame_drop_table(tables, frame_of(pte_mfn(old)));
+            slot_drop(tables, slot, old);
         } else if (rc != 0 && !same && (new_pte & PTE_PRESENT)) {
-            pv_frame_drop_table(tables, frame_of(pte_mfn(new_pte)));
+            slot_drop(tables, slot, new_pte);
         }
     }
     return rc;
@@ -334,7 +362,7 @@ static int validate_upper(struct frame *f, struct domain *d, uint64_t *table, un
             rc = -ERESTART;
         }
         if (rc == 0) {
-            rc = upper_get(d, level, &table[i], preemptible);
+            rc = slot_get(d, &table[i], level, &table[i], preemptible);
         }
         if (rc != 0) {
             f->aux = (uint16_t)i;
@@ -407,7 +435,7 @@ static int release_upper(struct frame *f, uint64_t *table, unsigned int level, b
             table[i] = 0;
             continue;
         }
-        if (!(table[i] & PTE_PRESENT)) {
+        if (!(table[i] & PTE_PRESENT) || is_linear(table, table[i])) {
             continue;
         }
         if (preemptible && progress && hypercall_preempt_check()) {

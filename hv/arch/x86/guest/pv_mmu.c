@@ -217,6 +217,9 @@ static inline uint64_t *leaf_slot(mfn_t l4, unsigned long va)
         unlikely((table = table_below(table, va, 2)) == NULL)) {
         return NULL;
     }
+    if (unlikely(frame_role(frame_of(arch_direct_mfn(table))) != ROLE_L1)) {
+        return NULL;
+    }
     return &table[pte_index(va, 1)];
 }
 

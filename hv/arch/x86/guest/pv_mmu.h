@@ -31,6 +31,9 @@ MUST_CHECK int pv_frame_set_leaf(struct domain *tables, struct domain *pages, ui
                                  uint64_t new_pte, struct pv_write how);
 MUST_CHECK int pv_frame_set_upper(struct domain *tables, uint64_t *slot, unsigned int level,
                                   uint64_t new_pte, struct pv_write how);
+/* pv-linear-pt: an upper table may have a read-only entry for itself, through which the CPU shows the tables
+ * below it as data. It holds no reference. Set once at boot. */
+extern bool pv_frame_linear_allowed;
 /* The references a leaf entry holds go. */
 void pv_frame_leaf_put(uint64_t pte);
 /* Goes on with releases that were interrupted: -ERESTART until none is left. mmu_lock is held. */
@@ -56,7 +59,8 @@ static inline bool pv_va_is_guest(unsigned long va)
     return va < 1UL << 47 || va >= HV_VIRT_END;
 }
 
-/* pv_mmu.c: the leaf slot of va in the tables under l4, NULL where they end. mmu_lock is held. */
+/* pv_mmu.c: the slot of va in a level 1 table under l4, NULL where the tables end or va goes through a linear
+ * entry (then what looks like its leaf lies in another table). mmu_lock is held. */
 uint64_t *pv_mmu_leaf_slot(mfn_t l4, unsigned long va);
 /* The domain a hypercall names as owner of pages: referenced, or NULL and *rc. */
 struct domain *pv_mmu_foreign_get(unsigned int domid, int *rc);

@@ -511,14 +511,9 @@ static void retire(struct insn *in, struct cpu_user_regs *regs, uint64_t old,
 /* The entry in a level 1 table that va maps to; NULL when va is not such a table. mmu_lock is held. */
 static uint64_t *find_entry(struct vcpu *v, unsigned long va)
 {
-    const uint64_t *slot = pv_mmu_leaf_slot(v->arch->guest_table, va);
+    uint64_t pte = pv_mmu_leaf_entry(va);
     const struct frame *f;
-    uint64_t pte;
 
-    if (slot == NULL) {
-        return NULL;
-    }
-    pte = READ_ONCE(*slot);
     if (!(pte & PTE_PRESENT) || !frame_valid(pte_mfn(pte))) {
         return NULL;
     }
