@@ -107,7 +107,12 @@ static void set_tty(const char *name)
     pthread_mutex_unlock(&lock);
 }
 
-/* What the daemon does for a guest. */
+/*
+ * What the daemon does for a guest; it too holds the slave side open, so that nothing is lost when a client
+ * leaves.
+ */
+static int slave = -1;
+
 static int make_terminal(void)
 {
     char name[64];
@@ -117,8 +122,16 @@ static int make_terminal(void)
     EXPECT(ptsname_r(master, name, sizeof(name)) == 0 && tcgetattr(master, &raw) == 0);
     cfmakeraw(&raw);
     tcsetattr(master, TCSANOW, &raw);
+    slave = open(name, O_RDWR | O_NOCTTY);
+    EXPECT(slave >= 0);
     set_tty(name);
     return master;
+}
+
+static void close_terminal(int master)
+{
+    close(slave);
+    close(master);
 }
 
 static void start(struct run *r, unsigned int wait_ms)
@@ -194,7 +207,7 @@ TEST(client_carries_both_ways_until_the_escape)
     write_text(r.user, "bye\x1dnot this");
     expect_text(master, "bye");
     EXPECT_EQ(finish(&r), CONSOLE_ESCAPED);
-    close(master);
+    close_terminal(master);
 }
 
 TEST(client_waits_for_a_late_terminal)
@@ -208,7 +221,7 @@ TEST(client_waits_for_a_late_terminal)
     write_text(r.user, "x\x1d");
     expect_text(master, "x");
     EXPECT_EQ(finish(&r), CONSOLE_ESCAPED);
-    close(master);
+    close_terminal(master);
 }
 
 TEST(client_says_when_no_terminal_comes)
@@ -237,7 +250,7 @@ TEST(client_moves_to_the_new_daemon)
     for (int i = 0; i < 3; i++) {
         write_text(master, "old");
         expect_text(r.user, "old");
-        close(master);
+        close_terminal(master);
         usleep(i * 100000);
         master = make_terminal();
         /* The client opens it when it hears of it; the terminal keeps what comes before. */
@@ -247,7 +260,7 @@ TEST(client_moves_to_the_new_daemon)
     write_text(r.user, "still here\x1d");
     expect_text(master, "still here");
     EXPECT_EQ(finish(&r), CONSOLE_ESCAPED);
-    close(master);
+    close_terminal(master);
 }
 
 TEST(client_ends_with_the_guest)
@@ -259,7 +272,7 @@ TEST(client_ends_with_the_guest)
     pthread_mutex_lock(&lock);
     guest_lives = false;
     pthread_mutex_unlock(&lock);
-    close(master);
+    close_terminal(master);
     EXPECT_EQ(finish(&r), CONSOLE_GUEST_ENDED);
 }
 
@@ -271,5 +284,5 @@ TEST(client_ends_with_the_input)
     wait_ready(&r);
     EXPECT_EQ(shutdown(r.user, SHUT_WR), 0);
     EXPECT_EQ(finish(&r), CONSOLE_INPUT_ENDED);
-    close(master);
+    close_terminal(master);
 }
