@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <termios.h>
 #include <time.h>
@@ -24,7 +25,8 @@ struct session {
     char path[128]; /* of the terminal's name */
     int tty;        /* -1: none */
     int signals;
-    bool raw; /* `saved` is to be restored */
+    bool raw;         /* the user is at a terminal: `saved` is to be restored */
+    bool input_ended; /* it was no terminal: output goes on */
     struct termios saved;
     sigset_t old_mask;
     int signal; /* that ends us, or 0 */
@@ -88,6 +90,10 @@ static void look_for_tty(struct session *s)
     close_tty(s);
     if (name && is_pty_name(name)) {
         s->tty = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+    }
+    struct winsize window;
+    if (s->tty >= 0 && ioctl(s->c->out_fd, TIOCGWINSZ, &window) == 0) {
+        ioctl(s->tty, TIOCSWINSZ, &window);
     }
     free(name);
 }
@@ -154,9 +160,11 @@ static int from_user(struct session *s)
         return -1;
     }
     if (got <= 0) {
-        return CONSOLE_INPUT_ENDED;
+        s->input_ended = true;
+        return s->raw ? CONSOLE_INPUT_ENDED : -1;
     }
-    const char *leave = s->c->escape >= 0 ? memchr(data, s->c->escape, got) : NULL;
+    /* Bytes from a file or a pipe are all meant for the guest. */
+    const char *leave = s->raw && s->c->escape >= 0 ? memchr(data, s->c->escape, got) : NULL;
     size_t size = leave ? (size_t)(leave - data) : (size_t)got;
     if (s->tty >= 0) {
         file_write_all(NULL, s->tty, data, size);
@@ -192,7 +200,7 @@ static int from_signals(struct session *s)
 static int turn(struct session *s)
 {
     struct pollfd fds[] = {
-        { .fd = s->c->in_fd, .events = POLLIN },
+        { .fd = s->input_ended ? -1 : s->c->in_fd, .events = POLLIN },
         { .fd = s->signals, .events = POLLIN },
         { .fd = xs_fileno(s->xs), .events = POLLIN },
         { .fd = s->tty, .events = POLLIN },
@@ -250,10 +258,10 @@ static int converse(struct err *e, struct session *s)
     if (rc < 0) {
         return rc;
     }
+    make_raw(s);
     if (s->c->notify_fd >= 0) {
         file_write_all(NULL, s->c->notify_fd, "", 1);
     }
-    make_raw(s);
     int end;
     do {
         end = turn(s);

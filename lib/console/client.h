@@ -35,8 +35,8 @@ struct console_client {
 
 /* How it ended. */
 enum console_end {
-    CONSOLE_ESCAPED, /* the user typed the escape */
-    CONSOLE_INPUT_ENDED,
+    CONSOLE_ESCAPED,     /* the user typed the escape */
+    CONSOLE_INPUT_ENDED, /* of a terminal; when a file or pipe ends, output goes on */
     CONSOLE_GUEST_ENDED,
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The console client between a user (a socket), terminals of this process, and a store of a few lines that
- * knows the terminal's name and tells of its changes.
+ * The console client between a user (at a terminal or a pipe), terminals of this process, and a store of a
+ * few lines that knows the terminal's name and tells of its changes.
  */
 #include "lib/console/client.h"
 
@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <pty.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -134,7 +135,7 @@ static void close_terminal(int master)
     close(master);
 }
 
-static void start(struct run *r, unsigned int wait_ms)
+static void start_with(struct run *r, int input, unsigned int wait_ms)
 {
     char folder[] = "/tmp/console-test-XXXXXX";
     struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -152,15 +153,21 @@ static void start(struct run *r, unsigned int wait_ms)
     EXPECT(r->xs != NULL);
     unlink(address.sun_path);
     rmdir(folder);
-    EXPECT(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0 && pipe(ready) == 0);
+    EXPECT(openpty(&ends[0], &ends[1], NULL, NULL, NULL) == 0 && pipe(ready) == 0);
     r->c = (struct console_client)CONSOLE_CLIENT_INIT;
     r->c.domid = 7;
-    r->c.in_fd = r->c.out_fd = ends[1];
+    r->c.in_fd = input >= 0 ? input : ends[1];
+    r->c.out_fd = ends[1];
     r->c.notify_fd = ready[1];
     r->c.wait_ms = wait_ms;
     r->user = ends[0];
     r->ready = ready[0];
     EXPECT_EQ(pthread_create(&r->client, NULL, attach, r), 0);
+}
+
+static void start(struct run *r, unsigned int wait_ms)
+{
+    start_with(r, -1, wait_ms);
 }
 
 static void wait_ready(struct run *r)
@@ -176,7 +183,7 @@ static int finish(struct run *r)
     pthread_join(r->store, NULL);
     close(listener);
     close(r->user);
-    close(r->c.in_fd);
+    close(r->c.out_fd);
     close(r->ready);
     close(r->c.notify_fd);
     return r->result;
@@ -276,13 +283,36 @@ TEST(client_ends_with_the_guest)
     EXPECT_EQ(finish(&r), CONSOLE_GUEST_ENDED);
 }
 
-TEST(client_ends_with_the_input)
+/* `echo poweroff | xl console guest`: what the guest answers is still shown. */
+TEST(client_goes_on_when_a_pipe_ends)
+{
+    struct run r;
+    int master = make_terminal();
+    int ends[2];
+    EXPECT_EQ(pipe(ends), 0);
+    start_with(&r, ends[0], 5000);
+    wait_ready(&r);
+    write_text(ends[1], "all\x1d of it");
+    expect_text(master, "all\x1d of it");
+    close(ends[1]);
+    usleep(50000);
+    write_text(master, "goodbye");
+    expect_text(r.user, "goodbye");
+    pthread_mutex_lock(&lock);
+    guest_lives = false;
+    pthread_mutex_unlock(&lock);
+    close_terminal(master);
+    EXPECT_EQ(finish(&r), CONSOLE_GUEST_ENDED);
+    close(ends[0]);
+}
+
+TEST(client_ends_when_the_terminal_goes)
 {
     struct run r;
     int master = make_terminal();
     start(&r, 5000);
     wait_ready(&r);
-    EXPECT_EQ(shutdown(r.user, SHUT_WR), 0);
+    close(r.user);
     EXPECT_EQ(finish(&r), CONSOLE_INPUT_ENDED);
     close_terminal(master);
 }
