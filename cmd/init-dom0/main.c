@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * xen-init-dom0: what nobody created dom0 for it to have. Gives it a UUID (the one in /etc/xen/xen-dom0-uuid,
- * or of the machine's own making) and writes the nodes a toolstack expects of every domain into xenstore.
- * Running it again changes nothing.
+ * xen-init-dom0: what nobody created dom0 for it to have. Gives it a UUID (the one in /etc/xen/xen-dom0-uuid, or
+ * a random one), writes the nodes a toolstack expects of every domain and CPU pool into xenstore, and a
+ * description for Debian's `xl list -l`. Running it again changes nothing.
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -14,6 +14,7 @@
 #include "lib/base/buf.h"
 #include "lib/base/err.h"
 #include "lib/base/file.h"
+#include "lib/base/json.h"
 #include "lib/ctrl/ctrl.h"
 #include "lib/store/xenstore.h"
 
@@ -106,13 +107,18 @@ static bool node_is_there(struct xs_handle *xs, const char *path)
     return value != NULL;
 }
 
+static void format_uuid(const uint8_t u[16], char *text, size_t size)
+{
+    snprintf(text, size, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", u[0], u[1],
+             u[2], u[3], u[4], u[5], u[6], u[7], u[8], u[9], u[10], u[11], u[12], u[13], u[14], u[15]);
+}
+
 static int write_nodes(struct err *e, struct xs_handle *xs, const uint8_t u[16])
 {
     char uuid[40];
     char vm[48];
     char path[80];
-    snprintf(uuid, sizeof(uuid), "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", u[0],
-             u[1], u[2], u[3], u[4], u[5], u[6], u[7], u[8], u[9], u[10], u[11], u[12], u[13], u[14], u[15]);
+    format_uuid(u, uuid, sizeof(uuid));
     snprintf(vm, sizeof(vm), "/vm/%s", uuid);
     int rc = 0;
     if (!node_is_there(xs, "/local/domain/0/name")) {
@@ -124,6 +130,58 @@ static int write_nodes(struct err *e, struct xs_handle *xs, const uint8_t u[16])
     rc = rc < 0 ? rc : write_node(e, xs, path, uuid);
     snprintf(path, sizeof(path), "%s/name", vm);
     return rc < 0 ? rc : write_node(e, xs, path, "Domain-0");
+}
+
+/* Tools find a pool's name here, Debian's xl that of every guest it creates. */
+static int name_pools(struct err *e, struct ctrl *c, struct xs_handle *xs)
+{
+    struct ctrl_cpupool pool = { 0 };
+    int rc = 0;
+    for (uint32_t id = 0; rc == 0 && ctrl_cpupool_info(c, id, &pool, NULL, 0) == 0; id = pool.id + 1) {
+        char path[64];
+        char name[32];
+        snprintf(path, sizeof(path), "/local/pool/%u/name", pool.id);
+        snprintf(name, sizeof(name), "Pool-%u", pool.id);
+        rc = node_is_there(xs, path) ? 0 : write_node(e, xs, path, name);
+    }
+    return rc;
+}
+
+/* What `xl list -l` of Debian shows for dom0. */
+static int save_config(struct err *e, const uint8_t u[16])
+{
+    char uuid[40];
+    char path[128];
+    struct buf text = BUF_INIT;
+    struct json j = JSON_INIT(&text, true);
+    format_uuid(u, uuid, sizeof(uuid));
+    snprintf(path, sizeof(path), "/var/lib/xen/userdata-d.0.%s.libxl-json", uuid);
+    json_object_begin(&j);
+    json_key(&j, "c_info");
+    json_object_begin(&j);
+    json_field_string(&j, "type", "pv");
+    json_field_string(&j, "name", "Domain-0");
+    json_field_string(&j, "uuid", uuid);
+    json_object_end(&j);
+    json_object_end(&j);
+    buf_putc(&text, '\n');
+    int rc = file_make_dirs(e, "/var/lib/xen", 0755);
+    rc = rc < 0 ? rc : file_save(e, path, text.text, text.length, 0600);
+    buf_free(&text);
+    return rc;
+}
+
+/* Everything in xenstore, then the file. */
+static int set_up(struct err *e, struct ctrl *c, const uint8_t uuid[16])
+{
+    struct xs_handle *xs = xs_open(0);
+    if (!xs) {
+        return err_errno(e, "cannot connect to xenstored");
+    }
+    int rc = write_nodes(e, xs, uuid);
+    rc = rc < 0 ? rc : name_pools(e, c, xs);
+    xs_close(xs);
+    return rc < 0 ? rc : save_config(e, uuid);
 }
 
 int main(int argc, char **argv)
@@ -139,16 +197,7 @@ int main(int argc, char **argv)
         return fail(&e);
     }
     int rc = set_uuid(&e, c, uuid);
+    rc = rc < 0 ? rc : set_up(&e, c, uuid);
     ctrl_close(c);
-    if (rc < 0) {
-        return fail(&e);
-    }
-    struct xs_handle *xs = xs_open(0);
-    if (!xs) {
-        err_errno(&e, "cannot connect to xenstored");
-        return fail(&e);
-    }
-    rc = write_nodes(&e, xs, uuid);
-    xs_close(xs);
     return rc < 0 ? fail(&e) : 0;
 }
