@@ -17,6 +17,10 @@
 #define HOST   "The host"
 
 const struct xl_command xl_commands[] = {
+    { "create", xl_create, "<ConfigFile>... [options] [key=value]...",
+      "Create domains from configuration files", xl_create_options, DOMAIN, true, 0 },
+    { "config-update", xl_config_update, "<Domain> <ConfigFile> [options] [key=value]...",
+      "Replace the configuration that the domain restarts with", xl_config_update_options, DOMAIN, false, 1 },
     { "check", xl_check, "<ConfigFile>... [key=value]...",
       "Say what keeps this machine from running a configuration, creating nothing", xl_check_options, DOMAIN,
       false, 0 },
@@ -35,6 +39,8 @@ const struct xl_command xl_commands[] = {
       false, 2 },
     { "dump-core", xl_dump_core, "<Domain> <filename>", "Write a domain's memory to a file", NULL, DOMAIN,
       false, 2 },
+    { "monitor", xl_monitor, "[options]", "Watch all guests and act when they stop", xl_monitor_options,
+      DOMAIN, false, 0 },
 
     { "list", xl_list, "[options] [Domain]...", "List domains", xl_list_options, VIEW, true, 0 },
     { "vm-list", xl_vm_list, "", "List guests by UUID", NULL, VIEW, false, 0 },
@@ -93,6 +99,8 @@ const struct xl_command xl_commands[] = {
       true, 2 },
     { "console-list", xl_console_list, "<Domain>...", "List consoles of domains", NULL, DEVICE, false, 1 },
     { "channel-list", xl_channel_list, "<Domain>...", "List channels of domains", NULL, DEVICE, false, 1 },
+    { "devd", xl_devd, "[options]", "Set up devices this domain is the backend of", xl_devd_options, DEVICE,
+      false, 0 },
 
     { "info", xl_info, "[-n]", "Describe the host", xl_info_options, HOST, true, 0 },
     { "dmesg", xl_dmesg, "[-c]", "Show the hypervisor's messages", xl_dmesg_options, HOST, true, 0 },

@@ -156,20 +156,41 @@ static unsigned int bridge_mtu(const char *bridge)
     return mtu;
 }
 
+static int random_bytes(struct err *e, uint8_t bytes[3])
+{
+    return getrandom(bytes, 3, 0) == 3 ? 0 : err_errno(e, "no random bytes for a MAC address");
+}
+
+int hardware_choose_macs(struct err *e, struct domain_config *d)
+{
+    for (unsigned int i = 0; i < d->vif_count; i++) {
+        uint8_t random[3];
+        int rc = d->vifs[i].has_mac ? 0 : random_bytes(e, random);
+
+        if (rc) {
+            return rc;
+        }
+        if (!d->vifs[i].has_mac) {
+            mac_random(random, d->vifs[i].mac);
+            d->vifs[i].has_mac = true;
+        }
+    }
+    return 0;
+}
+
 int hardware_nic(struct err *e, struct xs_handle *s, const struct vif_spec *spec, unsigned int index,
                  const struct host_config *host, uint32_t domid, struct layout_nic *c,
                  struct hardware_text *t)
 {
     const char *bridge = spec->bridge ? spec->bridge : host->vif_bridge ? host->vif_bridge : "xenbr0";
-    uint8_t mac[6];
+    uint8_t random[3], mac[6];
     int rc;
 
     memcpy(mac, spec->mac, sizeof(mac));
     if (!spec->has_mac) {
-        uint8_t random[3];
-
-        if (getrandom(random, sizeof(random), 0) != sizeof(random)) {
-            return err_errno(e, "no random bytes for a MAC address");
+        rc = random_bytes(e, random);
+        if (rc) {
+            return rc;
         }
         mac_random(random, mac);
     }

@@ -27,6 +27,9 @@ struct hardware_text {
 /* Affinities of the vcpus. */
 int hardware_pin(struct err *e, struct ctrl *c, uint32_t domid, const struct domain_config *d);
 
+/* A random address for each network that was given none: chosen once, so that it is also what is saved. */
+int hardware_choose_macs(struct err *e, struct domain_config *d);
+
 int hardware_disk(struct err *e, struct xs_handle *s, const struct disk_spec *spec, uint32_t domid,
                   struct layout_disk *d, struct hardware_text *t);
 

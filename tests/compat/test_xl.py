@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: MIT
+"""Our xl beside Debian's in one dom0 session: the same output byte for byte and the same exit code for what scripts read,
+guests of the one seen and handled by the other, creates that fail or are killed at each step and leave nothing behind."""
+import re
+
+import pytest
+
+from rig import Machine
+
+DEBIAN = "/usr/lib/xen-4.17/bin/xl"
+OURS = "/usr/lib/proxenos/bin/xl"
+DEVICES = "'disk=[\"file:/tmp/d.img,xvda,w\"]' 'vif=[\"bridge=xenbr0,mac=00:16:3e:01:02:03\"]'"
+STEPS = "kernel domain settings disks networks memory store devices files name start end".split()
+
+# What both must print alike while one paused guest is there.
+SAME = ("list guest", "list -v guest", "list -c guest", "list -n guest", "list -Z guest", "list nosuch", "domid guest",
+        "domid nosuch", "domname 99", "vm-list", "info", "info -n", "claims guest", "sched-credit2", "sched-credit2 -s",
+        "sched-credit2 -d guest", "sched-credit", "cpupool-list", "cpupool-list -c", "cpupool-list nosuch",
+        "block-list guest", "network-list guest", "channel-list guest", "vcpu-list guest", "vcpu-list nosuch",
+        "getenforce", "pause nosuch", "trigger guest nonsense", "mem-set guest 1x")
+
+
+@pytest.fixture(scope="module")
+def m(hv):
+    with Machine(hv, cpus=2, mem=2048, dom0_vcpus=2, tools="xl") as machine:
+        machine.boot()
+        machine.ok("truncate -s 8M /tmp/d.img")
+        yield machine
+
+
+def both(m, command):
+    """(exit code, stdout) of each; stderr is not compared: ours says more."""
+    return [m.run("%s %s 2>/dev/null" % (xl, command)) for xl in (DEBIAN, OURS)]
+
+
+def leftovers(m):
+    """All that a domain may leave: in the hypervisor, the store, /run, the kernel."""
+    return m.ok("xl list | tail -n +2 | cut -c1-44; xenstore-ls -f | grep -E '/local/domain/[1-9]|/libxl/|^/vm/|backend/v'; "
+                "ls /run/xen/creating /run/xen/names /run/xen/disks 2>/dev/null | grep -v :; ls /var/lib/xen; "
+                "losetup -a; ls /sys/class/net; true")
+
+
+@pytest.fixture(scope="module")
+def guest(m):
+    m.ok("%s create -q -p /etc/xen/guest.cfg %s" % (DEBIAN, DEVICES), 60)
+    yield m
+    m.run("%s destroy guest" % DEBIAN)
+
+
+@pytest.mark.parametrize("command", SAME)
+def test_same(guest, command):
+    debian, ours = both(guest, command)
+    assert ours == debian
+
+
+def test_json_is_json(guest):
+    for command in ("list", "vcpu-list", "info", "info -n", "cpupool-list", "block-list guest", "network-list guest",
+                    "uptime", "console-list guest"):
+        out = guest.ok("%s %s --json" % (OURS, command))
+        assert out.strip()[0] in "[{" and out.count("{") == out.count("}"), command
+
+
+def test_ours_handles_debians_guest(guest):
+    guest.ok("xl unpause guest && xl pause guest && xl rename guest other && xl rename other guest")
+    guest.ok("xl vcpu-pin guest 0 1 && xl vcpu-pin guest all all all")
+    assert "guest" in guest.ok("%s list" % DEBIAN)
+
+
+def test_metrics(guest):
+    out = guest.ok("xl metrics")
+    assert re.search(r'^xen_domain_memory_bytes\{domid="\d+",name="guest"\} \d+$', out, re.M)
+    for line in out.split("\n"):
+        assert re.match(r"(# (HELP|TYPE) \w+ .+|\w+(\{[^}]*\})? [-0-9.e+]+)$", line), line
+
+
+def test_destroy_leaves_nothing(guest):
+    guest.ok("xl destroy guest")
+    assert "guest" not in guest.ok("xl list")
+    rest = leftovers(guest)
+    assert "/dev/loop" not in rest and "/vm/" not in rest and "vif" not in rest, rest
+
+
+def test_create_runs_a_guest(m):
+    m.ok("xl create -q /etc/xen/guest.cfg %s" % DEVICES, 60)
+    assert re.search(r"^guest +\d+ +19\d +1 ", m.ok("%s list" % DEBIAN), re.M)
+    m.wait_for("cat /var/log/xen/console/guest-guest.log", "guest: up", 120)
+    m.wait_for("xl block-list guest", "51712 +0 +[0-9]+ +4 ", 30)
+    m.wait_for("xl network-list guest", "00:16:3e:01:02:03 +0 +4 ", 30)
+    with m.guest("guest") as g:
+        assert g.ok("echo $((6 * 7))guest") == "42guest"
+
+
+def test_hot_plug(m):
+    m.ok("truncate -s 4M /tmp/e.img && xl block-attach guest /tmp/e.img,raw,xvdb,w")
+    m.wait_for("xl block-list guest", "51728 +0 +[0-9]+ +4 ", 30)
+    rc, out = m.run("xl block-attach guest /tmp/e.img,raw,xvdc,w 2>&1")
+    assert rc == 1 and "in use" in out
+    m.ok("xl block-detach guest xvdb")
+    assert "e.img" not in m.ok("losetup -a")
+    m.ok("xl network-attach guest bridge=xenbr0")
+    m.wait_for("xl network-list guest", "^1 .* 4 ", 30)
+    m.ok("xl network-detach guest 1")
+
+
+def test_reboot_and_shutdown(m):
+    domid = int(m.ok("xl domid guest"))
+    m.ok("xl reboot guest")
+    m.wait_for("xl list", "guest +%d " % (domid + 1), 60)
+    m.wait_for("xl block-list guest", "51712 +0 +[0-9]+ +4 ", 90)
+    m.ok("xl shutdown -w guest", 60)
+    m.wait_for("xl list | grep -c guest", "^0", 30)
+    rest = leftovers(m)
+    assert "/dev/loop" not in rest and "/vm/" not in rest and "vif" not in rest, rest
+
+
+@pytest.mark.parametrize("how", ("fail", "kill"))
+def test_faults_leave_nothing(m, how):
+    m.run("xl monitor")
+    before = leftovers(m)
+    for step in STEPS[:-1] if how == "fail" else STEPS:
+        rc, out = m.run("XL_CREATE_FAULT=%s:%s xl create -q -p /etc/xen/guest.cfg %s" % (how, step, DEVICES), 60)
+        assert rc != 0, step
+        m.run("sleep 2")
+        assert leftovers(m) == before, "%s at %s: %s" % (how, step, out)
+
+
+def test_errors_name_the_cause(m):
+    for text, words in (("kernel=\"/nosuch\"", "/nosuch"), ("memory=", "x.cfg:3:"), ("memory=320000", "MiB"),
+                        ("disk=[\"/nosuch.img,raw,xvda,w\"]", "/nosuch.img"), ("vif=[\"bridge=nosuch\"]", "nosuch")):
+        m.ok("printf 'name=\"x\"\\nkernel=\"/boot/vmlinuz\"\\n%s\\n' > /tmp/x.cfg" % text.replace('"', '\\"'))
+        rc, out = m.run("xl create -q /tmp/x.cfg 2>&1", 60)
+        assert rc == 3 and words in out, out
+        assert "x " not in m.ok("xl list")
