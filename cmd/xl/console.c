@@ -8,10 +8,10 @@
 #include <unistd.h>
 
 #include "cmd/xl/xl.h"
+#include "lib/console/client.h"
 #include "lib/ctrl/ctrl.h"
 #include "lib/domain/device.h"
 #include "lib/domain/domain.h"
-#include "lib/domain/terminal.h"
 #include "lib/store/xenstore.h"
 
 const struct xl_option xl_console_options[] = {
@@ -26,28 +26,36 @@ const struct xl_option xl_vncviewer_options[] = {
     { 0 },
 };
 
+static bool parse_kind(const char *text, enum console_kind *kind)
+{
+    static const char *const names[] = { "pv", "serial", "vuart" };
+
+    for (unsigned int i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (!strcmp(names[i], text)) {
+            *kind = (enum console_kind)i;
+            return true;
+        }
+    }
+    return false;
+}
+
 int xl_console(struct xl *xl, int argc, char **argv)
 {
-    const char *kind = NULL;
-    unsigned int number = 0;
+    struct console_client k = CONSOLE_CLIENT_INIT;
     struct domain_info d;
-    uint32_t domid;
     int letter;
 
     while ((letter = xl_options(xl, argc, argv)) != -1) {
-        if (letter == 't') {
-            kind = optarg;
-        } else if (letter == 'n') {
-            number = (unsigned int)xl_number(xl, "console", optarg, 0, 255);
+        if (letter == 't' && !parse_kind(optarg, &k.kind)) {
+            fprintf(stderr, "console type supported are: pv, serial, vuart\n");
+            return 1;
+        }
+        if (letter == 'n') {
+            k.number = (unsigned int)xl_number(xl, "console", optarg, 0, 255);
         }
     }
-    if (kind && strcmp(kind, "pv") && strcmp(kind, "serial") && strcmp(kind, "vuart")) {
-        fprintf(stderr, "console type supported are: pv, serial, vuart\n");
-        return 1;
-    }
-    domid = xl_domain(xl, argv[optind]);
-    if (domain_get(&xl->err, xl_ctrl(xl), domid, &d) ||
-        terminal_attach(&xl->err, xl_store(xl), domid, number, kind) < 0) {
+    k.domid = xl_domain(xl, argv[optind]);
+    if (domain_get(&xl->err, xl_ctrl(xl), k.domid, &d) || console_attach(&xl->err, xl_store(xl), &k) < 0) {
         xl_die(xl);
     }
     return 0;

@@ -18,6 +18,7 @@
 #include "lib/base/buf.h"
 #include "lib/base/file.h"
 #include "lib/conf/domain_config.h"
+#include "lib/console/client.h"
 #include "lib/ctrl/ctrl.h"
 #include "lib/domain/config_json.h"
 #include "lib/domain/create.h"
@@ -25,7 +26,6 @@
 #include "lib/domain/hardware.h"
 #include "lib/domain/monitor.h"
 #include "lib/domain/saved.h"
-#include "lib/domain/terminal.h"
 #include "lib/store/xenstore.h"
 
 enum { EXIT_CREATE = 3, RETURN_SECONDS = 5 };
@@ -136,14 +136,18 @@ static bool returned(struct xl *xl, const char *name, uint32_t old, uint32_t *do
 
 static int follow_console(struct xl *xl, const char *name, uint32_t domid)
 {
-    for (;;) {
-        int rc = terminal_attach(&xl->err, xl_store(xl), domid, 0, NULL);
+    struct console_client k = CONSOLE_CLIENT_INIT;
 
-        if (rc < 0) {
+    for (;;) {
+        int end;
+
+        k.domid = domid;
+        end = console_attach(&xl->err, xl_store(xl), &k);
+        if (end < 0) {
             xl_complain(xl);
             return 1;
         }
-        if (rc || !returned(xl, name, domid, &domid)) {
+        if (end == CONSOLE_ESCAPED || !returned(xl, name, domid, &domid)) {
             return 0;
         }
     }

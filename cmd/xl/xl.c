@@ -129,9 +129,7 @@ void xl_print_help(bool everything)
             printf(" %-20s%s\n", c->name, c->summary);
         }
     }
-    if (!everything) {
-        printf("\n'xl help --long' lists them all; 'xl help <subcommand>' explains one.\n");
-    }
+    printf("\n%s'xl help <subcommand>' explains one.\n", everything ? "" : "'xl help' lists them all; ");
 }
 
 int xl_main_help(struct xl *xl, int argc, char **argv)
@@ -140,7 +138,7 @@ int xl_main_help(struct xl *xl, int argc, char **argv)
     bool ambiguous;
 
     if (argc < 2 || !strcmp(argv[1], "--long") || !strcmp(argv[1], "-l")) {
-        xl_print_help(argc >= 2);
+        xl_print_help(true);
         return 0;
     }
     c = xl_find_command(argv[1], &ambiguous);
