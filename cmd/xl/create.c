@@ -186,11 +186,11 @@ static void create_one(struct xl *xl, const char *file, const struct request *q)
     char *text, *json;
     uint32_t domid;
 
+    text = kept_text(xl, file, q);
     if (!q->quiet) {
         printf("Parsing config from %s\n", file);
         fflush(stdout);
     }
-    text = kept_text(xl, file, q);
     if (domain_config_load(&xl->err, file, q->overrides, q->override_count, &config) ||
         hardware_choose_macs(&xl->err, &config)) {
         xl_complain(xl);

@@ -27,8 +27,8 @@ const struct xl_option xl_block_detach_options[] = {
 
 typedef void put_device(struct xl *xl, const struct device *d, unsigned int index, struct json *j);
 
-/* Every domain of the command line that exists; the others are complained about and passed over, as they
- * always were. */
+/* Every domain of the command line that exists. One that does not ends the list of networks and is passed
+ * over in that of disks: so it always was. */
 static void each_domain(struct xl *xl, int argc, char **argv, const char *kind, const char *complaint,
                         put_device *put, struct json *j)
 {
@@ -41,6 +41,9 @@ static void each_domain(struct xl *xl, int argc, char **argv, const char *kind, 
         if (domain_find(NULL, xl_store(xl), argv[i], &domid) || domain_get(NULL, xl_ctrl(xl), domid, &info)) {
             fflush(stdout);
             fprintf(stderr, "%s is an invalid domain identifier%s\n", argv[i], complaint);
+            if (*complaint) {
+                exit(1);
+            }
             continue;
         }
         if (device_list(&xl->err, xl_store(xl), domid, kind, &list, &count)) {

@@ -266,8 +266,6 @@ int xl_info(struct xl *xl, int argc, char **argv)
     if (xl->json) {
         json_object_end(&j);
         output_end(xl, &j);
-    } else {
-        putchar('\n');
     }
     return 0;
 }

@@ -67,14 +67,16 @@ static struct domain_info *chosen_domains(struct xl *xl, int argc, char **argv, 
 static void read_nodes(struct xl *xl, uint32_t domid, char *text, size_t size)
 {
     uint8_t nodes[32] = { 0 };
+    struct xen_sysctl_physinfo host;
     int bits = ctrl_node_ids(xl_ctrl(xl));
 
-    if (bits <= 0 || bits > 256 ||
-        ctrl_domain_node_affinity_get(xl_ctrl(xl), (domid_t)domid, nodes, (unsigned)bits)) {
+    if (bits <= 0 || bits > 256 || ctrl_physinfo(xl_ctrl(xl), &host) ||
+        ctrl_domain_node_affinity_get(xl_ctrl(xl), (domid_t)domid, nodes, (unsigned int)bits)) {
         snprintf(text, size, "?");
         return;
     }
-    format_bitmap(text, size, nodes, (unsigned int)bits);
+    /* "all" means all nodes there are, not all there could be. */
+    format_bitmap(text, size, nodes, host.nr_nodes < (unsigned int)bits ? host.nr_nodes : (unsigned int)bits);
 }
 
 static void list_table(struct xl *xl, const struct format_list *o, const struct domain_info *list,
@@ -105,18 +107,20 @@ static void list_json(struct json *j, const struct domain_info *list, unsigned i
 }
 
 /* -l: each domain's saved configuration, as the create or the last hot plug left it. */
-static void list_long(const struct domain_info *list, unsigned int count)
+static void list_long(struct xl *xl, const struct domain_info *list, unsigned int count)
 {
     printf("[\n");
     for (unsigned int i = 0; i < count; i++) {
-        char *config = saved_read(NULL, list[i].domid, list[i].uuid, SAVED_JSON);
+        char *config = list[i].domid ? saved_read(NULL, list[i].domid, list[i].uuid, SAVED_JSON) : NULL;
+        struct output_sched sched = { 0 };
 
+        xl_domain_sched(xl, list[i].domid, &sched);
         printf("    {\n        \"domid\": %u,\n        \"config\": ", list[i].domid);
-        output_nested(stdout, config, &list[i], 8);
+        output_nested(stdout, config, &list[i], &sched, 8);
         printf("\n    }%s\n", i + 1 < count ? "," : "");
         free(config);
     }
-    printf("]\n");
+    printf("]\n\n");
 }
 
 int xl_list(struct xl *xl, int argc, char **argv)
@@ -136,7 +140,7 @@ int xl_list(struct xl *xl, int argc, char **argv)
     }
     list = chosen_domains(xl, argc, argv, &count);
     if (whole) {
-        list_long(list, count);
+        list_long(xl, list, count);
     } else if (xl->json) {
         struct json j;
 
@@ -182,7 +186,7 @@ int xl_claims(struct xl *xl, int argc, char **argv)
     unsigned int count;
 
     xl_options(xl, argc, argv);
-    list = chosen_domains(xl, argc, argv, &count);
+    list = chosen_domains(xl, 0, argv, &count);
     if (xl->json) {
         struct json j;
 

@@ -62,37 +62,81 @@ void output_domain(struct json *j, const struct domain_info *d)
     json_object_end(j);
 }
 
-static void minimal_config(FILE *f, const struct domain_info *d, unsigned int indent)
+void xl_domain_sched(struct xl *xl, uint32_t domid, struct output_sched *s)
 {
-    const int in = (int)indent;
+    struct xen_domctl_sched_credit2 two;
+    struct xen_domctl_sched_credit one;
+    uint32_t sched;
 
-    fprintf(f,
-            "{\n%*s    \"c_info\": {\n%*s        \"type\": \"%s\",\n%*s        \"name\": \"%s\"\n%*s    },\n",
-            in, "", in, "", d->hvm ? "hvm" : "pv", in, "", d->name, in, "");
-    fprintf(
-        f,
-        "%*s    \"b_info\": {\n%*s        \"max_memkb\": %llu,\n%*s        \"target_memkb\": %llu\n%*s    }\n%*s}",
-        in, "", in, "", (unsigned long long)d->max_kb, in, "", (unsigned long long)d->memory_kb, in, "", in,
-        "");
+    if (ctrl_sched_id(xl_ctrl(xl), &sched)) {
+        return;
+    }
+    if (sched == XEN_SCHEDULER_CREDIT2 && !ctrl_sched_credit2_get(xl_ctrl(xl), (domid_t)domid, &two)) {
+        *s = (struct output_sched){ xl_sched_name(sched), two.weight, two.cap };
+    } else if (sched == XEN_SCHEDULER_CREDIT && !ctrl_sched_credit_get(xl_ctrl(xl), (domid_t)domid, &one)) {
+        *s = (struct output_sched){ xl_sched_name(sched), one.weight, one.cap };
+    }
 }
 
-void output_nested(FILE *f, const char *config, const struct domain_info *d, unsigned int indent)
+static void put_indented(FILE *f, unsigned int indent, const char *text, size_t length)
 {
+    for (size_t i = 0; i < length; i++) {
+        fputc(text[i], f);
+        if (text[i] == '\n' && i + 1 < length && text[i + 1] != '\n') {
+            fprintf(f, "%*s", (int)indent, "");
+        }
+    }
+}
+
+static void put_sched(FILE *f, const struct output_sched *s, unsigned int indent)
+{
+    const int in = (int)indent + 8;
+
+    fprintf(
+        f, "\"sched_params\": {\n%*s    \"sched\": \"%s\",\n%*s    \"weight\": %u,\n%*s    \"cap\": %u\n%*s}",
+        in, "", s->sched, in, "", s->weight, in, "", s->cap, in, "");
+}
+
+static void minimal_config(FILE *f, const struct domain_info *d, const struct output_sched *s,
+                           unsigned int indent)
+{
+    char text[DOMAIN_NAME_MAX + 256];
+
+    snprintf(text, sizeof(text),
+             "{\n    \"c_info\": {\n        \"type\": \"%s\",\n        \"name\": \"%s\"\n    },\n"
+             "    \"b_info\": {\n        \"max_memkb\": %llu,\n        \"target_memkb\": %llu",
+             d->hvm ? "hvm" : "pv", d->name, (unsigned long long)d->max_kb, (unsigned long long)d->memory_kb);
+    put_indented(f, indent, text, strlen(text));
+    if (s->sched) {
+        fprintf(f, ",\n%*s", (int)indent + 8, "");
+        put_sched(f, s, indent);
+    }
+    fprintf(f, "\n%*s    }\n%*s}", (int)indent, "", (int)indent, "");
+}
+
+void output_nested(FILE *f, const char *config, const struct domain_info *d, const struct output_sched *sched,
+                   unsigned int indent)
+{
+    static const char key[] = "\"sched_params\": {";
     size_t length = config ? strlen(config) : 0;
+    const char *params, *end;
 
     while (length && (config[length - 1] == '\n' || config[length - 1] == ' ')) {
         length--;
     }
     if (!length) {
-        minimal_config(f, d, indent);
+        minimal_config(f, d, sched, indent);
         return;
     }
-    for (size_t i = 0; i < length; i++) {
-        fputc(config[i], f);
-        if (config[i] == '\n' && i + 1 < length && config[i + 1] != '\n') {
-            fprintf(f, "%*s", (int)indent, "");
-        }
+    params = sched->sched ? strstr(config, key) : NULL;
+    end = params ? params + strlen(key) + strspn(params + strlen(key), " \n") : NULL;
+    if (!end || *end != '}') {
+        put_indented(f, indent, config, length);
+        return;
     }
+    put_indented(f, indent, config, (size_t)(params - config));
+    put_sched(f, sched, indent);
+    put_indented(f, indent, end + 1, length - (size_t)(end + 1 - config));
 }
 
 const char *xl_sched_name(uint32_t sched)

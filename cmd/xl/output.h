@@ -23,9 +23,20 @@ void output_end(struct xl *xl, struct json *j);
 /* A domain as one object. */
 void output_domain(struct json *j, const struct domain_info *d);
 
-/* A saved configuration as a value inside another: its lines after the first are moved in. NULL: a minimal
- * one. */
-void output_nested(FILE *f, const char *config, const struct domain_info *d, unsigned int indent);
+/* Scheduling of a domain; sched NULL: not known. */
+struct output_sched {
+    const char *sched;
+    unsigned int weight, cap;
+};
+
+void xl_domain_sched(struct xl *xl, uint32_t domid, struct output_sched *sched);
+
+/*
+ * A saved configuration as a value inside another: its lines after the first are moved in, and scheduling,
+ * which is saved only where it was asked for, is filled in. config NULL: what the domain itself says.
+ */
+void output_nested(FILE *f, const char *config, const struct domain_info *d, const struct output_sched *sched,
+                   unsigned int indent);
 
 const char *xl_sched_name(uint32_t sched);
 
