@@ -28,6 +28,7 @@ grep -q '^exit code 0$' $logs/build || { echo "0 passed, 1 failed"; exit 1; }
 kernels=$(/usr/bin/python3 guest/run-tests.py --list | grep -v '^random$')
 {
     part check $make --no-print-directory -s check
+    part store $make --no-print-directory -s store
     part fuzz $make --no-print-directory -s fuzz FUZZ_SECONDS=${FUZZ_SECONDS:-15}
     part test-kernels-as-dom0 /usr/bin/python3 guest/run-tests.py --jobs 1 $kernels
     part random-hypercalls-as-dom0 /usr/bin/python3 guest/run-tests.py --patience 4 --args "calls=$RANDOM_CALLS" random

@@ -5,10 +5,12 @@
 #   make system   xl against a PV guest, disk and network, leak test; TEST= selects, HV= ours, peer or a path;
 #                 TOOLS= debian, ours, daemons or xl (see image/dom0/init)
 #   make cells    the same list in the four cells: hypervisor ours and Debian's, toolstack ours and Debian's
+#   make store    xenstored and its clients against Debian's clients and test-xenstore, on this machine
+#   make bench-store   xenstored beside Debian's; PART=time,instructions,memory,flat
 #   make bench    ours beside Debian's Xen
 PYTEST := /usr/bin/python3 -m pytest -q -p no:cacheprovider --tb=short
 
-.PHONY: boot system cells bench test
+.PHONY: boot system cells bench test store bench-store
 boot: need-test
 	+@$(MAKE) --no-print-directory -s hv guest image
 	@/usr/bin/python3 guest/run-tests.py
@@ -28,6 +30,18 @@ cells: need-test
 bench: need-run
 	+@$(MAKE) --no-print-directory -s hv guest image
 	@/usr/bin/python3 guest/bench.py
+
+# xenstored and its clients, on this machine: no hypervisor, no emulation.
+store: need-test
+	+@$(MAKE) --no-print-directory -s build/debs/stamp cmd
+	@$(PYTEST) tests/store $(if $(TEST),-k $(TEST))
+
+build/no_xen.so: tests/bench/no_xen.c
+	$(Q)$(CC) -shared -fPIC -O2 -o $@ $< -ldl
+
+bench-store: need-test build/no_xen.so
+	+@$(MAKE) --no-print-directory -s build/debs/stamp cmd
+	@/usr/bin/python3 tests/bench/xenstored.py $(if $(PART),--part $(PART))
 
 test: need-test
 	+@sh tests/run-all.sh "$(MAKE)"

@@ -11,6 +11,7 @@
 #include <time.h>
 
 bool trace_on;
+bool trace_quiet;
 static bool to_stderr = true;
 static FILE *file;
 static char file_name[512];
@@ -57,6 +58,9 @@ void trace_warn(const char *format, ...)
     char line[512];
     va_list args;
 
+    if (trace_quiet) {
+        return;
+    }
     va_start(args, format);
     vsnprintf(line, sizeof(line), format, args);
     va_end(args);

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 extern bool trace_on;
+extern bool trace_quiet; /* no warnings: for fuzzing */
 
 void trace_init(bool foreground);
 /* Opens (append) another trace file; NULL closes. -E... */

@@ -9,7 +9,8 @@ FUZZ         ?= $(FUZZ_NAMES) $(FUZZ_TOOLS)
 FUZZ_CC      := clang
 FUZZ_NAMES   := bootinfo cmdline decode decompress hypercall kernel
 # Of the toolstack: tests/fuzz/NAME.c with all of lib/; FUZZ_WITH_NAME lists sources of cmd/ it needs too.
-FUZZ_TOOLS   := conf console_ring menu spec
+FUZZ_TOOLS   := conf console_ring menu spec store
+FUZZ_WITH_store = $(filter-out %/main.c,$(call sources,cmd/xenstored)) cmd/xenstored/sim_test.c
 FUZZ_WITH_menu := cmd/pygrub/menu.c cmd/pygrub/grub_script.c
 FUZZ_FLAGS   := $(filter-out -O1,$(UNIT_FLAGS)) -O1 -fsanitize=fuzzer-no-link \
     -Wno-gnu-variable-sized-type-not-at-end -Wno-missing-field-initializers
@@ -44,7 +45,7 @@ $(F)/tools/%.o: %.c tests/fuzz/fuzz.mk | $(ABI_INCLUDE)/xen
 	$(Q)$(FUZZ_CC) $(FUZZ_TOOL_FLAGS) -MD -MP -c -o $@ $<
 
 .SECONDEXPANSION:
-$(FUZZ_TOOL_BIN): $(F)/%: $(F)/tools/tests/fuzz/%.o $(FUZZ_TOOL_OBJ) $$(addprefix $(F)/tools/,$$(FUZZ_WITH_$$*:.c=.o))
+$(FUZZ_TOOL_BIN): $(F)/%: $(F)/tools/tests/fuzz/%.o $(FUZZ_TOOL_OBJ) $$(patsubst %.c,$(F)/tools/%.o,$$(FUZZ_WITH_$$*))
 	@echo "  LD   $@"
 	$(Q)$(FUZZ_CC) -fsanitize=fuzzer,address,undefined -o $@ $^ $(TU_LIBS) -lpthread
 
