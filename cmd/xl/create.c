@@ -180,6 +180,7 @@ static void wait_end(struct xl *xl, const char *name, uint32_t domid)
 static void create_one(struct xl *xl, const char *file, const struct request *q)
 {
     struct create_options o = { .paused = q->paused,
+                                .interactive = q->console && isatty(STDIN_FILENO),
                                 .step = fault_step,
                                 .context = getenv("XL_CREATE_FAULT") };
     struct domain_config config;

@@ -17,6 +17,7 @@
 #include "lib/conf/host_config.h"
 #include "lib/ctrl/ctrl.h"
 #include "lib/domain/actions.h"
+#include "lib/domain/bootloader.h"
 #include "lib/domain/config_json.h"
 #include "lib/domain/device.h"
 #include "lib/domain/disk.h"
@@ -43,6 +44,9 @@ struct creation {
     struct hardware_text *texts;
     struct build_result built;
     struct build_kernel *kernel;
+    struct boot_files files; /* of the boot loader, when booted */
+    bool booted;
+    const char *kernel_path, *ramdisk_path, *command_line;
 };
 
 static int step(struct err *e, const struct creation *k, const char *what)
@@ -163,20 +167,46 @@ static int set_up_domain(struct err *e, struct creation *k)
 
 /* ---- memory and kernel -------------------------------------------------------------------------- */
 
+/* What the guest's disk says it boots, by the boot loader: its files replace kernel=, ramdisk= and the
+ * arguments. */
+static int run_bootloader(struct err *e, struct creation *k)
+{
+    const struct domain_config *d = k->config;
+    struct bootloader b = {
+        .program = d->bootloader,
+        .args = (const char *const *)d->bootloader_args,
+        .cmdline = d->cmdline,
+        .interactive = k->o->interactive,
+    };
+    int rc;
+
+    for (unsigned int i = 0; i < d->disk_count && !b.disk; i++) {
+        b.disk = d->disks[i].cdrom ? NULL : d->disks[i].target;
+    }
+    if (!b.disk) {
+        return err_set(e, -ENOENT, "bootloader = \"%s\" needs a disk to look into", d->bootloader);
+    }
+    rc = bootloader_run(e, &b, &k->files);
+    k->booted = !rc;
+    return rc;
+}
+
 /* Before the domain: a kernel that cannot be read costs nothing. */
 static int open_kernel(struct err *e, struct creation *k)
 {
     const struct domain_config *d = k->config;
+    int rc = 0;
 
     if (d->type != DOMAIN_PV) {
         return err_set(e, -EOPNOTSUPP, "%s guests are not built yet", domain_type_name(d->type));
     }
-    if (!d->kernel) {
-        err_set(e, -EOPNOTSUPP, "bootloader = \"%s\" is not run yet", d->bootloader ? d->bootloader : "");
-        err_hint(e, "name the guest's kernel= and ramdisk= instead");
-        return -EOPNOTSUPP;
+    if (d->bootloader) {
+        rc = run_bootloader(e, k);
     }
-    return build_kernel_open(e, d->kernel, KERNEL_CACHE_DIR, &k->kernel);
+    k->kernel_path = k->booted ? k->files.kernel : d->kernel;
+    k->ramdisk_path = k->booted ? k->files.ramdisk : d->ramdisk;
+    k->command_line = k->booted ? k->files.cmdline : d->cmdline;
+    return rc ? rc : build_kernel_open(e, k->kernel_path, KERNEL_CACHE_DIR, &k->kernel);
 }
 
 static int build(struct err *e, struct creation *k)
@@ -185,8 +215,8 @@ static int build(struct err *e, struct creation *k)
     struct build_pv_config b = {
         .domid = (domid_t)k->domid,
         .kernel = k->kernel,
-        .ramdisk = d->ramdisk,
-        .cmdline = d->cmdline,
+        .ramdisk = k->ramdisk_path,
+        .cmdline = k->command_line,
         .memory_kib = d->memory_kib,
         .maxmem_kib = d->maxmem_kib,
         .vcpus = d->maxvcpus,
@@ -265,9 +295,9 @@ static int write_store(struct err *e, struct creation *k)
         .static_max_kb = d->maxmem_kib,
         .target_kb = d->memory_kib,
         .os_type = "linux",
-        .kernel = d->kernel,
-        .ramdisk = d->ramdisk,
-        .command_line = d->cmdline,
+        .kernel = k->kernel_path,
+        .ramdisk = k->ramdisk_path,
+        .command_line = k->command_line,
         .store_mfn = k->built.store_mfn,
         .console_mfn = k->built.console_mfn,
         .store_port = k->built.store_port,
@@ -372,6 +402,9 @@ static int allocate(struct err *e, struct creation *k)
 static void release(struct creation *k)
 {
     build_kernel_close(k->kernel);
+    if (k->booted) {
+        bootloader_free(&k->files);
+    }
     free(k->disks);
     free(k->backings);
     free(k->nics);

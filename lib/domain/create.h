@@ -20,6 +20,7 @@ struct xs_handle;
 
 struct create_options {
     bool paused;      /* leave it so */
+    bool interactive; /* a boot loader may ask the user */
     const char *text; /* of the configuration, kept for restarts */
     /* Told of each step before it is made; the tests fail or kill it there. NULL: nobody listens. */
     int (*step)(struct err *e, const char *what, void *context);
