@@ -53,22 +53,13 @@ static int write_guest_node(struct err *e, struct xs_handle *s, uint32_t domid, 
 
 int domain_order(struct err *e, struct xs_handle *s, uint32_t domid, const char *order)
 {
-    char feature[64], *known;
-    bool can;
+    char *known = read_guest_node(s, domid, "control/shutdown");
 
-    snprintf(feature, sizeof(feature), "control/feature-%s", order);
-    known = read_guest_node(s, domid, feature);
-    can = !known || known[0];
-    free(known);
-    /* A kernel from before the feature nodes understands orders but does not say so. */
-    if (!can) {
-        known = read_guest_node(s, domid, "control/shutdown");
-        can = known != NULL;
-        free(known);
-    }
-    if (!can) {
+    /* Whether the guest listens shows only when it acts: a kernel may know orders without announcing them. */
+    if (!known) {
         return err_set(e, -EOPNOTSUPP, "domain %u takes no orders: it has no control/shutdown node", domid);
     }
+    free(known);
     return write_guest_node(e, s, domid, "control/shutdown", order);
 }
 

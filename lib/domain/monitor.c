@@ -361,18 +361,23 @@ int monitor_run(struct err *e, int ready_fd)
 
 int monitor_start(struct err *e)
 {
+    char self[4096] = "";
     int status;
     pid_t pid;
 
     if (monitor_running()) {
         return 0;
     }
+    /* By its path, so that it goes by its name in lists of processes. */
+    if (readlink("/proc/self/exe", self, sizeof(self) - 1) < 0) {
+        return err_errno(e, "cannot find this program's file");
+    }
     pid = fork();
     if (pid < 0) {
         return err_errno(e, "fork");
     }
     if (pid == 0) {
-        execl("/proc/self/exe", "xl", "monitor", (char *)NULL);
+        execl(self, "xl", "monitor", (char *)NULL);
         _exit(127);
     }
     /* Its parent ends when it watches. Losing a race against another create is as good. */
