@@ -251,6 +251,7 @@ int core_dump(struct err *e, struct ctrl *c, uint32_t domid, const char *path)
         rc = err_errno(e, "cannot write %s", path);
     }
     if (rc) {
+        err_prefix(e, "%s", path);
         unlink(path);
     }
     return rc;
