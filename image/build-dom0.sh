@@ -17,11 +17,13 @@ done
 rm -f $r/bin/bash $r/bin/ip $r/bin/losetup $r/bin/flock
 b=usr/lib/xen-4.17/bin
 python3 image/pick.py $x $r $b/xl $b/xenstored $b/xenconsoled $b/xenconsole $b/xen-init-dom0 $b/libxl-save-helper \
-    $b/xentop $b/xen-diag bin/bash bin/ip sbin/bridge sbin/losetup usr/bin/flock $(cd $x && ls usr/bin/xenstore*)
-for l in xl xenstored xenconsoled xen-init-dom0 xentop xen-diag; do
-    ln -sf ../$b/$l $r/bin/$l
+    $b/xentop $b/xen-diag $b/xenpm $b/xen-hptool $b/xen-cpuid $b/xen-ucode $b/xen-livepatch $b/xenctx $b/xenperf \
+    $b/xenlockprof $b/xencov $b/xenwatchdogd $b/lsevtchn $b/test-resource $b/test-tsx usr/sbin/xenhypfs \
+    bin/bash bin/ip sbin/bridge sbin/losetup usr/bin/flock $(cd $x && ls usr/bin/xenstore*)
+for l in $r/$b/*; do
+    ln -sf ../$b/"${l##*/}" $r/bin/"${l##*/}"
 done
-for l in $r/usr/bin/* $r/sbin/*; do
+for l in $r/usr/bin/* $r/usr/sbin/* $r/sbin/*; do
     ln -sf "/${l#$r/}" $r/bin/"${l##*/}"
 done
 ln -sfn ../lib $r/usr/lib/x86_64-linux-gnu
