@@ -104,4 +104,3 @@ check-tool-headers: | $(ABI_INCLUDE)/xen
 check: unit-tools check-tool-headers
 
 -include $(patsubst %.c,$(TU)/%.d,$(TU_LIB) $(wildcard lib/*/*_test.c cmd/*/*.c))
-include tests/fuzz/tools.mk
