@@ -32,6 +32,12 @@ void unit_fail(const char *file, int line, const char *what, long long got, long
     abort();
 }
 
+void unit_fail_str(const char *file, int line, const char *got, const char *wanted)
+{
+    fprintf(stderr, "%s:%d: got \"%s\", wanted \"%s\"\n", file, line, got, wanted);
+    abort();
+}
+
 uint8_t fuzz_u8(struct fuzz_input *in)
 {
     if (in->left == 0) {

@@ -45,7 +45,7 @@ $(F)/tools/%.o: %.c tests/fuzz/fuzz.mk | $(ABI_INCLUDE)/xen
 	$(Q)$(FUZZ_CC) $(FUZZ_TOOL_FLAGS) -MD -MP -c -o $@ $<
 
 .SECONDEXPANSION:
-$(FUZZ_TOOL_BIN): $(F)/%: $(F)/tools/tests/fuzz/%.o $(FUZZ_TOOL_OBJ) $$(patsubst %.c,$(F)/tools/%.o,$$(FUZZ_WITH_$$*))
+$(FUZZ_TOOL_BIN): $(F)/%: $(F)/tools/tests/fuzz/%.o $(FUZZ_TOOL_OBJ) $$(addprefix $(F)/tools/,$$(FUZZ_WITH_$$*:.c=.o))
 	@echo "  LD   $@"
 	$(Q)$(FUZZ_CC) -fsanitize=fuzzer,address,undefined -o $@ $^ $(TU_LIBS) -lpthread
 
