@@ -27,6 +27,7 @@ struct ext {
 };
 
 uint32_t node_root, node_special;
+static const struct perm dom0_only = { .domid = 0, .bits = PERM_NONE };
 static uint32_t *buckets;
 static uint32_t bucket_count; /* in use */
 static uint32_t bucket_mask;  /* of the round that is under way: 2^n - 1 >= bucket_count - 1 */
@@ -255,11 +256,12 @@ bool node_list_name(struct node_listing *l, const char *name, size_t length)
 bool node_list(struct node_listing *l, uint32_t n)
 {
     enum { WORD = 16 }; /* short names are copied as one word or two, which may reach behind them */
+    uint32_t near_end = (arena_bytes_total() - 512) / 8;
 
     for (; n != 0; n = node_at(n)->next) {
         struct node *node = node_at(n);
         size_t length = name_length_of(node);
-        if (length >= WORD || l->skip > 0 || l->used + WORD > l->room || arena_bytes_total() < n * (size_t)8 + 512) {
+        if (length >= WORD || l->skip > 0 || l->used + WORD > l->room || n > near_end) {
             if (!node_list_name(l, name_of(node), length)) {
                 return false;
             }
@@ -512,7 +514,11 @@ bool node_sweep(uint16_t domid, uint32_t *cursor, unsigned int step, void (*befo
         while (n != 0) {
             uint32_t next = node_at(n)->hash_next;
             unsigned int perm_count;
-            bool owned = node_perms(n, &perm_count)->domid == domid && n != node_root;
+            bool special = node_at(n)->parent == node_special || node_at(n)->parent == 0;
+            bool owned = node_perms(n, &perm_count)->domid == domid && !special;
+            if (special && node_perms(n, &perm_count)->domid == domid) {
+                node_set_perms(n, &dom0_only, 1); /* these stay whoever goes */
+            }
             if (owned) {
                 uint32_t top = topmost_owned(n, domid);
                 before_remove(top);
@@ -669,8 +675,6 @@ static long take_over(void)
 
 long node_init(void)
 {
-    static const struct perm dom0_only = { .domid = 0, .bits = PERM_NONE };
-
     buckets = mmap(NULL, BUCKETS_MAX * sizeof(*buckets), PROT_READ | PROT_WRITE,
                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (buckets == MAP_FAILED) {
