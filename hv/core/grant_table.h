@@ -126,9 +126,13 @@ mfn_t grant_pinned_mfn(const struct domain *granter, grant_ref_t ref);
 /* The references of one use on a machine frame, which must belong to owner; NULL if not. */
 static ALWAYS_INLINE struct frame *grant_machine_frame_get(domid_t owner, mfn_t mfn, bool write)
 {
-    struct frame *f = frame_of(mfn);
+    struct frame *f;
 
-    if (unlikely(!frame_valid(mfn)) || unlikely(!frame_get(f, owner))) {
+    if (unlikely(!frame_valid(mfn))) {
+        return NULL;
+    }
+    f = frame_of(mfn);
+    if (unlikely(!frame_get(f, owner))) {
         return NULL;
     }
     if (write && unlikely(frame_get_writable(f) != 0)) {
