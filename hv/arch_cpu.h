@@ -9,6 +9,9 @@
  *   arch_current() / arch_set_current(v)   the vcpu this CPU runs
  *   arch_softirq_word()    pointer to this CPU's pending softirq bits (checked by the exit path)
  *   arch_relax()           pause in a spin loop
+ *   arch_upcall_masked(info) / arch_upcall_open(info) / arch_upcall_info_init(info)   whether the guest takes the
+ *                          upcall of events now; let it (current vcpu); a new vcpu's record
+ *   arch_event_raised(v)   the upcall of v became due: tell its interrupt controller, if it has one
  *   arch_direct_map(mfn) / arch_direct_mfn(va)   a frame in the direct map and back
  */
 #ifndef HV_ARCH_CPU_H

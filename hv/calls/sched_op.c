@@ -23,7 +23,7 @@ static long op_yield(guest_ptr_t arg)
 static long op_block(guest_ptr_t arg)
 {
     (void)arg;
-    WRITE_ONCE(current_vcpu()->info->evtchn_upcall_mask, 0);
+    arch_upcall_open(current_vcpu()->info);
     vcpu_block();
     return 0;
 }

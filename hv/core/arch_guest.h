@@ -53,6 +53,8 @@ void arch_update_wallclock(struct domain *d);
 void arch_set_wallclock(uint64_t utc_ns, uint64_t at_system_ns);
 /* Sends NMI or other trigger; -ENOSYS for those the guest kind lacks. */
 MUST_CHECK int arch_vcpu_trigger(struct vcpu *v, unsigned int trigger);
+/* An interrupt other than an event's upcall waits for v, the current vcpu: it must not block. */
+bool arch_interrupt_due(const struct vcpu *v);
 
 /* ---- Hypercalls ---------------------------------------------------------------------------- */
 /* Makes the vcpu run the hypercall in v->restart again (outside a multicall). */

@@ -60,7 +60,7 @@ static inline bool evtchn_upcall_due(const struct vcpu *v)
 {
     const struct vcpu_info *info = READ_ONCE(v->info);
 
-    return READ_ONCE(info->evtchn_upcall_pending) && !READ_ONCE(info->evtchn_upcall_mask);
+    return READ_ONCE(info->evtchn_upcall_pending) && !arch_upcall_masked(info);
 }
 /* A vcpu_info has moved: what was raised in the old place meanwhile is lost, so all is
  * looked at again. */

@@ -83,7 +83,7 @@ static void dump_vcpu_state(const struct vcpu *v)
            "upcall_mask=%02x\n",
            v->id, v->processor, v->is_running ? 'T' : 'F', states[v->runstate.state & 3],
            v->pause_flags, v->pause_count, v->polling ? (int)v->poll_port : 0,
-           v->info->evtchn_upcall_pending, v->info->evtchn_upcall_mask);
+           v->info->evtchn_upcall_pending, arch_upcall_masked(v->info));
     printk("      affinity hard=%u CPUs from CPU%u, soft=%u CPUs\n",
            bitmap_weight(hard.bits, arch_cpus_possible), cpumask_first(&hard),
            bitmap_weight(soft.bits, arch_cpus_possible));

@@ -54,7 +54,7 @@ int vcpu_create(struct domain *d, unsigned int id)
     v->domain = d;
     v->info_mfn = INVALID_MFN;
     v->info = default_info(v);
-    v->own_info.evtchn_upcall_mask = 1;
+    arch_upcall_info_init(&v->own_info);
     v->pause_flags = vcpu_is_idle(v) ? 0 : BIT(VCPU_DOWN);
     rc = sched_vcpu_init(v);
     if (rc != 0) {
@@ -128,7 +128,7 @@ void vcpu_block(void)
     struct vcpu *v = current_vcpu();
 
     __atomic_fetch_or(&v->pause_flags, BIT(VCPU_BLOCKED), __ATOMIC_SEQ_CST);
-    if (evtchn_upcall_due(v)) {
+    if (evtchn_upcall_due(v) || arch_interrupt_due(v)) {
         __atomic_fetch_and(&v->pause_flags, ~BIT(VCPU_BLOCKED), __ATOMIC_SEQ_CST);
     } else {
         softirq_raise(SOFTIRQ_SCHEDULE);
@@ -148,6 +148,7 @@ void vcpu_unblock(struct vcpu *v)
 
 void vcpu_kick_for_event(struct vcpu *v)
 {
+    arch_event_raised(v);
     /* The current vcpu looks on its way out; but a softirq that raises an event after
      * vcpu_block() must still end the block. */
     if (v != current_vcpu() && READ_ONCE(v->is_running)) {

@@ -110,6 +110,11 @@ int arch_vcpu_trigger(struct vcpu *v, unsigned int trigger)
     return -ENOSYS;
 }
 
+bool arch_interrupt_due(const struct vcpu *v)
+{
+    return false;
+}
+
 void arch_hypercall_restart(struct vcpu *v)
 {
 }

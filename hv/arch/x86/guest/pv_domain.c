@@ -301,6 +301,12 @@ void arch_switch(struct vcpu *prev, struct vcpu *next)
     stack_reset_and_call(run_guest);
 }
 
+bool arch_interrupt_due(const struct vcpu *v)
+{
+    (void)v;
+    return false; /* a PV guest has events only */
+}
+
 void arch_sync_vcpu_state(struct vcpu *v)
 {
     (void)v; /* nothing is left behind on a CPU: arch_switch() saves all */

@@ -160,4 +160,28 @@ static inline void arch_port_out(uint16_t port, uint32_t value, unsigned int byt
     }
 }
 
+struct vcpu;
+/* The upcall of events: a byte in vcpu_info holds it back. */
+static inline bool arch_upcall_masked(const struct vcpu_info *info)
+{
+    return READ_ONCE(info->evtchn_upcall_mask) != 0;
+}
+
+/* Of the current vcpu. */
+static inline void arch_upcall_open(struct vcpu_info *info)
+{
+    WRITE_ONCE(info->evtchn_upcall_mask, 0);
+}
+
+static inline void arch_upcall_info_init(struct vcpu_info *info)
+{
+    info->evtchn_upcall_mask = 1;
+}
+
+/* The exit path looks for itself. */
+static inline void arch_event_raised(struct vcpu *v)
+{
+    (void)v;
+}
+
 #endif
