@@ -48,7 +48,7 @@ help:
 
 # ---- the hypervisor ----------------------------------------------------------------------------
 HV_DIRS := hv/lib hv/base hv/mm hv/drivers hv/core hv/calls hv/init \
-           hv/arch/$(HVARCH)/cpu hv/arch/$(HVARCH)/guest
+           hv/arch/$(HVARCH)/cpu hv/arch/$(HVARCH)/guest hv/arch/$(HVARCH)/hvm
 HV_SRC  := $(filter-out %_test.c %/asm_offsets.c,$(wildcard $(addsuffix /*.c,$(HV_DIRS))))
 HV_ASM  := $(wildcard $(addsuffix /*.S,$(HV_DIRS)))
 HV_OBJ  := $(HV_SRC:%.c=$(B)/%.o) $(HV_ASM:%.S=$(B)/%.o)

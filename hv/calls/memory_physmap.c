@@ -8,6 +8,7 @@
 #include "hv/calls/memory_op.h"
 #include "hv/core/arch_guest.h"
 #include "hv/core/grant.h"
+#include "hv/core/p2m.h"
 #include "hv/core/rights.h"
 
 /* As memory_op_domain_get(), for operations only translated guests have. */
@@ -166,7 +167,6 @@ long memory_remove_from_physmap(guest_ptr_t arg, unsigned long *start)
 {
     struct xen_remove_from_physmap r;
     struct domain *d;
-    struct frame *f;
     int rc = 0;
 
     if (copy_from_guest(&r, arg, sizeof(r)) != 0) {
@@ -176,13 +176,7 @@ long memory_remove_from_physmap(guest_ptr_t arg, unsigned long *start)
     if (d == NULL) {
         return rc;
     }
-    f = arch_get_gfn(d, _gfn(r.gpfn), false);
-    if (f == NULL) {
-        rc = -ENOENT;
-    } else {
-        rc = arch_p2m_remove(d, _gfn(r.gpfn), frame_mfn(f), 0);
-        arch_put_gfn(f, false);
-    }
+    rc = p2m_remove_any(d, _gfn(r.gpfn));
     domain_put(d);
     return rc;
 }

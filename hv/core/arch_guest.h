@@ -72,6 +72,9 @@ void arch_put_gfn(struct frame *f, bool writable);
 /* d's gfn now means mfn (order pages): M2P for PV, p2m for translated. */
 MUST_CHECK int arch_p2m_add(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned int order);
 MUST_CHECK int arch_p2m_remove(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned int order);
+/* core/p2m.c took something out of d's space (after p2m->generation grew): returns when no CPU of d can reach it
+ * any more. Interrupts are on, no lock is held. */
+void arch_p2m_flush(struct domain *d);
 gfn_t arch_mfn_to_gfn(struct domain *d, mfn_t mfn);
 void arch_set_m2p(mfn_t mfn, uint64_t pfn);
 /* XENMEM_add_to_physmap(_batch), one page; foreign for XENMAPSPACE_gmfn_foreign. */

@@ -29,6 +29,7 @@ struct console_line;
 struct evtchn_domain;
 struct evtchn_format;
 struct grant_table;
+struct p2m;
 struct rights;
 struct sched_domain;
 struct vcpu;
@@ -52,6 +53,7 @@ struct domain {
     mfn_t shared_info_mfn;
     struct xen_domctl_createdomain config;
     struct arch_domain *arch;
+    struct p2m *p2m;        /* physical space of a translated domain, else NULL */
     struct evtchn_domain *evtchn;
     const struct evtchn_format *evtchn_format; /* 2-level until the guest asks for FIFO */
     struct grant_table *grants;

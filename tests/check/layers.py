@@ -10,9 +10,10 @@ import sys
 
 LAYERS = [  # first match wins; higher number may include lower
     (r"abi/", 0), (r"hv/config\.h", 0), (r"hv/lib/", 1),
+    (r"hv/arch/\w+/inline/arch_p2m\.h", 6),  # the inline part of contract 3
     (r"hv/arch_cpu\.h|hv/upcalls\.h|hv/arch/\w+/inline/", 2), (r"hv/arch/\w+/cpu/", 2),
     (r"hv/base/", 3), (r"hv/mm/", 4), (r"hv/drivers/", 5), (r"hv/core/", 6), (r"hv/calls/", 7),
-    (r"hv/arch/\w+/guest/", 8), (r"hv/init/", 9),
+    (r"hv/arch/\w+/(guest|hvm)/", 8), (r"hv/init/", 9),
 ]
 # What the floor may use though it lies higher: it has no other way to log, lock or defer.
 FLOOR_MAY = re.compile(r"hv/base/|hv/mm/(page_alloc|heap|map|frame)\.h|hv/drivers/")

@@ -128,6 +128,13 @@ unsigned long arch_multicall_one(unsigned long op, const unsigned long args[6])
     return (unsigned long)-ENOSYS;
 }
 
+unsigned int fake_p2m_flushes;
+
+void arch_p2m_flush(struct domain *d)
+{
+    fake_p2m_flushes++;
+}
+
 /* ---- Memory ------------------------------------------------------------------------------ */
 /* Every fake domain counts machine frames, a translated one too. */
 struct frame *arch_get_gfn(struct domain *d, gfn_t gfn, bool writable)

@@ -29,5 +29,7 @@ struct fake_slot *fake_slot(struct domain *d, uint64_t addr);
 void fake_slot_clear(struct fake_slot *s);
 /* The pseudo-physical number last set for a frame (the M2P), ~0 for none. */
 uint64_t fake_m2p(mfn_t mfn);
+/* Calls of arch_p2m_flush(). */
+extern unsigned int fake_p2m_flushes;
 
 #endif

@@ -7,11 +7,14 @@
  * overwrites it gives them up the ordinary way. Unmapping hands them back to the caller, and therefore
  * insists that the entry still is what mapping made: this frame with this right.
  *
+ * A translated domain's are in its physical space instead (core/p2m.h).
+ *
  * Lock: the current domain's mmu_lock. The caller flushes after unmapping.
  */
 #include "abi/grant_table.h"
 #include "hv/arch/x86/guest/pv_mmu.h"
 #include "hv/core/arch_guest.h"
+#include "hv/core/p2m.h"
 #include "hv/mm/map.h"
 
 #define GRANT_CACHE (PTE_PWT | PTE_PCD | PTE_PAT)
@@ -65,6 +68,9 @@ int arch_grant_map(uint64_t addr, mfn_t mfn, unsigned int flags, unsigned int ca
     uint64_t *slot;
     uint64_t old;
 
+    if (unlikely(d->is_translated)) {
+        return p2m_grant_map(addr, mfn, flags);
+    }
     spin_lock(&d->arch->mmu_lock);
     slot = find_slot(v, addr, flags);
     if (slot == NULL) {
@@ -95,6 +101,9 @@ int arch_grant_unmap(uint64_t addr, mfn_t mfn, unsigned int flags)
     int status = GNTST_general_error;
     uint64_t *slot;
 
+    if (unlikely(d->is_translated)) {
+        return p2m_grant_unmap(addr, mfn, flags);
+    }
     spin_lock(&d->arch->mmu_lock);
     slot = find_slot(v, addr, flags);
     if (slot != NULL && is_mapping(READ_ONCE(*slot), mfn, flags)) {
@@ -116,7 +125,7 @@ int arch_grant_replace(uint64_t addr, mfn_t mfn, unsigned int flags, uint64_t ne
     if (new_addr == 0) {
         return arch_grant_unmap(addr, mfn, flags);
     }
-    if (flags & GNTMAP_contains_pte) {
+    if ((flags & GNTMAP_contains_pte) || d->is_translated) {
         return GNTST_general_error;
     }
     spin_lock(&d->arch->mmu_lock);

@@ -16,6 +16,7 @@
 #include "hv/calls/memory_op.h"
 #include "hv/core/arch_guest.h"
 #include "hv/core/grant.h"
+#include "hv/core/p2m.h"
 #include "hv/core/rights.h"
 #include "hv/mm/heap.h"
 
@@ -73,8 +74,12 @@ void arch_set_m2p(mfn_t mfn, uint64_t pfn)
 
 struct frame *arch_get_gfn(struct domain *d, gfn_t gfn, bool writable)
 {
-    struct frame *f = frame_get_mfn(_mfn(gfn_x(gfn)), d->id);
+    struct frame *f;
 
+    if (d->is_translated) {
+        return p2m_get_frame(d, gfn, writable);
+    }
+    f = frame_get_mfn(_mfn(gfn_x(gfn)), d->id);
     if (f != NULL && writable && frame_get_role(f, ROLE_WRITABLE, false) != 0) {
         frame_put(f);
         return NULL;
@@ -93,6 +98,11 @@ void arch_put_gfn(struct frame *f, bool writable)
 
 int arch_p2m_add(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned int order)
 {
+    int rc = d->is_translated ? p2m_set(d, gfn, mfn, order, P2M_RAM) : 0;
+
+    if (rc != 0) {
+        return rc;
+    }
     for (uint64_t i = 0; i < 1UL << order; i++) {
         arch_set_m2p(mfn_add(mfn, i), gfn_x(gfn) + i);
     }
@@ -101,6 +111,11 @@ int arch_p2m_add(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned int order)
 
 int arch_p2m_remove(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned int order)
 {
+    int rc = d->is_translated ? p2m_remove(d, gfn, mfn, order) : 0;
+
+    if (rc != 0) {
+        return rc;
+    }
     for (uint64_t i = 0; i < 1UL << order; i++) {
         arch_set_m2p(mfn_add(mfn, i), M2P_INVALID);
     }
@@ -109,13 +124,17 @@ int arch_p2m_remove(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned int order)
 
 gfn_t arch_mfn_to_gfn(struct domain *d, mfn_t mfn)
 {
-    return _gfn(mfn_x(mfn));
+    if (!d->is_translated) {
+        return _gfn(mfn_x(mfn));
+    }
+    return frame_valid(mfn) ? _gfn(READ_ONCE(RW_M2P[mfn_x(mfn)])) : INVALID_GFN;
 }
 
+/* A PV guest's physical space is its own table. */
 int arch_add_to_physmap(struct domain *d, unsigned int space, struct domain *foreign,
                         unsigned long idx, gfn_t gfn)
 {
-    return -EOPNOTSUPP; /* a PV guest's physical space is its own table */
+    return d->is_translated ? p2m_add_to_physmap(d, space, foreign, idx, gfn) : -EOPNOTSUPP;
 }
 
 int arch_acquire_resource(struct domain *d, unsigned int type, unsigned int id,
@@ -301,7 +320,7 @@ static int maximum_gpfn(guest_ptr_t arg)
     if (d == NULL) {
         return rc;
     }
-    rc = (int)(READ_ONCE(d->shared_info->arch.max_pfn) - 1);
+    rc = (int)((d->is_translated ? p2m_end(d) : READ_ONCE(d->shared_info->arch.max_pfn)) - 1);
     domain_put(d);
     return rc;
 }

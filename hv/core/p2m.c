@@ -1,0 +1,433 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The tree behind p2m.h: walking it, changing it, taking it down. What a page that is shown needs in references
+ * (add_to_physmap, grants) is in p2m_space.c.
+ *
+ * A change prepares the tables it may need before it takes the lock, so nothing allocates inside. An entry is
+ * written with one store; a large leaf that must be split is replaced by a full table of the same meaning.
+ */
+#include "hv/core/p2m.h"
+
+#include <arch_p2m.h>
+
+#include "hv/base/printk.h"
+#include "hv/base/softirq.h"
+#include "hv/core/arch_guest.h"
+#include "hv/mm/heap.h"
+#include "hv/mm/map.h"
+#include "hv/mm/page_alloc.h"
+
+#define ROOT_TABLES   (1U << P2M_ROOT_ORDER)
+#define SPARES_WANTED (P2M_ROOT_LEVEL - 1U)
+#define TABLES_FIRST  256U /* what a domain may use before the toolstack has said how much */
+#define RELINQUISH_CHUNK 512U
+
+static inline uint64_t pages_of(unsigned int level)
+{
+    return 1ULL << (9 * (level - 1));
+}
+
+/* The entry for gfn in a table of this level; the root may be several tables side by side. */
+static inline unsigned int index_of(uint64_t gfn, unsigned int level)
+{
+    uint64_t i = gfn >> (9 * (level - 1));
+
+    return (unsigned int)(level == P2M_ROOT_LEVEL ? i & (P2M_ENTRIES * ROOT_TABLES - 1)
+                                                  : i & (P2M_ENTRIES - 1));
+}
+
+static inline bool in_space(uint64_t gfn)
+{
+    return gfn >> P2M_GFN_BITS == 0;
+}
+
+/* ---- Tables ------------------------------------------------------------------------------- */
+static int refill(struct p2m *p)
+{
+    while (READ_ONCE(p->spare_count) < SPARES_WANTED) {
+        void *page;
+
+        if (READ_ONCE(p->table_count) >= MAX(READ_ONCE(p->table_limit), TABLES_FIRST)) {
+            return -ENOMEM;
+        }
+        page = heap_alloc_page();
+        if (page == NULL) {
+            return -ENOMEM;
+        }
+        spin_lock(&p->lock);
+        *(void **)page = p->spare;
+        p->spare = page;
+        p->spare_count++;
+        p->table_count++;
+        spin_unlock(&p->lock);
+    }
+    return 0;
+}
+
+static uint64_t *take_spare(struct p2m *p)
+{
+    void *page = p->spare;
+
+    p->spare = *(void **)page;
+    p->spare_count--;
+    *(void **)page = NULL;
+    return page;
+}
+
+/* A table below an empty entry, or one that says what the large leaf there says. */
+static uint64_t *table_below(struct p2m *p, uint64_t *slot, unsigned int level)
+{
+    uint64_t old = *slot;
+    uint64_t *table;
+
+    if (arch_p2m_present(old) && !arch_p2m_is_leaf(old, level)) {
+        return map_frame(arch_p2m_mfn(old));
+    }
+    table = take_spare(p);
+    if (arch_p2m_present(old)) {
+        for (unsigned int i = 0; i < P2M_ENTRIES; i++) {
+            table[i] = arch_p2m_leaf(mfn_add(arch_p2m_mfn(old), i * pages_of(level - 1)), level - 1,
+                                     arch_p2m_type(old));
+        }
+    }
+    /* Release: who walks in sees the table filled. */
+    __atomic_store_n(slot, arch_p2m_table(arch_direct_mfn(table)), __ATOMIC_RELEASE);
+    return table;
+}
+
+/* The entry for gfn at a level, with the tables above it made. Spares are there and the lock is held. */
+static uint64_t *make_slot(struct p2m *p, uint64_t gfn, unsigned int level)
+{
+    uint64_t *table = map_frame(p->root);
+
+    for (unsigned int l = P2M_ROOT_LEVEL; l > level; l--) {
+        table = table_below(p, &table[index_of(gfn, l)], l);
+    }
+    return &table[index_of(gfn, level)];
+}
+
+/* The leaf that covers gfn, or the empty entry where the walk ends, and its level. */
+static uint64_t find_leaf(const struct p2m *p, uint64_t gfn, unsigned int *level)
+{
+    const uint64_t *table = map_frame(p->root);
+
+    for (unsigned int l = P2M_ROOT_LEVEL;; l--) {
+        uint64_t e = __atomic_load_n(&table[index_of(gfn, l)], __ATOMIC_ACQUIRE);
+
+        if (!arch_p2m_present(e) || arch_p2m_is_leaf(e, l)) {
+            *level = l;
+            return e;
+        }
+        table = map_frame(arch_p2m_mfn(e));
+    }
+}
+
+/* ---- Looking up --------------------------------------------------------------------------- */
+mfn_t p2m_lookup(const struct domain *d, gfn_t gfn, enum p2m_type *type)
+{
+    unsigned int level = 1;
+    uint64_t e = in_space(gfn_x(gfn)) ? find_leaf(d->p2m, gfn_x(gfn), &level) : 0;
+
+    if (!arch_p2m_present(e)) {
+        if (type != NULL) {
+            *type = P2M_NONE;
+        }
+        return INVALID_MFN;
+    }
+    if (type != NULL) {
+        *type = arch_p2m_type(e);
+    }
+    return mfn_add(arch_p2m_mfn(e), gfn_x(gfn) & (pages_of(level) - 1));
+}
+
+struct frame *p2m_get_frame(struct domain *d, gfn_t gfn, bool writable)
+{
+    enum p2m_type type;
+    mfn_t mfn = p2m_lookup(d, gfn, &type);
+    struct frame *f;
+
+    if (type != P2M_RAM && (type != P2M_RAM_RO || writable)) {
+        return NULL;
+    }
+    f = frame_get_mfn(mfn, d->id);
+    if (f == NULL) {
+        return NULL;
+    }
+    /* It may have been taken away, freed and given to the domain again elsewhere. */
+    if (!mfn_eq(p2m_lookup(d, gfn, NULL), mfn) ||
+        (writable && frame_get_role(f, ROLE_WRITABLE, false) != 0)) {
+        frame_put(f);
+        return NULL;
+    }
+    return f;
+}
+
+uint64_t p2m_end(const struct domain *d)
+{
+    uint64_t end = 0;
+    uint64_t gfn = 0;
+
+    while (in_space(gfn)) {
+        unsigned int level;
+        uint64_t e = find_leaf(d->p2m, gfn, &level);
+
+        gfn = (gfn & ~(pages_of(level) - 1)) + pages_of(level);
+        end = arch_p2m_present(e) ? gfn : end;
+    }
+    return end;
+}
+
+/* ---- Changing ----------------------------------------------------------------------------- */
+/* The level of the largest leaf that fits at gfn: aligned, and nothing there yet. */
+static unsigned int level_for(const struct p2m *p, uint64_t gfn, mfn_t mfn, uint64_t count)
+{
+    unsigned int there;
+    uint64_t e = find_leaf(p, gfn, &there);
+    unsigned int level = arch_p2m_present(e) ? 1 : MIN(there, p2m_leaf_level);
+
+    while (level > 1 && (((gfn | mfn_x(mfn)) & (pages_of(level) - 1)) != 0 || count < pages_of(level))) {
+        level--;
+    }
+    return level;
+}
+
+static int set_one(struct p2m *p, uint64_t gfn, mfn_t mfn, uint64_t count, enum p2m_type type,
+                   uint64_t *done)
+{
+    unsigned int level;
+    uint64_t *slot;
+    int rc = refill(p);
+
+    if (rc != 0) {
+        return rc;
+    }
+    spin_lock(&p->lock);
+    if (p->spare_count < SPARES_WANTED) {
+        spin_unlock(&p->lock); /* another vcpu was quicker: again */
+        *done = 0;
+        return 0;
+    }
+    level = level_for(p, gfn, mfn, count);
+    slot = make_slot(p, gfn, level);
+    if (arch_p2m_present(*slot)) {
+        rc = -EEXIST;
+    } else {
+        __atomic_store_n(slot, arch_p2m_leaf(mfn, level, type), __ATOMIC_RELEASE);
+        *done = pages_of(level);
+    }
+    spin_unlock(&p->lock);
+    return rc;
+}
+
+int p2m_set(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned int order, enum p2m_type type)
+{
+    uint64_t count = 1ULL << order;
+    uint64_t done = 0;
+    uint64_t end;
+    int rc = 0;
+
+    if (add_overflows(gfn_x(gfn), count - 1, &end) || !in_space(end)) {
+        return -EINVAL;
+    }
+    while (rc == 0 && done < count) {
+        uint64_t step = 0;
+
+        rc = set_one(d->p2m, gfn_x(gfn) + done, mfn_add(mfn, done), count - done, type, &step);
+        done += step;
+    }
+    for (uint64_t i = 0; rc != 0 && i < done; i++) {
+        int undone = p2m_remove(d, _gfn(gfn_x(gfn) + i), mfn_add(mfn, i), 0);
+
+        ASSERT(undone == 0);
+        (void)undone;
+    }
+    return rc;
+}
+
+/* Empties gfn's entry when it shows mfn (INVALID_MFN: whatever); *old is what was there. Not flushed. */
+static int clear_one(struct p2m *p, uint64_t gfn, mfn_t mfn, uint64_t *old)
+{
+    unsigned int level;
+    uint64_t *slot;
+    uint64_t e;
+    int rc = 0;
+
+    do {
+        rc = refill(p);
+        if (rc != 0) {
+            return rc;
+        }
+        spin_lock(&p->lock);
+        if (p->spare_count >= SPARES_WANTED) {
+            break;
+        }
+        spin_unlock(&p->lock);
+    } while (true);
+    e = find_leaf(p, gfn, &level);
+    if (!arch_p2m_present(e) ||
+        (!mfn_eq(mfn, INVALID_MFN) &&
+         !mfn_eq(mfn_add(arch_p2m_mfn(e), gfn & (pages_of(level) - 1)), mfn))) {
+        rc = -ENOENT;
+    } else {
+        slot = make_slot(p, gfn, 1);
+        *old = *slot;
+        __atomic_store_n(slot, 0, __ATOMIC_SEQ_CST);
+        __atomic_fetch_add(&p->generation, 1, __ATOMIC_SEQ_CST);
+    }
+    spin_unlock(&p->lock);
+    return rc;
+}
+
+int p2m_remove(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned int order)
+{
+    uint64_t count = 1ULL << order;
+    uint64_t i;
+    uint64_t end;
+    int rc = 0;
+
+    if (add_overflows(gfn_x(gfn), count - 1, &end) || !in_space(end)) {
+        return -ENOENT;
+    }
+    for (i = 0; rc == 0 && i < count; i++) {
+        uint64_t old;
+
+        rc = clear_one(d->p2m, gfn_x(gfn) + i, mfn_add(mfn, i), &old);
+    }
+    if (rc == 0 || i > 1) {
+        arch_p2m_flush(d);
+    }
+    return rc;
+}
+
+/* What a leaf held goes; nobody can reach the page through it any more. */
+static void drop_leaf(uint64_t entry)
+{
+    mfn_t mfn = arch_p2m_mfn(entry);
+
+    switch (arch_p2m_type(entry)) {
+    case P2M_SHARED:
+        frame_put(frame_of(mfn));
+        break;
+    case P2M_FOREIGN:
+        arch_put_gfn(frame_of(mfn), true);
+        break;
+    case P2M_FOREIGN_RO:
+        arch_put_gfn(frame_of(mfn), false);
+        break;
+    default:
+        break;
+    }
+}
+
+int p2m_remove_any(struct domain *d, gfn_t gfn)
+{
+    enum p2m_type type;
+    uint64_t old;
+    int rc;
+
+    p2m_lookup(d, gfn, &type);
+    if (type == P2M_NONE) {
+        return -ENOENT;
+    }
+    if (type == P2M_GRANT || type == P2M_GRANT_RO) {
+        return -EBUSY; /* it goes by being unmapped */
+    }
+    rc = clear_one(d->p2m, gfn_x(gfn), INVALID_MFN, &old);
+    if (rc == 0) {
+        arch_p2m_flush(d);
+        drop_leaf(old);
+    }
+    return rc;
+}
+
+/* ---- Birth and end ------------------------------------------------------------------------ */
+int p2m_domain_init(struct domain *d)
+{
+    struct p2m *p = heap_alloc(sizeof(*p));
+
+    if (p == NULL) {
+        return -ENOMEM;
+    }
+    spin_init(&p->lock, LOCK_ARCH_DOMAIN);
+    p->root = page_alloc(P2M_ROOT_ORDER, PAGE_ZERO);
+    if (mfn_eq(p->root, INVALID_MFN)) {
+        heap_free(p);
+        return -ENOMEM;
+    }
+    p->table_count = ROOT_TABLES;
+    d->p2m = p;
+    return 0;
+}
+
+int p2m_relinquish(struct domain *d)
+{
+    struct p2m *p = d->p2m;
+    unsigned int done = 0;
+
+    while (p != NULL && in_space(p->relinquish_next)) {
+        unsigned int level;
+        uint64_t gfn = p->relinquish_next;
+        uint64_t e = find_leaf(p, gfn, &level);
+
+        if (arch_p2m_present(e) && arch_p2m_type(e) != P2M_RAM) {
+            spin_lock(&p->lock);
+            *make_slot(p, gfn, level) = 0;
+            spin_unlock(&p->lock);
+            drop_leaf(e);
+        }
+        p->relinquish_next = (gfn & ~(pages_of(level) - 1)) + pages_of(level);
+        if (++done % RELINQUISH_CHUNK == 0 && softirq_urgent()) {
+            return -ERESTART;
+        }
+    }
+    return 0;
+}
+
+/* Tables of level - 1 and below, by a walk that keeps its place at each level. */
+static void free_tables(const struct p2m *p)
+{
+    struct {
+        uint64_t *table;
+        unsigned int next;
+        unsigned int count;
+    } at[P2M_ROOT_LEVEL + 1];
+    unsigned int level = P2M_ROOT_LEVEL;
+
+    at[level].table = map_frame(p->root);
+    at[level].next = 0;
+    at[level].count = P2M_ENTRIES * ROOT_TABLES;
+    while (level <= P2M_ROOT_LEVEL) {
+        uint64_t e;
+
+        if (level == 1 || at[level].next == at[level].count) {
+            if (level < P2M_ROOT_LEVEL) {
+                heap_free_page(at[level].table);
+            }
+            level++;
+            continue;
+        }
+        e = at[level].table[at[level].next++];
+        if (arch_p2m_present(e) && !arch_p2m_is_leaf(e, level)) {
+            level--;
+            at[level].table = map_frame(arch_p2m_mfn(e));
+            at[level].next = 0;
+            at[level].count = P2M_ENTRIES;
+        }
+    }
+}
+
+void p2m_domain_exit(struct domain *d)
+{
+    struct p2m *p = d->p2m;
+
+    if (p == NULL) {
+        return;
+    }
+    free_tables(p);
+    while (p->spare != NULL) {
+        heap_free_page(take_spare(p));
+    }
+    page_free(p->root, P2M_ROOT_ORDER, false);
+    heap_free(p);
+    d->p2m = NULL;
+}

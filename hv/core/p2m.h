@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The physical space of a translated domain (PVH, HVM, Arm): a tree of tables that the hardware walks (NPT,
+ * EPT, stage 2), from guest frame numbers to machine frames. d->p2m is NULL for a domain that has none.
+ *
+ * The tree is the same everywhere; what an entry looks like is the architecture's, in <arch_p2m.h>: entries of
+ * 64 bits, 512 a table, P2M_ROOT_LEVEL levels. A leaf of level 1 covers a page, of level 2 512 pages, and so on.
+ *
+ * References: a P2M_RAM leaf holds none, the page is the domain's own. P2M_SHARED, P2M_FOREIGN and
+ * P2M_FOREIGN_RO leaves hold what p2m_add_to_physmap() took, P2M_GRANT ones what the grant code took.
+ *
+ * Reading is without lock: a table is never freed before the domain. What p2m_lookup() found may be gone at once,
+ * so a frame is used only with a reference (p2m_get_frame()), or with interrupts off on a CPU that
+ * arch_p2m_flush() waits for.
+ *
+ * Lock: p2m.lock (LOCK_ARCH_DOMAIN) for changes. Removing flushes before it returns.
+ */
+#ifndef HV_CORE_P2M_H
+#define HV_CORE_P2M_H
+
+#include "hv/base/lock.h"
+#include "hv/core/domain.h"
+#include "hv/mm/frame.h"
+
+/* Kept in a leaf's spare bits. */
+enum p2m_type {
+    P2M_NONE,
+    P2M_RAM,
+    P2M_RAM_RO,
+    P2M_SHARED,     /* a page of the hypervisor's shown to the domain: shared info, grant table */
+    P2M_GRANT,
+    P2M_GRANT_RO,
+    P2M_FOREIGN,    /* another domain's page, for a control domain */
+    P2M_FOREIGN_RO,
+    P2M_DEVICE
+};
+
+#define P2M_ENTRIES 512U
+
+struct p2m {
+    struct spinlock lock;
+    mfn_t root;               /* 1 << P2M_ROOT_ORDER tables */
+    uint64_t generation;      /* atomic: grows with every removal, before the flush */
+    uint32_t table_count;     /* pages in tables, atomic */
+    uint32_t table_limit;     /* and how many there may be (paging memory pool) */
+    /* under lock: */
+    void *spare;              /* tables to be used, linked by their first word */
+    unsigned int spare_count;
+    uint64_t relinquish_next; /* p2m_relinquish() goes on here */
+};
+
+MUST_CHECK int p2m_domain_init(struct domain *d);
+/* Frees the tables; nothing runs on them and p2m_relinquish() is through. */
+void p2m_domain_exit(struct domain *d);
+/* Empties the space of a dying domain and drops what its leaves hold: -ERESTART until it is done. */
+MUST_CHECK int p2m_relinquish(struct domain *d);
+
+/* gfn's machine frame and type (NULL: not asked), INVALID_MFN and P2M_NONE where there is nothing. */
+mfn_t p2m_lookup(const struct domain *d, gfn_t gfn, enum p2m_type *type);
+/* The domain's own page behind gfn: arch_get_gfn() of a translated domain. */
+struct frame *p2m_get_frame(struct domain *d, gfn_t gfn, bool writable);
+
+/* Maps 1 << order frames where nothing is mapped: -EEXIST, -EINVAL (beyond the space), -ENOMEM. */
+MUST_CHECK int p2m_set(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned int order, enum p2m_type type);
+/* Unmaps 1 << order frames, each of which must be gfn's: -ENOENT for the first that is not. References stay the
+ * caller's. */
+MUST_CHECK int p2m_remove(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned int order);
+/* XENMEM_remove_from_physmap: whatever one gfn shows goes, and what its leaf held. A page of RAM stays its domain's. */
+MUST_CHECK int p2m_remove_any(struct domain *d, gfn_t gfn);
+/* XENMEM_add_to_physmap(_batch) for one page; foreign for XENMAPSPACE_gmfn_foreign. */
+MUST_CHECK int p2m_add_to_physmap(struct domain *d, unsigned int space, struct domain *foreign,
+                                  unsigned long idx, gfn_t gfn);
+
+/* Host mappings of grants, arch_grant_map() and its kin for a translated current domain. GNTST_*. */
+MUST_CHECK int p2m_grant_map(uint64_t addr, mfn_t mfn, unsigned int flags);
+MUST_CHECK int p2m_grant_unmap(uint64_t addr, mfn_t mfn, unsigned int flags);
+
+/* One more than the highest gfn that shows something; 0 for none. */
+uint64_t p2m_end(const struct domain *d);
+
+#endif

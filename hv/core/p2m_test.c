@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+/* Physical spaces of translated domains: large leaves and their splitting, refusals, references, the end. */
+#include "hv/core/p2m.h"
+
+#include "abi/grant_table.h"
+#include "abi/memory.h"
+#include "hv/mm/heap.h"
+#include "hv/mm/page_alloc.h"
+#include "tests/unit/world.h"
+
+#define LARGE 512U
+
+static struct domain *guest;
+static struct domain *other;
+
+static void set_up(void)
+{
+    world_init();
+    guest = world_domain(1, false);
+    other = world_domain(2, false);
+    EXPECT_EQ(p2m_domain_init(guest), 0);
+    guest->is_translated = true;
+    world_enter(guest);
+}
+
+static void tear_down(void)
+{
+    EXPECT_EQ(p2m_relinquish(guest), 0);
+    p2m_domain_exit(guest);
+    guest->is_translated = false;
+    world_domain_end(guest);
+    world_domain_end(other);
+    world_domain_free(1);
+    world_domain_free(2);
+    world_expect_clean();
+}
+
+static bool shows(uint64_t gfn, mfn_t mfn, enum p2m_type type)
+{
+    enum p2m_type found;
+
+    return mfn_eq(p2m_lookup(guest, _gfn(gfn), &found), mfn) && found == type;
+}
+
+TEST(p2m_pages_and_large_pages)
+{
+    unsigned int tables;
+
+    set_up();
+    EXPECT_EQ(p2m_set(guest, _gfn(LARGE), _mfn(4 * LARGE), 9, P2M_RAM), 0);
+    tables = guest->p2m->table_count - guest->p2m->spare_count;
+    EXPECT_EQ(tables, 2U + 1U); /* two root tables, one of level 2: a large leaf */
+    EXPECT(shows(LARGE, _mfn(4 * LARGE), P2M_RAM));
+    EXPECT(shows(2 * LARGE - 1, _mfn(5 * LARGE - 1), P2M_RAM));
+    EXPECT(shows(LARGE - 1, INVALID_MFN, P2M_NONE));
+    EXPECT(shows(2 * LARGE, INVALID_MFN, P2M_NONE));
+    EXPECT_EQ(p2m_end(guest), 2 * LARGE);
+    /* The middle goes: the rest stays. */
+    EXPECT_EQ(p2m_remove(guest, _gfn(LARGE + 5), _mfn(4 * LARGE + 4), 0), -ENOENT);
+    EXPECT_EQ(p2m_remove(guest, _gfn(LARGE + 5), _mfn(4 * LARGE + 5), 0), 0);
+    EXPECT(fake_p2m_flushes > 0);
+    EXPECT(shows(LARGE + 4, _mfn(4 * LARGE + 4), P2M_RAM));
+    EXPECT(shows(LARGE + 5, INVALID_MFN, P2M_NONE));
+    EXPECT(shows(LARGE + 6, _mfn(4 * LARGE + 6), P2M_RAM));
+    EXPECT_EQ(p2m_set(guest, _gfn(LARGE + 5), _mfn(77), 0, P2M_RAM_RO), 0);
+    EXPECT(shows(LARGE + 5, _mfn(77), P2M_RAM_RO));
+    tear_down();
+}
+
+TEST(p2m_refusals)
+{
+    uint64_t last = (1ULL << 28) - 1;
+
+    set_up();
+    EXPECT_EQ(p2m_set(guest, _gfn(last), _mfn(5), 0, P2M_RAM), 0);
+    EXPECT_EQ(p2m_set(guest, _gfn(last), _mfn(5), 1, P2M_RAM), -EINVAL);
+    EXPECT_EQ(p2m_set(guest, _gfn(last + 1), _mfn(5), 0, P2M_RAM), -EINVAL);
+    EXPECT_EQ(p2m_set(guest, _gfn(~0ULL), _mfn(5), 0, P2M_RAM), -EINVAL);
+    EXPECT_EQ(p2m_remove(guest, _gfn(~0ULL), _mfn(5), 0), -ENOENT);
+    EXPECT_EQ(p2m_remove_any(guest, _gfn(7)), -ENOENT);
+    EXPECT(shows(~0ULL, INVALID_MFN, P2M_NONE));
+    /* A range that meets something leaves nothing behind. */
+    EXPECT_EQ(p2m_set(guest, _gfn(100), _mfn(9), 0, P2M_RAM), 0);
+    EXPECT_EQ(p2m_set(guest, _gfn(96), _mfn(200), 3, P2M_RAM), -EEXIST);
+    for (uint64_t g = 96; g < 104; g++) {
+        EXPECT(g == 100 ? shows(g, _mfn(9), P2M_RAM) : shows(g, INVALID_MFN, P2M_NONE));
+    }
+    tear_down();
+}
+
+TEST(p2m_tables_are_limited)
+{
+    uint64_t gfn = 0;
+    int rc = 0;
+
+    set_up();
+    for (gfn = 0; rc == 0 && gfn < 1000; gfn++) {
+        rc = p2m_set(guest, _gfn(gfn * LARGE), _mfn(5), 0, P2M_RAM);
+    }
+    EXPECT_EQ(rc, -ENOMEM);
+    EXPECT_EQ(guest->p2m->table_count, 256U);
+    guest->p2m->table_limit = 300;
+    EXPECT_EQ(p2m_set(guest, _gfn(gfn * LARGE), _mfn(5), 0, P2M_RAM), 0);
+    guest->p2m->table_limit = 0;
+    heap_fail_after(0);
+    EXPECT_EQ(p2m_set(guest, _gfn(2000 * LARGE), _mfn(5), 0, P2M_RAM), -ENOMEM);
+    heap_fail_after(-1);
+    tear_down();
+}
+
+TEST(p2m_own_pages)
+{
+    mfn_t mfn;
+    struct frame *f;
+
+    set_up();
+    mfn = world_page(guest);
+    EXPECT_EQ(p2m_set(guest, _gfn(40), mfn, 0, P2M_RAM), 0);
+    f = p2m_get_frame(guest, _gfn(40), true);
+    EXPECT(f == frame_of(mfn));
+    arch_put_gfn(f, true);
+    EXPECT(p2m_get_frame(guest, _gfn(41), false) == NULL);
+    EXPECT_EQ(p2m_add_to_physmap(guest, XENMAPSPACE_gmfn, NULL, 40, _gfn(50)), 0);
+    EXPECT(shows(40, INVALID_MFN, P2M_NONE));
+    EXPECT(shows(50, mfn, P2M_RAM));
+    EXPECT_EQ(p2m_add_to_physmap(guest, XENMAPSPACE_gmfn, NULL, 40, _gfn(51)), -EINVAL);
+    EXPECT_EQ(p2m_add_to_physmap(guest, 99, NULL, 40, _gfn(51)), -ENOSYS);
+    tear_down();
+}
+
+TEST(p2m_shared_and_foreign_pages)
+{
+    mfn_t theirs;
+    uint64_t before;
+
+    set_up();
+    theirs = world_page(other);
+    EXPECT_EQ(p2m_set(guest, _gfn(60), world_page(guest), 0, P2M_RAM), 0);
+    before = guest->memory.total;
+    /* Makes room: the page that was there is given back. */
+    EXPECT_EQ(p2m_add_to_physmap(guest, XENMAPSPACE_shared_info, NULL, 0, _gfn(60)), 0);
+    EXPECT_EQ(guest->memory.total, before - 1);
+    EXPECT(shows(60, guest->shared_info_mfn, P2M_SHARED));
+    EXPECT(p2m_get_frame(guest, _gfn(60), false) == NULL);
+    EXPECT_EQ(p2m_add_to_physmap(guest, XENMAPSPACE_shared_info, NULL, 1, _gfn(61)), -EINVAL);
+    EXPECT_EQ(p2m_add_to_physmap(guest, XENMAPSPACE_grant_table, NULL, 0, _gfn(62)), 0);
+    EXPECT_EQ(p2m_add_to_physmap(guest, XENMAPSPACE_grant_table, NULL, 1UL << 40, _gfn(63)), -EINVAL);
+    EXPECT_EQ(p2m_add_to_physmap(guest, XENMAPSPACE_gmfn_foreign, guest, 60, _gfn(64)), -EINVAL);
+    EXPECT_EQ(p2m_add_to_physmap(guest, XENMAPSPACE_gmfn_foreign, other, mfn_x(theirs), _gfn(64)), 0);
+    EXPECT(shows(64, theirs, P2M_FOREIGN));
+    EXPECT_EQ(p2m_remove_any(guest, _gfn(64)), 0);
+    EXPECT_EQ(p2m_add_to_physmap(guest, XENMAPSPACE_gmfn_foreign, other, mfn_x(theirs), _gfn(65)), 0);
+    tear_down(); /* what is still shown lets go of its references */
+}
+
+TEST(p2m_grants)
+{
+    mfn_t theirs;
+
+    set_up();
+    theirs = world_page(other);
+    EXPECT_EQ(p2m_grant_map(70 << PAGE_SHIFT, theirs, GNTMAP_host_map), GNTST_okay);
+    EXPECT(shows(70, theirs, P2M_GRANT));
+    EXPECT_EQ(p2m_grant_map(70 << PAGE_SHIFT, theirs, GNTMAP_host_map), GNTST_general_error);
+    EXPECT_EQ(p2m_remove_any(guest, _gfn(70)), -EBUSY);
+    EXPECT_EQ(p2m_grant_unmap(70 << PAGE_SHIFT, theirs, GNTMAP_host_map | GNTMAP_readonly),
+              GNTST_general_error);
+    EXPECT_EQ(p2m_grant_unmap(70 << PAGE_SHIFT, _mfn(mfn_x(theirs) + 1), GNTMAP_host_map),
+              GNTST_general_error);
+    EXPECT_EQ(p2m_grant_unmap(70 << PAGE_SHIFT, theirs, GNTMAP_host_map), GNTST_okay);
+    EXPECT(shows(70, INVALID_MFN, P2M_NONE));
+    EXPECT_EQ(p2m_grant_map(70 << PAGE_SHIFT, theirs, GNTMAP_host_map | GNTMAP_contains_pte),
+              GNTST_general_error);
+    tear_down();
+}
