@@ -14,6 +14,7 @@
 
 #include "hv/arch_cpu.h"
 #include "hv/base/lock.h"
+#include "hv/base/softirq.h"
 #include "hv/lib/printf.h"
 #include "hv/lib/string.h"
 
@@ -39,6 +40,7 @@ static uint32_t
 static uint32_t ring_oldest; /* first byte not yet cleared or overwritten */
 static const struct console_device *devices[DEVICES_MAX];
 static unsigned int device_count;
+static bool ring_news; /* something was added to the ring since the lock was taken */
 static bool in_line; /* the last byte written did not end a line */
 static uint64_t rate_start;
 static unsigned int rate_used;
@@ -75,10 +77,16 @@ static struct console_hold console_take(void)
 
 static void console_drop(struct console_hold hold)
 {
+    bool news = ring_news && hold.taken;
+
     if (hold.taken) {
+        ring_news = false;
         WRITE_ONCE(console_holder, NOBODY);
         __atomic_store_n(&console_lock.owner, (uint16_t)(console_lock.owner + 1),
                          __ATOMIC_RELEASE);
+    }
+    if (news) {
+        softirq_raise(SOFTIRQ_LOG); /* takes no lock, whatever the caller holds */
     }
     arch_irq_restore(hold.flags);
 }
@@ -95,6 +103,7 @@ static void put(const char *text, size_t len)
     for (size_t i = 0; i < len; i++) {
         ring[ring_produced++ & (ring_size - 1)] = text[i];
     }
+    ring_news = true;
     if (ring_produced - ring_oldest > ring_size) {
         ring_oldest = ring_produced - ring_size;
     }
@@ -250,11 +259,6 @@ bool printk_parse_levels(const char *text, enum log_level *always, enum log_leve
 void printk_set_timestamps(bool on)
 {
     timestamps = on;
-}
-
-/* Devices are always written to before printk returns, so there is nothing to switch. */
-void printk_set_sync(bool on)
-{
 }
 
 void printk_set_raw_to_ring(bool on)

@@ -28,7 +28,6 @@ const char *printk_level_name(enum log_level level);
 /* LEVEL[/LEVEL], as loglvl= takes it: what is always shown, and what is shown rate limited. */
 bool printk_parse_levels(const char *text, enum log_level *always, enum log_level *limited);
 void printk_set_timestamps(bool on);
-void printk_set_sync(bool on);
 /* Raw bytes to the devices (dom0's console output), and to the ring when that is switched on: if dom0's
  * own reading of the ring landed there again, it would never end. */
 void printk_write(const char *text, size_t len);

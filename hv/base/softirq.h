@@ -13,6 +13,7 @@ enum softirq {
     SOFTIRQ_RCU,
     SOFTIRQ_TASKLET,
     SOFTIRQ_FRAMES,   /* freed pages wait for a TLB flush: no reason to preempt a hypercall */
+    SOFTIRQ_LOG,      /* the log ring has news: neither is this */
     SOFTIRQ_SCHEDULE, /* last: it may switch to another vcpu */
     SOFTIRQ_COUNT
 };
@@ -29,7 +30,7 @@ static inline bool softirq_pending(void)
 /* Something waits that a long operation should give way to. */
 static inline bool softirq_urgent(void)
 {
-    return (READ_ONCE(*arch_softirq_word()) & ~BIT(SOFTIRQ_FRAMES)) != 0;
+    return (READ_ONCE(*arch_softirq_word()) & ~(BIT(SOFTIRQ_FRAMES) | BIT(SOFTIRQ_LOG))) != 0;
 }
 
 /* A function to be called once, soon, in softirq context of some CPU; scheduling twice runs it once. */

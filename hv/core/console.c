@@ -133,6 +133,12 @@ size_t console_read(char *buf, size_t size)
     return n;
 }
 
+/* SOFTIRQ_LOG: whoever keeps the hypervisor's log (xenconsoled --log=hv) may read on. */
+static void tell_of_log(void)
+{
+    evtchn_send_global_virq(NULL, VIRQ_CON_RING);
+}
+
 void console_set_switch(char letter)
 {
     switch_byte = (char)(letter & 0x1f);
@@ -141,6 +147,7 @@ void console_set_switch(char letter)
 void console_init(void)
 {
     started = true;
+    softirq_register(SOFTIRQ_LOG, tell_of_log);
     say_where_input_goes(to_hypervisor);
 }
 

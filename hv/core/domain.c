@@ -35,7 +35,7 @@ struct domain *domain_hardware;
 struct domain *domain_idle;
 struct domain *domain_xen;
 struct domain *domain_io;
-struct domain_limits domain_limits = { 64, 1024, 2 };
+struct domain_limits domain_limits = { 64, 1024, 2, true };
 
 static struct spinlock list_lock = SPINLOCK_INIT(LOCK_DOMAIN_LIST);
 static struct domain *hash[HASH_SIZE];

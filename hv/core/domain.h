@@ -107,6 +107,7 @@ struct domain_limits {
     unsigned int grant_frames;
     unsigned int maptrack_frames;
     unsigned int grant_version;
+    bool grant_transitive; /* whether transitive entries may be used */
 };
 extern struct domain_limits domain_limits;
 

@@ -34,7 +34,7 @@ static inline int check_word(uint32_t word, unsigned int version, domid_t user, 
     bool whole = !(flags & GTF_sub_page) || version == 1;
 
     if (type == GTF_transitive) {
-        if (version == 1 || (use & GRANT_USE_MAP)) {
+        if (version == 1 || (use & GRANT_USE_MAP) || !domain_limits.grant_transitive) {
             return GNTST_bad_gntref;
         }
     } else if (type != GTF_permit_access || ((use & GRANT_USE_MAP) && !whole)) {

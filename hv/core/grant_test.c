@@ -488,6 +488,9 @@ TEST(grant_v2_transitive)
     EXPECT_EQ(memcmp((char *)map_frame(own) + 10, "far", 3), 0);
     EXPECT_EQ(copy(9, 0, own, 10, 3, true), GNTST_general_error); /* read-only at its source */
     EXPECT_EQ(map_op(9, GNTMAP_host_map, 0).status, GNTST_bad_gntref);
+    domain_limits.grant_transitive = false; /* gnttab=no-transitive */
+    EXPECT_EQ(copy(9, 0, own, 10, 3, false), GNTST_bad_gntref);
+    domain_limits.grant_transitive = true;
     grant_to(third, 5, user->id, page, 0); /* not granted to the one in the middle */
     EXPECT_EQ(copy(9, 0, own, 10, 3, false), GNTST_bad_gntref);
     v2(granter, 9)->transitive.trans_domid = granter->id;

@@ -41,6 +41,7 @@ struct cmdline {
     bool sync_console;
     bool console_timestamps;
     uint64_t conring_size; /* bytes; 0: as built */
+    bool console_to_ring;
     enum log_level loglvl;
     enum log_level guest_loglvl;
     char conswitch;        /* Ctrl- with this letter three times switches input; 'a' */

@@ -70,12 +70,6 @@ void console_devices_init(void)
     if (!has_input && strstr(cmdline.console, "none") == NULL) {
         add_serial(0);
     }
-    printk_set_level(false, cmdline.loglvl);
-    printk_set_level(true, cmdline.guest_loglvl);
-    printk_set_timestamps(cmdline.console_timestamps);
-    printk_set_sync(cmdline.sync_console);
-    panic_set_reboot(!cmdline.noreboot);
-    cmdline_report(&cmdline);
 }
 
 void console_devices_start_input(void)

@@ -21,7 +21,7 @@
 #include "hv/mm/heap.h"
 #include "hv/mm/page_alloc.h"
 
-#define START_TIMEOUT_NS 500000000ULL
+#define START_TIMEOUT_NS 5000000000ULL /* an emulated CPU may have to wait for a host CPU */
 #define SIPI_GAP_NS      200000ULL
 
 /* What trampoline.S reads, at the end of its page. */
@@ -122,6 +122,7 @@ static void cpu_start(unsigned int cpu)
     }
     if (!cpumask_test(&arch_cpus_online, cpu)) {
         log_error("CPU %u (APIC %u) did not start\n", cpu, smp_apic_id(cpu));
+        apic_send_init(smp_apic_id(cpu)); /* it shall not come late, on the next one's stack */
     }
 }
 

@@ -858,9 +858,6 @@ static void create_domain(struct build *b)
     };
     int rc;
 
-    domain_limits = (struct domain_limits){ cmdline.gnttab_max_frames,
-                                            cmdline.gnttab_max_maptrack_frames,
-                                            cmdline.gnttab_max_version };
     rc = domain_create(0, &config, true, &b->d);
     if (rc == 0) {
         rc = dom0_rights_grant(b->d);

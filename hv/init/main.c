@@ -16,6 +16,7 @@
 #include "hv/arch/x86/cpu/reset.h"
 #include "hv/arch/x86/cpu/smp.h"
 #include "hv/arch/x86/cpu/traps.h"
+#include "hv/arch/x86/cpu/watchdog.h"
 #include "hv/arch/x86/guest/numa.h"
 #include "hv/arch/x86/guest/pv_memory.h"
 #include "hv/arch/x86/guest/pv_mmu.h"
@@ -34,8 +35,11 @@
 #include "hv/init/cpus.h"
 #include "hv/init/dom0_pv.h"
 #include "hv/lib/printf.h"
+#include "hv/lib/string.h"
 #include "hv/mm/frame.h"
 #include "hv/mm/page_alloc.h"
+
+#define CONRING_MAX_ORDER 12U /* 16 MiB */
 
 NORETURN void boot_start(uint32_t magic, uint32_t info);
 
@@ -81,9 +85,6 @@ static void frame_table_back(mfn_t first, uint64_t count)
 
 static void memory_init(void)
 {
-    if (cmdline.mem != 0) {
-        bootinfo_limit_memory(cmdline.mem);
-    }
     boot_alloc_init();
     modules_reserve();
     paging_init();
@@ -107,22 +108,63 @@ static void trampoline_choose(void)
     }
 }
 
+/* mem=: RAM above is not used, but what the loader put there must stay reachable. */
+static void memory_limit(void)
+{
+    uint64_t limit = cmdline.mem;
+
+    if (limit == 0) {
+        return;
+    }
+    for (unsigned int i = 0; i < bootinfo.module_count; i++) {
+        limit = MAX(limit, bootinfo.modules[i].end);
+    }
+    if (limit > cmdline.mem) {
+        log_warning("command line: mem is raised to %lu MiB, where the modules end\n",
+                    (unsigned long)(DIV_ROUND_UP(limit, 1UL << 20)));
+    }
+    bootinfo_limit_memory(ALIGN_UP(limit, PAGE_SIZE));
+}
+
+/* conring_size=: rounded up to a power of two; at most what fits CONRING_MAX_ORDER. */
+static void log_ring_grow(void)
+{
+    unsigned int order = 0;
+    mfn_t mfn;
+
+    if (cmdline.conring_size == 0) {
+        return;
+    }
+    while (order < CONRING_MAX_ORDER && PAGE_SIZE << order < cmdline.conring_size) {
+        order++;
+    }
+    mfn = page_alloc(order, PAGE_NO_SCRUB);
+    if (!mfn_eq(mfn, INVALID_MFN)) {
+        printk_set_ring(arch_direct_map(mfn), PAGE_SIZE << order);
+        log_info("Log ring: %lu KiB\n", (unsigned long)(PAGE_SIZE << order) >> 10);
+    }
+}
+
 static void cmdline_apply(void)
 {
     printk_set_level(false, cmdline.loglvl);
     printk_set_level(true, cmdline.guest_loglvl);
     printk_set_timestamps(cmdline.console_timestamps);
-    printk_set_sync(cmdline.sync_console);
+    printk_set_raw_to_ring(cmdline.console_to_ring);
     panic_set_reboot(!cmdline.noreboot);
     domain_set_reboot(!cmdline.noreboot);
     domain_limits.grant_frames = cmdline.gnttab_max_frames;
     domain_limits.maptrack_frames = cmdline.gnttab_max_maptrack_frames;
     domain_limits.grant_version = cmdline.gnttab_max_version;
+    domain_limits.grant_transitive = cmdline.gnttab_transitive;
     console_set_switch(cmdline.conswitch);
     version_command_line = bootinfo.cmdline;
     pv_frame_linear_allowed = cmdline.pv_linear_pt;
     reset_set_method(cmdline.reboot[0]);
     smp_max_cpus = cmdline.smp ? cmdline.maxcpus : 1;
+    if (cmdline.clocksource[0] != '\0' && strcmp(cmdline.clocksource, "tsc") != 0) {
+        log_warning("command line: clocksource %s is not offered; using the TSC\n", cmdline.clocksource);
+    }
 }
 
 NORETURN void boot_start(uint32_t magic, uint32_t info)
@@ -140,8 +182,10 @@ NORETURN void boot_start(uint32_t magic, uint32_t info)
     log_info("Command line: %s\n", bootinfo.cmdline);
     cmdline_report(&cmdline);              /* unknown options, in one warning */
     paging_init_cpu();
+    memory_limit();
     memory_init();                         /* direct map, frame table, M2P, allocator */
 
+    log_ring_grow();
     softirq_init();
     frame_init();
     rcu_init();
@@ -163,6 +207,9 @@ NORETURN void boot_start(uint32_t magic, uint32_t info)
     arch_irq_enable();
     trampoline_choose();
     cpus_start();                          /* the other CPUs */
+    if (cmdline.watchdog) {
+        watchdog_start(cmdline.watchdog_timeout);
+    }
     paging_drop_identity();
     console_init();
     console_devices_start_input();

@@ -10,7 +10,6 @@ import bzimage
 from rig import ROOT, Machine
 
 
-
 @pytest.mark.parametrize("vcpus", [1, 4])
 def test_dom0(hv, vcpus):
     with Machine(hv, cpus=4, dom0_vcpus=vcpus, hv_args="mem=1536M") as m:
@@ -39,12 +38,6 @@ def test_dom0_packed(hv, packer, tmp_path):
     with Machine(hv, kernel=kernel, cpus=1, mem=1536, dom0_mem=512) as m:
         m.boot(240)
         assert m.crash_text() is None
-
-
-def test_command_line_unknown_option(hv):
-    with Machine(hv, cpus=1, hv_args="nonsense=1", module="build/guest/hello.elf") as m:
-        m.expect(r"(?i)nonsense[^\n]*\n", 30)
-        m.expect("verdict: pass", 60)
 
 
 def bad_images(folder):

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * NMI and machine check. An NMI nobody asked for is reported once; with the watchdog= option it checks that
- * this CPU's timer still runs. A machine check of a CPU that can't go on ends the machine with a dump.
+ * NMI and machine check. An NMI is the watchdog's, which finds this CPU stuck, or the chipset's, whose reason is
+ * reported. A machine check of a CPU that can't go on ends the machine with a dump.
  */
 #include "hv/arch/x86/cpu/instr.h"
 #include "hv/arch/x86/cpu/traps.h"
+#include "hv/arch/x86/cpu/watchdog.h"
 #include "hv/arch_cpu.h"
 #include "hv/base/printk.h"
 
@@ -19,7 +20,7 @@ void x86_nmi(struct cpu_user_regs *regs)
 {
     uint32_t reason = arch_port_in(NMI_PORT, 1);
 
-    (void)regs;
+    watchdog_nmi(regs);
     if (reason & NMI_REASONS) {
         printk_force_unlock();
         log_error("NMI on CPU %u, reason %02x\n", arch_cpu_id(), reason);
