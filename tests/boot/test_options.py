@@ -20,14 +20,6 @@ def address(hv, name):
     return int(re.search(r"^([0-9a-f]+) \w %s$" % name, table, re.M).group(1), 16)
 
 
-def build_id(hv):
-    """The 20 bytes the linker put between the two symbols, behind the note's 16 bytes of header."""
-    start, data = address(hv, "build_id_note") + 16, symbols(hv)
-    command = ["objdump", "-s", "--start-address=%#x" % start, "--stop-address=%#x" % (start + 20), data]
-    dump = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
-    return "".join(re.findall(r"^ [0-9a-f]+ ((?:[0-9a-f]{2,8} ){1,4})", dump, re.M)).replace(" ", "")
-
-
 def warnings(m):
     return [line for line in m.log.split("\n") if "(XEN) command line:" in line]
 
@@ -51,19 +43,6 @@ def test_xen_names_are_known(hv):
                  module=HELLO) as m:
         m.expect("verdict: pass", 60)
         assert warnings(m) == []
-
-
-def test_memory_log_and_identity(hv):
-    with Machine(hv, cpus=2, mem=1536, dom0_mem=512, hv_args="mem=1200M conring_size=100k console_to_ring") as m:
-        m.boot()
-        said = dict(re.findall(r"^(\w+) *: (.*)$", m.ok("xl info"), re.M))
-        assert 1150 < int(said["total_memory"]) <= 1200
-        assert said["build_id"] == build_id(hv)
-        assert "(XEN) Log ring: 128 KiB" in m.log
-        log = m.ok("xl dmesg | sed 's/^(XEN) /&log: /'", 120)
-        ring = m.ok("xl dmesg | sed 's/(XEN)/xen/'", 120)
-        assert ring.startswith("xen Proxenos ") and "Linux version" in ring and len(ring) > 20000, log
-        assert m.crash_text() is None and warnings(m) == []
 
 
 def test_mem_below_modules(hv):
