@@ -20,13 +20,21 @@ def _answer(link):
     return data[data.index(b"$") + 1:data.index(b"#")].decode()
 
 
+def _command(link, text):
+    """The answer to one command; reports that the machine has stopped come whenever it stops."""
+    link.sendall(_packet(text))
+    answer = _answer(link)
+    while answer[:1] in ("S", "T"):
+        answer = _answer(link)
+    return answer
+
+
 def patch(path, address, code):
     with socket.socket(socket.AF_UNIX) as link:
         link.settimeout(30)
         link.connect(path)
-        link.sendall(_packet("?"))
-        assert _answer(link)[0] in "TS"
-        link.sendall(_packet("M%x,%x:%s" % (address, len(code), code.hex())))
-        assert _answer(link) == "OK"
-        link.sendall(_packet("D"))
-        assert _answer(link) == "OK"
+        link.sendall(_packet("?"))  # stops the machine; what comes before it has stopped may be lost
+        _answer(link)
+        for command in ("M%x,%x:%s" % (address, len(code), code.hex()), "D"):
+            answer = _command(link, command)
+            assert answer == "OK", "%s: %s" % (command, answer)

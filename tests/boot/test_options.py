@@ -75,6 +75,6 @@ def test_watchdog_barks(hv, tmp_path, timeout):
         gdbstub.patch(socket, address(hv, "timer_dump"), b"\xfa\xeb\xfe")
         with pytest.raises(RigError):
             m.ok("xl debug-keys a", 1)
-        m.expect(r"Panic on CPU (\d):\r?\n(\(XEN\) )?watchdog: CPU \1 has been stuck for [345] seconds\r?\n", 60)
+        m.expect(r"Panic on CPU (\d):\r*\n(\(XEN\) )?watchdog: CPU \1 has been stuck for [345] seconds\r*\n", 60)
         m.expect(r"\(XEN\) Halted", 60)
         assert "timer_dump" in m.log
