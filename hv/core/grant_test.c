@@ -357,6 +357,11 @@ TEST(grant_copy_refusals)
     EXPECT_EQ(copy(8, 0, own, 0, 10, true), GNTST_general_error);
     EXPECT_EQ(copy(9, 0, own, 0, 10, false), GNTST_bad_gntref);
     EXPECT_EQ(copy(8, 0, page, 0, 10, false), GNTST_general_error);
+    /* Frame numbers beyond the machine, up to those whose frame's address would wrap around. */
+    for (unsigned int bit = 20; bit < 64; bit++) {
+        EXPECT_EQ(copy(8, 0, _mfn(1ULL << bit), 0, 10, false), GNTST_general_error);
+        EXPECT_EQ(copy(8, 0, _mfn(0 - (1ULL << bit)), 0, 10, false), GNTST_general_error);
+    }
     op = (struct gnttab_copy){ .source = { .u.gmfn = mfn_x(page), .domid = granter->id },
                                .dest = { .u.gmfn = mfn_x(own), .domid = DOMID_SELF },
                                .len = 1 };

@@ -317,13 +317,15 @@ static inline int update_table(struct domain *d, struct domain *pages, uint64_t 
 {
     mfn_t mfn = paddr_to_mfn(_paddr(address));
     unsigned int offset = address & ~PAGE_MASK;
-    uint64_t *slot = (uint64_t *)((char *)map_frame(mfn) + offset);
-    struct frame *f = frame_of(mfn);
+    uint64_t *slot;
+    struct frame *f;
     uint32_t role;
 
     if (unlikely(!frame_valid(mfn)) || unlikely(offset & 7)) {
         return -EINVAL;
     }
+    slot = (uint64_t *)((char *)map_frame(mfn) + offset);
+    f = frame_of(mfn);
     role = READ_ONCE(f->role);
     if (unlikely(f->owner != d->id) || unlikely(!pv_table_role(role))) {
         return write_data(d, f, offset, value);
