@@ -142,7 +142,7 @@ def test_network_to_guest(small):
 
 
 def test_network_from_guest(small):
-    small.ok("rm -f /tmp/sum; (sleep 600 | nc -l -p 5001 | sha1sum > /tmp/sum) & sleep 1")
+    small.ok("rm -f /tmp/sum; (sleep 9000 | nc -l -p 5001 | sha1sum > /tmp/sum) & sleep 1")
     with small.guest("small") as g:
         timed("network from guest", g, "nc 10.0.0.1 5001 < /dev/xvda")
         expected = digest(g.ok("sha1sum /dev/xvda", SECONDS))
@@ -186,7 +186,7 @@ def test_debian(m, how):
         g.ok("busybox ping -c 2 -W 5 10.0.0.1", 60)
         g.ok("head -c %d /dev/urandom > /data/file; sync; sha1sum /data/file > /data/sum"
              % (megabytes << 20), SECONDS)
-    m.ok("rm -f /tmp/sum; (sleep 600 | nc -l -p 5002 | sha1sum > /tmp/sum) & sleep 1")
+    m.ok("rm -f /tmp/sum; (sleep 9000 | nc -l -p 5002 | sha1sum > /tmp/sum) & sleep 1")
     with m.guest("debian") as g:
         expected = digest(g.ok("cat /data/sum"))
         timed("network from Debian", g, "busybox nc 10.0.0.1 5002 < /data/file", megabytes)
