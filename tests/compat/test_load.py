@@ -9,7 +9,7 @@ import re
 
 import pytest
 
-from rig import ROOT, Machine, overlay
+from rig import ROOT, Machine, default_tools, dom0_image, overlay
 
 SECONDS = int(os.environ.get("LOAD_SECONDS", "40"))
 STUCK = 120
@@ -34,7 +34,7 @@ def m(hv, tmp_path_factory):
         load = f.read()
     with open(os.path.join(ROOT, "build/image/guest.cpio.gz"), "rb") as f:
         guest = overlay(f.read(), [("bin/load", 0o100755, load)])
-    with open(os.path.join(ROOT, "build/image/dom0.cpio.gz"), "rb") as f:
+    with open(os.path.join(ROOT, dom0_image(default_tools())), "rb") as f:
         dom0 = overlay(f.read(), [("bin/load", 0o100755, load), ("boot/load.cpio.gz", 0o100644, guest),
                                   ("etc/xen/load.cfg", 0o100644, CFG.encode())])
     initrd = str(tmp_path_factory.mktemp("load") / "dom0.cpio.gz")
