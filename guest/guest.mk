@@ -24,8 +24,17 @@ GUEST_LIB := $(GUEST_LIB_C:guest/%.c=$(GUEST_OUT)/obj/%.o) $(GUEST_OUT)/obj/libg
 GUEST_START_SYSCALL := $(GUEST_OUT)/obj/start/pv64.o $(GUEST_OUT)/obj/libguest/x86/gate_syscall.o
 GUEST_START_PAGE := $(GUEST_OUT)/obj/start/pv64-page.o $(GUEST_OUT)/obj/libguest/x86/gate_page.o
 GUEST_PAGE_ELF := $(foreach t,$(filter $(GUEST_TESTS),$(GUEST_PAGE_TESTS)),$(GUEST_OUT)/$(t)-page.elf)
+# Tests that are also built as PVH kernels, and those that are nothing else.
+GUEST_PVH_TESTS := hello version events time sched
+GUEST_PVH_ONLY := $(filter pvh-%,$(GUEST_TESTS))
+GUEST_PVH_LIB_C := $(wildcard guest/libguest/*.c guest/libguest/pvh/*.c) guest/libguest/x86/traps.c
+GUEST_PVH_LIB_C := $(filter-out guest/libguest/grant.c,$(GUEST_PVH_LIB_C))
+GUEST_PVH_LIB := $(GUEST_PVH_LIB_C:guest/%.c=$(GUEST_OUT)/obj/%.o) $(GUEST_OUT)/obj/libguest/pvh/entry.o \
+	$(GUEST_OUT)/obj/start/pvh64.o
+GUEST_PVH_ELF := $(GUEST_PVH_TESTS:%=$(GUEST_OUT)/%-pvh.elf) $(GUEST_PVH_ONLY:%=$(GUEST_OUT)/%.elf)
 GUEST_BENCH := $(if $(wildcard guest/bench/*.c),$(GUEST_OUT)/bench.elf $(GUEST_OUT)/marker.elf)
-GUEST_ELF := $(GUEST_TESTS:%=$(GUEST_OUT)/%.elf) $(GUEST_PAGE_ELF) $(GUEST_BENCH)
+GUEST_ELF := $(filter-out $(GUEST_PVH_ONLY:%=$(GUEST_OUT)/%.elf),$(GUEST_TESTS:%=$(GUEST_OUT)/%.elf)) \
+	$(GUEST_PAGE_ELF) $(GUEST_PVH_ELF) $(GUEST_BENCH)
 
 .PHONY: guest
 guest: $(GUEST_ELF)
@@ -54,7 +63,15 @@ $(GUEST_OUT)/$(1)-page.elf: $(patsubst guest/%.c,$(GUEST_OUT)/obj/%.o,$(wildcard
 	$(GUEST_START_PAGE) $(GUEST_LIB) guest/start/pv64.lds
 	$$(guest_link)
 endef
-$(foreach t,$(GUEST_TESTS),$(eval $(call guest_test,$(t))))
+$(foreach t,$(filter-out $(GUEST_PVH_ONLY),$(GUEST_TESTS)),$(eval $(call guest_test,$(t))))
+
+define guest_pvh_test
+$(GUEST_OUT)/$(1).elf: $(patsubst guest/%.c,$(GUEST_OUT)/obj/%.o,$(wildcard guest/tests/$(2)/*.c)) \
+	$(GUEST_PVH_LIB) guest/start/pv64.lds
+	$$(guest_link)
+endef
+$(foreach t,$(GUEST_PVH_TESTS),$(eval $(call guest_pvh_test,$(t)-pvh,$(t))))
+$(foreach t,$(GUEST_PVH_ONLY),$(eval $(call guest_pvh_test,$(t),$(t))))
 
 $(GUEST_OUT)/bench.elf: $(patsubst guest/%.c,$(GUEST_OUT)/obj/%.o,$(wildcard guest/bench/*.c)) \
 	$(GUEST_OUT)/obj/bench/entry.o \

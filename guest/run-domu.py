@@ -53,16 +53,21 @@ def cpio(files):
     return out + b"\0" * (-len(out) % 512)
 
 
+def is_pvh(name):
+    return name.endswith("-pvh") or name.startswith("pvh-")
+
+
 def config(name, options, args):
     words = (options["args"] + " " + (args.args or "")).strip()
-    return ("name = '%s'\ntype = 'pv'\nkernel = '/guest/%s.elf'\nextra = '%s'\nmemory = 64\nvcpus = %s\n"
-            "on_poweroff = 'destroy'\non_crash = 'destroy'\n" % (name, name, words, options["smp"]))
+    kind = "pvh" if is_pvh(name) else "pv"
+    return ("name = '%s'\ntype = '%s'\nkernel = '/guest/%s.elf'\nextra = '%s'\nmemory = 64\nvcpus = %s\n"
+            "on_poweroff = 'destroy'\non_crash = 'destroy'\n" % (name, kind, name, words, options["smp"]))
 
 
 def overlay(names, args):
     files = [("guest", 0o40755, b"")]
     for name in names:
-        base = name[:-5] if name.endswith("-page") else name
+        base = run_tests.base_name(name)
         options = run_tests.read_options(base)
         with open(os.path.join(ROOT, "build", "guest", name + ".elf"), "rb") as f:
             files.append(("guest/%s.elf" % name, 0o100644, f.read()))
@@ -92,12 +97,12 @@ def main():
     parser.add_argument("--show", action="store_true")
     parser.add_argument("names", nargs="*")
     args = parser.parse_args()
-    names = args.names or [n for n in run_tests.all_tests() if n != "leak"]
+    names = args.names or [n for n in run_tests.all_tests() if n != "leak"] + run_tests.pvh_tests()
     with tempfile.TemporaryDirectory() as scratch:
         initrd = os.path.join(scratch, "initrd")
         with open(initrd, "wb") as out, open(args.initrd, "rb") as dom0:
             out.write(dom0.read() + overlay(names, args))
-        options = " ".join(sorted({run_tests.read_options(n)["hv"] for n in names}))
+        options = " ".join(sorted({run_tests.read_options(run_tests.base_name(n))["hv"] for n in names}))
         command = [run_tests.QEMU, "-accel", "tcg,thread=multi", "-cpu", "max,-smap,-rdtscp", "-M", "q35",
                    "-m", "2048", "-smp", args.smp, "-display", "none", "-monitor", "none",
                    "-serial", "stdio", "-net", "none", "-no-reboot", "-kernel", args.hv,

@@ -15,6 +15,7 @@ the hypervisor with TEXT on its console.
 """
 import argparse
 import concurrent.futures
+import glob
 import os
 import re
 import selectors
@@ -42,6 +43,16 @@ def read_options(name):
                     key, _, value = line.partition("=")
                     options[key.strip()] = value.strip()
     return options
+
+
+def base_name(name):
+    """The folder of a kernel, which may be one of several made of it."""
+    return re.sub("-(page|pvh)$", "", name)
+
+
+def pvh_tests():
+    """Kernels that are built for PVH: guests only (run-domu.py)."""
+    return sorted(os.path.basename(p)[:-4] for p in glob.glob(os.path.join(ROOT, "build/guest/*pvh*.elf")))
 
 
 def qemu_command(hv, elf, options):
@@ -80,8 +91,7 @@ def run_qemu(command, timeout, done):
 
 
 def run_test(hv, name, args):
-    base = name[:-5] if name.endswith("-page") else name
-    options = read_options(base)
+    options = read_options(base_name(name))
     extra = [args.args or "", options["peer_args"] if args.peer else ""]
     options["args"] = " ".join([options["args"]] + extra).strip()
     options["smp"] = args.smp or options["smp"]
@@ -119,7 +129,7 @@ def all_tests():
     names = []
     tests = os.path.join(HERE, "tests")
     for name in sorted(os.listdir(tests)):
-        if os.path.exists(os.path.join(tests, name, "main.c")):
+        if os.path.exists(os.path.join(tests, name, "main.c")) and not name.startswith("pvh-"):
             names.append(name)
             if os.path.exists(os.path.join(ROOT, "build", "guest", name + "-page.elf")):
                 names.append(name + "-page")

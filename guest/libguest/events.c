@@ -57,21 +57,6 @@ void events_hook(unsigned int port, events_fn *fn)
     port_hooks[port] = fn;
 }
 
-void events_enable(void)
-{
-    struct vcpu_info *info = percpu()->info;
-
-    __atomic_store_n(&info->evtchn_upcall_mask, 0, __ATOMIC_SEQ_CST);
-    if (__atomic_load_n(&info->evtchn_upcall_pending, __ATOMIC_SEQ_CST)) {
-        hypercall_xen_version(0, NULL); /* any hypercall delivers pending upcalls on return */
-    }
-}
-
-void events_disable(void)
-{
-    __atomic_store_n(&percpu()->info->evtchn_upcall_mask, 1, __ATOMIC_SEQ_CST);
-}
-
 bool events_pending(unsigned int port)
 {
     return __atomic_load_n(&shared_info->evtchn_pending[port / BITS], __ATOMIC_SEQ_CST) >>

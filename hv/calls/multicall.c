@@ -10,6 +10,7 @@
  */
 #include "abi/xen.h"
 #include "hv/calls/hypercall.h"
+#include "hv/core/arch_guest.h"
 
 BUILD_ASSERT(sizeof(struct multicall_entry) == 64);
 
@@ -33,10 +34,13 @@ static NOINLINE COLD long continue_entry(struct vcpu_restart *r, struct multical
     return copy_to_guest(at, call, sizeof(*call)) != 0 ? -EFAULT : again(at, left);
 }
 
-static inline long call_one(const struct multicall_entry *call)
+static inline long call_one(const struct multicall_entry *call, bool translated)
 {
     const unsigned long *a = call->args;
 
+    if (unlikely(translated)) {
+        return (long)arch_multicall_one(call->op, a); /* not every call is for every guest */
+    }
     if (unlikely(call->op >= HYPERCALL_COUNT)) {
         return -ENOSYS;
     }
@@ -63,6 +67,7 @@ static long run_entries(struct vcpu_restart *r, guest_ptr_t at, unsigned int cou
     struct multicall_entry calls[BATCH];
     struct multicall_entry *call = calls;
     struct multicall_entry *end = calls;
+    bool translated = current_domain()->is_translated;
 
     for (unsigned int left = count; left > 0; left--, call++, at.va += sizeof(*call)) {
         if (call == end) {
@@ -72,7 +77,7 @@ static long run_entries(struct vcpu_restart *r, guest_ptr_t at, unsigned int cou
                 return -EFAULT;
             }
         }
-        call->result = (unsigned long)call_one(call);
+        call->result = (unsigned long)call_one(call, translated);
         if (unlikely(r->pending)) {
             return continue_entry(r, call, at, left);
         }

@@ -121,9 +121,13 @@ static inline void evtchn_request_upcall(struct vcpu *v)
 {
     struct vcpu_info *info = READ_ONCE(v->info);
 
-    if (__atomic_exchange_n(&info->evtchn_upcall_pending, 1, __ATOMIC_SEQ_CST) == 0 &&
-        (v != current_vcpu() || (READ_ONCE(v->pause_flags) & BIT(VCPU_BLOCKED)))) {
+    if (__atomic_exchange_n(&info->evtchn_upcall_pending, 1, __ATOMIC_SEQ_CST) != 0) {
+        return;
+    }
+    if (v != current_vcpu() || (READ_ONCE(v->pause_flags) & BIT(VCPU_BLOCKED))) {
         vcpu_kick_for_event(v);
+    } else if (unlikely(v->domain->is_translated)) {
+        arch_event_raised(v);
     }
 }
 

@@ -355,7 +355,30 @@ int p2m_domain_init(struct domain *d)
         return -ENOMEM;
     }
     p->table_count = ROOT_TABLES;
+    p->generation = 1;
     d->p2m = p;
+    return 0;
+}
+
+/* Gives back the domain's pages; those that others hold go when they let go. */
+static int relinquish_pages(struct domain *d)
+{
+    struct p2m *p = d->p2m;
+    struct frame *f;
+
+    if (p->pages_left == 0) {
+        p->pages_left = d->memory.listed + 1;
+    }
+    while (--p->pages_left > 0 && (f = frame_owner_first(&d->memory)) != NULL) {
+        frame_owner_next(&d->memory, f); /* to the end, where it stays while somebody holds it */
+        if (frame_clear_allocated(f)) {
+            frame_put(f);
+        }
+        frame_put(f);
+        if (p->pages_left % RELINQUISH_CHUNK == 0 && softirq_urgent()) {
+            return -ERESTART;
+        }
+    }
     return 0;
 }
 
@@ -380,7 +403,7 @@ int p2m_relinquish(struct domain *d)
             return -ERESTART;
         }
     }
-    return 0;
+    return p != NULL ? relinquish_pages(d) : 0;
 }
 
 /* Tables of level - 1 and below, by a walk that keeps its place at each level. */

@@ -47,12 +47,13 @@ struct p2m {
     void *spare;              /* tables to be used, linked by their first word */
     unsigned int spare_count;
     uint64_t relinquish_next; /* p2m_relinquish() goes on here */
+    uint64_t pages_left;      /* and then with this many pages, less one */
 };
 
 MUST_CHECK int p2m_domain_init(struct domain *d);
 /* Frees the tables; nothing runs on them and p2m_relinquish() is through. */
 void p2m_domain_exit(struct domain *d);
-/* Empties the space of a dying domain and drops what its leaves hold: -ERESTART until it is done. */
+/* Empties the space of a dying domain, drops what its leaves hold and gives back its pages: -ERESTART until done. */
 MUST_CHECK int p2m_relinquish(struct domain *d);
 
 /* gfn's machine frame and type (NULL: not asked), INVALID_MFN and P2M_NONE where there is nothing. */

@@ -12,6 +12,7 @@
 #include "hv/arch/x86/cpu/paging.h"
 #include "hv/arch/x86/cpu/smp.h"
 #include "hv/arch/x86/cpu/traps.h"
+#include "hv/arch/x86/hvm/hvm.h"
 #include "hv/base/percpu.h"
 #include "hv/base/printk.h"
 #include "hv/base/softirq.h"
@@ -55,6 +56,7 @@ static NORETURN void cpu_main(void)
     apic_init_cpu();
     clock_init_cpu();
     fpu_init_cpu();
+    hvm_init_cpu();
     cpumask_set(&arch_cpus_online, cpu);
     arch_irq_enable();
     sched_idle_loop();

@@ -21,6 +21,7 @@
 #include "hv/arch/x86/guest/pv_memory.h"
 #include "hv/arch/x86/guest/pv_mmu.h"
 #include "hv/arch/x86/guest/pv_trap.h"
+#include "hv/arch/x86/hvm/hvm.h"
 #include "hv/base/printk.h"
 #include "hv/base/rcu.h"
 #include "hv/base/softirq.h"
@@ -198,6 +199,7 @@ NORETURN void boot_start(uint32_t magic, uint32_t info)
     irq_init();
     clock_init();
     fpu_init_cpu();
+    hvm_init_cpu();                        /* hardware virtualisation, where there is some */
     domain_init();                         /* special domains */
     sched_init(cmdline.sched[0] == 0 ? NULL : cmdline.sched);
     if (sched_init_cpu(0) != 0) {

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Trap table, dispatch and recovery; see traps.h. Every vector is open to software interrupts
- * of user mode only where a test asks for it by its own set_trap_table; the default table opens
- * 3 and 4, as kernels do, and masks events on page faults never: tests keep events masked
- * unless they say so.
+ * Dispatch of traps and recovery; see traps.h. How they come to traps_handle() is each kind of guest's own
+ * (traps_pv.c, pvh/traps.c).
  */
 #include "guest/libguest/x86/traps.h"
 
@@ -26,44 +24,6 @@ enum { MAX_DEPTH = 8 };
 
 static trap_hook_fn *hooks[TRAP_COUNT];
 
-void traps_fill_table(struct trap_info *table, unsigned int count)
-{
-    for (unsigned int i = 0; i < count; i++) {
-        table[i] = (struct trap_info){
-            .vector = i,
-            .flags = i == TRAP_BP || i == TRAP_OF ? 3 : 0,
-            .cs = FLAT_KERNEL_CS,
-            .address = (unsigned long)trap_stubs + i * TRAP_STUB_SIZE,
-        };
-    }
-}
-
-static void register_callback(unsigned int type, const char *entry, unsigned int flags)
-{
-    struct callback_register reg = {
-        .type = type,
-        .flags = flags,
-        .address = (unsigned long)entry,
-    };
-
-    if (hypercall_callback_op(CALLBACKOP_register, &reg) != 0) {
-        print("note: callback type %u refused\n", type);
-    }
-}
-
-void traps_init(void)
-{
-    static struct trap_info table[257];
-
-    traps_fill_table(table, 256);
-    if (hypercall_set_trap_table(table) != 0) {
-        test_broken("set_trap_table refused");
-    }
-    register_callback(CALLBACKTYPE_event, entry_event, 0);
-    register_callback(CALLBACKTYPE_failsafe, entry_failsafe, CALLBACKF_mask_events);
-    register_callback(CALLBACKTYPE_syscall, entry_syscall, CALLBACKF_mask_events);
-}
-
 trap_hook_fn *trap_hook(unsigned int vector, trap_hook_fn *fn)
 {
     trap_hook_fn *old = hooks[vector];
@@ -75,7 +35,7 @@ trap_hook_fn *trap_hook(unsigned int vector, trap_hook_fn *fn)
 void traps_dump(const struct trap_frame *f)
 {
     print("trap %u error %x at %04x:%016lx flags %lx cr2 %lx vcpu %u mask %u\n", f->vector,
-          f->error, f->cs, f->rip, f->rflags, percpu()->info ? percpu()->info->arch.cr2 : 0,
+          f->error, f->cs, f->rip, f->rflags, trap_cr2(),
           percpu()->vcpu, f->upcall_mask);
     print("rax %016lx rbx %016lx rcx %016lx rdx %016lx\n", f->rax, f->rbx, f->rcx, f->rdx);
     print("rsi %016lx rdi %016lx rbp %016lx rsp %016lx\n", f->rsi, f->rdi, f->rbp, f->rsp);
@@ -91,7 +51,7 @@ static void remember(struct percpu *cpu, const struct trap_frame *f)
         .vector = f->vector,
         .error = f->error,
         .rip = f->rip,
-        .cr2 = f->vector == TRAP_PF && cpu->info != NULL ? cpu->info->arch.cr2 : 0,
+        .cr2 = f->vector == TRAP_PF ? trap_cr2() : 0,
         .cs = f->cs,
         .rflags = f->rflags,
     };
@@ -112,8 +72,8 @@ static void recover(struct percpu *cpu, struct trap_frame *f)
 {
     f->rip = (uint64_t)trap_try_fault;
     f->rsp = cpu->recovery->rsp;
-    f->cs = FLAT_KERNEL_CS & ~3;
-    f->ss = FLAT_KERNEL_SS;
+    f->cs = trap_kernel_cs;
+    f->ss = trap_kernel_ss;
     f->rflags &= ~0x40500UL; /* no DF, no TF, no AC */
 }
 

@@ -87,6 +87,10 @@ extern uint64_t failsafe_selectors[4]; /* ds es fs gs of the last failsafe callb
 
 enum { TRAP_STUB_SIZE = 32 };
 
+/* Of the kind of guest: selectors a recovered trap goes on with, and where a page fault was. */
+extern const uint16_t trap_kernel_cs, trap_kernel_ss;
+uint64_t trap_cr2(void);
+
 /*
  * Runs one instruction that may fault; evaluates to the vector, or -1. The operands come after
  * the instruction as usual for asm, all three lists in order.

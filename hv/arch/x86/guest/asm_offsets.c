@@ -17,6 +17,7 @@ void asm_offsets(void)
     REG(rax);
     REG(rcx);
     REG(r11);
+    REG(error_code);
     REG(entry_vector);
     REG(rip);
     REG(cs);
@@ -27,6 +28,8 @@ void asm_offsets(void)
     DEFINE(CPU_REGS, offsetof(struct cpu_local, regs));
     CPU(current);
     CPU(softirq);
+    CPU(vmcb);
+    CPU(host_vmcb);
     DEFINE(VCPU_arch, offsetof(struct vcpu, arch));
     DEFINE(VCPU_info, offsetof(struct vcpu, info));
     DEFINE(VCPU_nmi_pending, offsetof(struct vcpu, nmi_pending));

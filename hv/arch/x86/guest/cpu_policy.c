@@ -5,6 +5,7 @@
  *
  *   raw       the CPU's own answers
  *   host      raw's features that have a name in the public list, as the control interface shows them
+ *   hvm       the same for a guest under hardware virtualisation: hvm_features[] in addition
  *   pv        raw, reduced to what a PV guest can use: pv_features[], which follows the applicability
  *             marks of the public feature list, less what this hypervisor does not switch or emulate
  *
@@ -19,6 +20,7 @@
 #include "hv/arch/x86/cpu/instr.h"
 #include "hv/arch/x86/guest/cpu_policy_calls.h"
 #include "hv/arch/x86/guest/guest.h"
+#include "hv/arch/x86/hvm/hvm.h"
 #include "hv/base/printk.h"
 #include "hv/lib/string.h"
 #include "hv/mm/frame.h"
@@ -56,7 +58,9 @@ struct cpu_policy {
 
 static struct cpu_policy raw;
 static struct cpu_policy pv;
+static struct cpu_policy hvm_policy; /* empty where there is no hardware virtualisation */
 static uint32_t pv_mask[FEATURE_WORDS];
+static uint32_t hvm_mask[FEATURE_WORDS];
 static uint32_t host_mask[FEATURE_WORDS];
 static bool amd;
 static bool ready;
@@ -94,6 +98,12 @@ static const uint16_t xsave_features[] = {
     F(AVX512BW), F(AVX512VL), F(AVX512_VBMI), F(AVX512_VBMI2), F(VAES), F(VPCLMULQDQ),
     F(AVX512_VNNI), F(AVX512_BITALG), F(AVX512_VPOPCNTDQ), F(AVX512_4VNNIW), F(AVX512_4FMAPS),
     F(AVX512_VP2INTERSECT), F(AVX_VNNI), F(AVX512_BF16),
+};
+
+/* And beyond those one under hardware virtualisation, which has page tables and modes of its own. */
+static const uint16_t hvm_features[] = {
+    F(VME), F(PSE), F(MCE), F(MTRR), F(PGE), F(MCA), F(PSE36), F(X2APIC), F(PAGE1GB), F(PCID), F(INVPCID),
+    F(FSGSBASE), F(SMEP), F(SMAP), F(UMIP), F(CR8_LEGACY),
 };
 
 #undef F
@@ -281,6 +291,13 @@ static void make_host_mask(void)
     }
 }
 
+static void remove_xsave(uint32_t *mask)
+{
+    for (unsigned int i = 0; i < ARRAY_SIZE(xsave_features); i++) {
+        mask[xsave_features[i] / 32] &= ~(1U << (xsave_features[i] % 32));
+    }
+}
+
 static void make_mask(void)
 {
     for (unsigned int i = 0; i < ARRAY_SIZE(pv_features); i++) {
@@ -289,15 +306,23 @@ static void make_mask(void)
     if (amd) {
         pv_mask[XEN_X86_FEATURE_SEP / 32] &= ~(1U << (XEN_X86_FEATURE_SEP % 32));
     }
-    if (read_cr4() & CR4_OSXSAVE) {
-        return;
+    if (!(read_cr4() & CR4_OSXSAVE)) {
+        remove_xsave(pv_mask);
     }
-    for (unsigned int i = 0; i < ARRAY_SIZE(xsave_features); i++) {
-        pv_mask[xsave_features[i] / 32] &= ~(1U << (xsave_features[i] % 32));
+    memcpy(hvm_mask, pv_mask, sizeof(hvm_mask));
+    for (unsigned int i = 0; i < ARRAY_SIZE(hvm_features); i++) {
+        hvm_mask[hvm_features[i] / 32] |= 1U << (hvm_features[i] % 32);
     }
 }
 
-static void mask_words(struct cpu_policy *p)
+/* Bits that are ours to give, whatever the CPU has. */
+static uint32_t given_bits(unsigned int word, const uint32_t *mask)
+{
+    return word == 1 ? mask[1] & (1U << (XEN_X86_FEATURE_HYPERVISOR % 32) | 1U << (XEN_X86_FEATURE_X2APIC % 32))
+                     : 0;
+}
+
+static void mask_words(struct cpu_policy *p, const uint32_t *mask)
 {
     for (unsigned int w = 0; w < FEATURE_WORDS; w++) {
         struct xen_cpuid_leaf *l;
@@ -309,10 +334,8 @@ static void mask_words(struct cpu_policy *p)
         }
         l = find(p, words[w].leaf, words[w].subleaf);
         host = find(&raw, words[w].leaf, words[w].subleaf);
-        allowed = host != NULL ? *leaf_reg(host, words[w].reg) & pv_mask[w] : 0;
-        if (w == 1) {
-            allowed |= pv_mask[1] & 1U << (XEN_X86_FEATURE_HYPERVISOR % 32);
-        }
+        allowed = host != NULL ? *leaf_reg(host, words[w].reg) & mask[w] : 0;
+        allowed |= given_bits(w, mask);
         if (l != NULL) {
             *leaf_reg(l, words[w].reg) &= allowed;
         }
@@ -390,7 +413,7 @@ static const uint32_t hidden_leaves[] = {
     0x80000020,
 };
 
-static void reduce(struct cpu_policy *p)
+static void reduce(struct cpu_policy *p, const uint32_t *mask)
 {
     struct xen_cpuid_leaf *l = find(p, 0, XEN_CPUID_NO_SUBLEAF);
     struct xen_cpuid_leaf *basic = find(p, 1, XEN_CPUID_NO_SUBLEAF);
@@ -407,10 +430,10 @@ static void reduce(struct cpu_policy *p)
     if (l != NULL) {
         l->a = MIN(l->a, FEAT_SUBLEAVES - 1);
     }
-    mask_words(p);
+    mask_words(p, mask);
     if (basic != NULL) {
         basic->b &= 0x00ffffff; /* APIC ID */
-        basic->c |= pv_mask[1] & 1U << (XEN_X86_FEATURE_HYPERVISOR % 32);
+        basic->c |= 1U << (XEN_X86_FEATURE_HYPERVISOR % 32);
     }
     l = find(p, 0x80000008, XEN_CPUID_NO_SUBLEAF);
     if (l != NULL && (l->a >> 8 & 0xff) > VIRTUAL_BITS) {
@@ -448,7 +471,12 @@ static void make_policies(void)
     make_host_mask();
     memcpy(&pv, &raw, sizeof(pv));
     add_xen_leaves(&pv);
-    reduce(&pv);
+    if (hvm != NULL) {
+        memcpy(&hvm_policy, &pv, sizeof(hvm_policy));
+        find(&hvm_policy, 1, XEN_CPUID_NO_SUBLEAF)->c |= 1U << (XEN_X86_FEATURE_X2APIC % 32);
+        reduce(&hvm_policy, hvm_mask);
+    }
+    reduce(&pv, pv_mask);
     ready = true;
 }
 
@@ -462,7 +490,7 @@ int cpu_policy_init(struct domain *d)
         return -ENOMEM;
     }
     make_policies();
-    memcpy(p, &pv, sizeof(*p));
+    memcpy(p, d->is_hvm ? &hvm_policy : &pv, sizeof(*p));
     d->arch->policy = p;
     return 0;
 }
@@ -518,13 +546,21 @@ static void xen_leaf(const struct vcpu *v, uint32_t n, uint32_t subleaf, uint32_
         out->a = XEN_MAJOR << 16 | XEN_MINOR;
         break;
     case 2:
-        *out = (struct cpuid_leaf){ 1, 0x40000000, XEN_CPUID_FEAT1_MMU_PT_UPDATE_PRESERVE_AD, 0 };
+        *out = (struct cpuid_leaf){ 1, 0x40000000,
+                                    v->arch->hvm == NULL ? XEN_CPUID_FEAT1_MMU_PT_UPDATE_PRESERVE_AD : 0, 0 };
         break;
     case 3:
         time_leaf(v->domain, subleaf, out);
         break;
+    case 4:
+        if (v->arch->hvm != NULL && subleaf == 0) {
+            out->a = XEN_HVM_CPUID_VCPU_ID_PRESENT | XEN_HVM_CPUID_DOMID_PRESENT | XEN_HVM_CPUID_UPCALL_VECTOR;
+            out->b = v->id;
+            out->c = v->domain->id;
+        }
+        break;
     case 5:
-        if (subleaf == 0) {
+        if (v->arch->hvm == NULL && subleaf == 0) {
             out->b = 64 - (uint32_t)__builtin_clzll(frame_max | 1) + PAGE_SHIFT;
         }
         break;
@@ -535,13 +571,26 @@ static void xen_leaf(const struct vcpu *v, uint32_t n, uint32_t subleaf, uint32_
 
 /* OSXSAVE follows the guest's CR4, but its kernel asks with the forced prefix before it has set that bit,
  * and expects the hypervisor's state then. */
+static bool osxsave(const struct vcpu *v)
+{
+    if (v->arch->hvm != NULL) {
+        return hvm->get_cr4(v) & CR4_OSXSAVE;
+    }
+    return v->arch->kernel_mode || (v->arch->cr[4] & CR4_OSXSAVE);
+}
+
 static void dynamic_bits(struct vcpu *v, uint32_t leaf, uint32_t subleaf, struct cpuid_leaf *out)
 {
     struct cpu_policy *p = v->domain->arch->policy;
 
-    if (leaf == 1 && (out->c >> (XEN_X86_FEATURE_XSAVE % 32) & 1) &&
-        (v->arch->kernel_mode || (v->arch->cr[4] & CR4_OSXSAVE))) {
+    if (leaf == 1 && (out->c >> (XEN_X86_FEATURE_XSAVE % 32) & 1) && osxsave(v)) {
         out->c |= 1U << (XEN_X86_FEATURE_OSXSAVE % 32);
+    }
+    if (leaf == 1 && v->arch->hvm != NULL) {
+        out->b |= v->id << 25; /* APIC id: twice the number */
+    }
+    if (leaf == 0xb && v->arch->hvm != NULL) {
+        out->d = v->id * 2;
     }
     if (leaf == 0xd && subleaf <= 1 && xstates_of(p) != 0) {
         out->b = xstate_size(p, v->arch->xcr0 | XSTATE_BASIC);
@@ -626,7 +675,7 @@ int cpu_policy_copy_system(unsigned int index, guest_ptr_t leaves, uint32_t *nr_
         return copy_out(&pv, leaves, nr_leaves, msrs, nr_msrs);
     case XEN_SYSCTL_cpu_policy_hvm_max:
     case XEN_SYSCTL_cpu_policy_hvm_default:
-        return -EOPNOTSUPP;
+        return hvm == NULL ? -EOPNOTSUPP : copy_out(&hvm_policy, leaves, nr_leaves, msrs, nr_msrs);
     default:
         return -EINVAL;
     }
@@ -678,7 +727,7 @@ static int check_limits(struct cpu_policy *p, uint32_t err[3])
 
     for (unsigned int i = 0; i < ARRAY_SIZE(limits); i++) {
         const struct xen_cpuid_leaf *l = find(p, limits[i], XEN_CPUID_NO_SUBLEAF);
-        const struct xen_cpuid_leaf *ours = find(&pv, limits[i], XEN_CPUID_NO_SUBLEAF);
+        const struct xen_cpuid_leaf *ours = find(&pv, limits[i], XEN_CPUID_NO_SUBLEAF); /* hvm's is the same */
 
         if (l != NULL && l->a > (ours != NULL ? ours->a : 0)) {
             err[0] = limits[i];
@@ -716,7 +765,7 @@ int cpu_policy_set_domain(struct domain *d, guest_ptr_t leaves, uint32_t nr_leav
     if (rc == 0) {
         struct cpu_policy *old = d->arch->policy;
 
-        reduce(p);
+        reduce(p, d->is_hvm ? hvm_mask : pv_mask);
         d->arch->policy = p;
         p = old;
     }
@@ -734,7 +783,7 @@ static uint32_t feature_word(struct cpu_policy *p, unsigned int word)
     }
     l = find(p, words[word].leaf, words[word].subleaf);
     bits = l != NULL ? *leaf_reg(l, words[word].reg) : 0;
-    return word == 2 && p == &pv ? bits & ~CPU_POLICY_COMMON_1D : bits;
+    return word == 2 && p != &raw ? bits & ~CPU_POLICY_COMMON_1D : bits;
 }
 
 unsigned int cpu_policy_featureset(unsigned int index, uint32_t *out, unsigned int max)
@@ -751,6 +800,13 @@ unsigned int cpu_policy_featureset(unsigned int index, uint32_t *out, unsigned i
     case XEN_SYSCTL_cpu_featureset_pv:
     case XEN_SYSCTL_cpu_featureset_pv_max:
         p = &pv;
+        break;
+    case XEN_SYSCTL_cpu_featureset_hvm:
+    case XEN_SYSCTL_cpu_featureset_hvm_max:
+        if (hvm == NULL) {
+            return 0;
+        }
+        p = &hvm_policy;
         break;
     default:
         return 0;

@@ -28,6 +28,8 @@ static inline unsigned long pv_ldt_va(unsigned int vcpu_id)
 }
 
 struct cpu_policy;
+struct hvm_domain;
+struct hvm_vcpu;
 struct pirq_table;
 
 struct pv_callback {
@@ -38,6 +40,7 @@ struct pv_callback {
 /* Offsets of the fields entry.S reads come from asm_offsets.c. */
 struct arch_vcpu {
     struct cpu_user_regs regs; /* while the vcpu is not on a CPU */
+    struct hvm_vcpu *hvm;      /* NULL for PV, of which most of the rest is */
     /* set by the guest, used by the entry paths: */
     bool kernel_mode;
     bool syscall_masks_events;
@@ -85,6 +88,7 @@ struct arch_vcpu {
 };
 
 struct arch_domain {
+    struct hvm_domain *hvm;    /* NULL for PV */
     bool is_pv;
     bool is_32bit;
     struct spinlock mmu_lock;  /* LOCK_ARCH_DOMAIN: one mmu operation at a time */

@@ -2,9 +2,11 @@
 /*
  * Copies to and from addresses a guest gave: the current page tables are the guest's, and a fault on the
  * way ends the copy (entry.S). Addresses in the hypervisor's slice are refused before they are touched.
+ * Guests under hardware virtualisation have tables of their own: hvm_copy.c walks them.
  */
 #include "hv/mm/guest_copy.h"
 
+#include "hv/arch/x86/hvm/hvm.h"
 #include "hv/arch_cpu.h"
 
 size_t raw_copy(void *dst, const void *src, size_t bytes);
@@ -30,18 +32,32 @@ static inline size_t copy_sized(void *dst, const void *src, size_t bytes)
     return raw_copy(dst, src, bytes);
 }
 
+static inline bool by_walking(void)
+{
+    return unlikely(current_vcpu()->arch->hvm != NULL);
+}
+
 size_t arch_copy_from_va(void *dst, unsigned long va, size_t bytes)
 {
+    if (by_walking()) {
+        return hvm_copy_from(dst, va, bytes);
+    }
     return guest_start_ok(va) ? copy_sized(dst, (const void *)va, bytes) : bytes;
 }
 
 size_t arch_copy_to_va(unsigned long va, const void *src, size_t bytes)
 {
+    if (by_walking()) {
+        return hvm_copy_to(va, src, bytes);
+    }
     return guest_start_ok(va) ? copy_sized((void *)va, src, bytes) : bytes;
 }
 
 size_t arch_clear_va(unsigned long va, size_t bytes)
 {
+    if (by_walking()) {
+        return hvm_clear(va, bytes);
+    }
     return guest_start_ok(va) ? raw_clear(va, bytes) : bytes;
 }
 
@@ -58,6 +74,11 @@ long copy_u32_from_guest(guest_ptr_t src)
 {
     long value; /* the load clears the upper half */
 
+    if (by_walking()) {
+        uint32_t word;
+
+        return hvm_copy_from(&word, src.va, sizeof(word)) == 0 ? (long)word : -EFAULT;
+    }
     if (unlikely(!guest_start_ok(src.va))) {
         return -EFAULT;
     }
@@ -72,6 +93,9 @@ int copy_pair_from_guest(uint64_t *pair, guest_ptr_t src)
     uint64_t first;
     uint64_t second;
 
+    if (by_walking()) {
+        return hvm_copy_from(pair, src.va, 2 * sizeof(*pair)) == 0 ? 0 : -EFAULT;
+    }
     if (unlikely(!guest_start_ok(src.va))) {
         return -EFAULT;
     }
@@ -86,6 +110,9 @@ fault:
 
 int copy_u64_to_guest(guest_ptr_t dst, uint64_t value)
 {
+    if (by_walking()) {
+        return hvm_copy_to(dst.va, &value, sizeof(value)) == 0 ? 0 : -EFAULT;
+    }
     if (unlikely(!guest_start_ok(dst.va))) {
         return -EFAULT;
     }

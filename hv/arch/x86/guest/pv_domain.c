@@ -14,6 +14,7 @@
 #include "hv/arch/x86/guest/guest.h"
 #include "hv/arch/x86/guest/pirq.h"
 #include "hv/arch/x86/guest/pv_trap.h"
+#include "hv/arch/x86/hvm/hvm.h"
 #include "hv/base/percpu.h"
 #include "hv/base/printk.h"
 #include "hv/calls/hypercall.h"
@@ -40,10 +41,13 @@ int arch_domain_check_config(struct xen_domctl_createdomain *config)
     if (config->flags & ~known) {
         return -EINVAL;
     }
-    if (config->flags & (XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap)) {
-        return -EOPNOTSUPP; /* no hardware virtualisation yet */
-    }
     if (config->flags & (XEN_DOMCTL_CDF_iommu | XEN_DOMCTL_CDF_nested_virt | XEN_DOMCTL_CDF_vpmu)) {
+        return -EINVAL;
+    }
+    if (config->flags & XEN_DOMCTL_CDF_hvm) {
+        return hvm_check_config(config);
+    }
+    if (config->flags & XEN_DOMCTL_CDF_hap) {
         return -EINVAL;
     }
     return config->arch.emulation_flags == 0 ? 0 : -EINVAL;
@@ -58,13 +62,13 @@ int arch_domain_init(struct domain *d)
         return -ENOMEM;
     }
     d->arch = a;
-    a->is_pv = true;
+    a->is_pv = !d->is_hvm;
     a->perdomain_l3 = INVALID_MFN;
     a->pirq_eoi_mfn = INVALID_MFN;
     spin_init(&a->mmu_lock, LOCK_ARCH_DOMAIN);
     rc = cpu_policy_init(d);
     if (rc == 0) {
-        rc = pv_perdomain_init(d);
+        rc = d->is_hvm ? hvm_domain_init(d) : pv_perdomain_init(d);
     }
     if (rc == 0) {
         rc = pirq_domain_init(d);
@@ -82,6 +86,7 @@ void arch_domain_exit(struct domain *d)
     }
     pirq_domain_exit(d);
     pv_perdomain_exit(d);
+    hvm_domain_exit(d);
     cpu_policy_exit(d);
     heap_free(d->arch->memory_map);
     heap_free(d->arch);
@@ -92,6 +97,10 @@ int arch_domain_relinquish(struct domain *d)
 {
     struct vcpu *v;
 
+    if (d->is_hvm) {
+        pirq_domain_relinquish(d);
+        return hvm_domain_relinquish(d);
+    }
     domain_for_each_vcpu (d, v) {
         pv_mmu_drop_tables(v);
         pv_drop_ldt(v);
@@ -118,7 +127,9 @@ int arch_vcpu_init(struct vcpu *v)
     a->dr[7] = 0x400UL;
     a->fpu = fpu_area_alloc();
     rc = a->fpu == NULL ? -ENOMEM : 0;
-    if (rc == 0 && !vcpu_is_idle(v)) {
+    if (rc == 0 && v->domain->is_hvm) {
+        rc = hvm_vcpu_init(v);
+    } else if (rc == 0 && !vcpu_is_idle(v)) {
         rc = pv_perdomain_prepare(v->domain, v->id);
     }
     if (rc != 0) {
@@ -132,6 +143,7 @@ void arch_vcpu_exit(struct vcpu *v)
     if (v->arch == NULL) {
         return;
     }
+    hvm_vcpu_exit(v);
     fpu_area_free(v->arch->fpu);
     heap_free(v->arch);
     v->arch = NULL;
@@ -139,6 +151,10 @@ void arch_vcpu_exit(struct vcpu *v)
 
 void arch_vcpu_reset(struct vcpu *v)
 {
+    if (v->arch->hvm != NULL) {
+        hvm_vcpu_reset(v);
+        return;
+    }
     pv_mmu_drop_tables(v);
     pv_drop_ldt(v);
     pv_destroy_gdt(v);
@@ -152,7 +168,7 @@ int arch_vcpu_trigger(struct vcpu *v, unsigned int trigger)
     if (trigger != XEN_DOMCTL_SENDTRIGGER_NMI) {
         return -ENOSYS;
     }
-    if (v->arch->traps[EXC_NMI].address == 0) {
+    if (v->arch->hvm == NULL && v->arch->traps[EXC_NMI].address == 0) {
         return -EINVAL;
     }
     WRITE_ONCE(v->nmi_pending, true);
@@ -230,7 +246,11 @@ static void leave_vcpu(struct vcpu *prev)
     struct arch_vcpu *a = prev->arch;
 
     memcpy(&a->regs, guest_regs(), REGS_SAVED);
-    segments_save(a);
+    if (a->hvm != NULL) {
+        hvm_leave(prev);
+    } else {
+        segments_save(a);
+    }
     fpu_leave(a);
     if (a->dr[7] & DR7_ACTIVE) {
         write_dr7(0x400);
@@ -238,21 +258,31 @@ static void leave_vcpu(struct vcpu *prev)
     cpumask_clear(&prev->dirty_cpus, arch_cpu_id());
 }
 
-static void enter_vcpu(struct vcpu *next)
+static void enter_pv(struct vcpu *next)
 {
     struct arch_vcpu *a = next->arch;
     unsigned long gdt = pv_gdt_va(next->id);
-    unsigned int cpu = arch_cpu_id();
 
-    cpumask_set(&next->dirty_cpus, cpu);
-    pv_perdomain_set(next->domain, gdt + SEL_GDT_FIRST, traps_gdt_mfn(cpu), true);
+    pv_perdomain_set(next->domain, gdt + SEL_GDT_FIRST, traps_gdt_mfn(arch_cpu_id()), true);
     pv_mmu_load_cr3(next);
     traps_load_gdt(gdt);
     traps_set_ldt(pv_ldt_va(next->id), a->ldt_entries);
-    fpu_enter(a);
     if (a->dr[7] & DR7_ACTIVE) {
         debug_registers_load(a->dr);
     }
+}
+
+static void enter_vcpu(struct vcpu *next)
+{
+    struct arch_vcpu *a = next->arch;
+
+    cpumask_set(&next->dirty_cpus, arch_cpu_id());
+    if (a->hvm != NULL) {
+        hvm_enter(next);
+    } else {
+        enter_pv(next);
+    }
+    fpu_enter(a);
     memcpy(guest_regs(), &a->regs, REGS_SAVED);
     guest_regs()->entry_vector = a->regs.entry_vector;
 }
@@ -298,13 +328,7 @@ void arch_switch(struct vcpu *prev, struct vcpu *next)
     if (vcpu_is_idle(next)) {
         stack_reset_and_call(sched_idle_loop);
     }
-    stack_reset_and_call(run_guest);
-}
-
-bool arch_interrupt_due(const struct vcpu *v)
-{
-    (void)v;
-    return false; /* a PV guest has events only */
+    stack_reset_and_call(next->arch->hvm != NULL ? hvm_run_guest : run_guest);
 }
 
 void arch_sync_vcpu_state(struct vcpu *v)
@@ -418,6 +442,9 @@ int arch_vcpu_set_context(struct vcpu *v, guest_ptr_t context)
     struct vcpu_guest_context *c;
     int rc;
 
+    if (v->arch->hvm != NULL) {
+        return -EOPNOTSUPP; /* such a vcpu's state is set by records (sethvmcontext) */
+    }
     c = heap_alloc(sizeof(*c));
     if (c == NULL) {
         return -ENOMEM;
@@ -445,6 +472,12 @@ static void context_fill(const struct vcpu *v, struct vcpu_guest_context *c)
     const struct arch_vcpu *a = v->arch;
 
     fpu_area_to_fxsave(a->fpu, &c->fpu_ctxt);
+    if (a->hvm != NULL) {
+        c->flags = VGCF_i387_valid | VGCF_in_kernel |
+                   (READ_ONCE(v->pause_flags) & BIT(VCPU_DOWN) ? 0 : VGCF_online);
+        hvm_fill_guest_context(v, c);
+        return;
+    }
     c->flags = VGCF_i387_valid | (a->kernel_mode ? VGCF_in_kernel : 0) |
                (a->failsafe.mask_events ? VGCF_failsafe_disables_events : 0) |
                (a->syscall.mask_events ? VGCF_syscall_disables_events : 0) |
@@ -558,6 +591,9 @@ void arch_vcpu_dump(struct vcpu *v)
     unsigned long stack[32];
 
     arch_dump_regs(regs);
+    if (v->arch->hvm != NULL) {
+        hvm->dump(v);
+    }
     if (v != current_vcpu() || arch_copy_from_va(stack, regs->rsp, sizeof(stack)) != 0) {
         return;
     }
@@ -574,6 +610,17 @@ bool arch_kernel_mapped(const struct vcpu *v)
     return v->arch->kernel_mode;
 }
 
+/* mov nr, vmmcall, ret: good in every mode. */
+static void fill_hvm_hypercall_page(uint8_t *p)
+{
+    static const uint8_t call[] = { 0xb8, 0, 0, 0, 0, 0x0f, 0x01, 0xd9, 0xc3 };
+
+    for (unsigned int nr = 0; nr < PAGE_SIZE / 32; nr++, p += 32) {
+        memcpy(p, call, sizeof(call));
+        p[1] = (uint8_t)nr;
+    }
+}
+
 /* push rcx, push r11, mov nr, syscall, pop r11, pop rcx, ret: 32 bytes a call. iret never returns. */
 void arch_fill_hypercall_page(struct domain *d, void *page)
 {
@@ -582,8 +629,11 @@ void arch_fill_hypercall_page(struct domain *d, void *page)
     static const uint8_t iret[] = { 0x51, 0x41, 0x53, 0x50, 0xb8, 0, 0, 0, 0, 0x0f, 0x05 };
     uint8_t *p = page;
 
-    (void)d;
     memset(page, 0xcc, PAGE_SIZE);
+    if (d->is_hvm) {
+        fill_hvm_hypercall_page(p);
+        return;
+    }
     for (unsigned int nr = 0; nr < PAGE_SIZE / 32; nr++, p += 32) {
         if (nr == __HYPERVISOR_iret) {
             memcpy(p, iret, sizeof(iret));

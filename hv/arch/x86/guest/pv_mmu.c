@@ -14,6 +14,7 @@
 #include "hv/base/percpu.h"
 #include "hv/base/printk.h"
 #include "hv/calls/hypercall.h"
+#include "hv/core/p2m.h"
 #include "hv/core/arch_guest.h"
 #include "hv/core/rights.h"
 #include "hv/mm/guest_copy.h"
@@ -348,6 +349,23 @@ static int update_m2p(const struct domain *pages, uint64_t address, uint64_t val
     return 0;
 }
 
+/* A translated domain's page is named by its guest frame number; false when there is no page of its own. */
+static NOINLINE bool translate_leaf(const struct domain *pages, uint64_t *pte)
+{
+    enum p2m_type type;
+    mfn_t mfn;
+
+    if (!(*pte & PTE_PRESENT)) {
+        return true;
+    }
+    mfn = p2m_lookup(pages, _gfn(mfn_x(pte_mfn(*pte))), &type);
+    if (type != P2M_RAM && type != P2M_RAM_RO && type != P2M_SHARED) {
+        return false;
+    }
+    *pte = pte_make(mfn, *pte & ~PTE_ADDRESS);
+    return true;
+}
+
 static inline int update_one(struct domain *d, struct domain *pages, uint64_t ptr, uint64_t value)
 {
     uint64_t address = ptr & ~3ULL;
@@ -361,6 +379,10 @@ static inline int update_one(struct domain *d, struct domain *pages, uint64_t pt
     }
     switch (ptr & 3) {
     case MMU_NORMAL_PT_UPDATE:
+        if (unlikely(pages->is_translated) && !translate_leaf(pages, &value)) {
+            return -EINVAL;
+        }
+        return update_table(d, pages, address, value, (struct pv_write){ .kind = PV_WRITE_PLAIN });
     case MMU_PT_UPDATE_NO_TRANSLATE:
         return update_table(d, pages, address, value, (struct pv_write){ .kind = PV_WRITE_PLAIN });
     case MMU_PT_UPDATE_PRESERVE_AD:
@@ -476,6 +498,9 @@ static inline int update_va(struct vcpu *v, struct domain *pages, unsigned long 
     uint64_t *slot;
     int rc = 0;
 
+    if (unlikely(pages->is_translated) && !translate_leaf(pages, &pte)) {
+        return -EINVAL;
+    }
     spin_lock(&d->arch->mmu_lock);
     if (unlikely(d->arch->stale_count > 0)) {
         rc = pv_frame_drain(d);

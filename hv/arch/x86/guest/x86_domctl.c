@@ -8,6 +8,7 @@
  */
 #include "hv/arch/x86/guest/cpu_policy_calls.h"
 #include "hv/arch/x86/guest/guest.h"
+#include "hv/arch/x86/hvm/hvm.h"
 #include "hv/core/arch_guest.h"
 #include "hv/lib/string.h"
 #include "hv/mm/map.h"
@@ -84,9 +85,13 @@ static int shadow_op(struct xen_domctl *op, struct domain *d)
     case XEN_DOMCTL_SHADOW_OP_OFF:
         return 0;
     case XEN_DOMCTL_SHADOW_OP_GET_ALLOCATION:
-        s->mb = 0;
+        s->mb = d->is_hvm ? d->p2m->table_limit >> (20 - PAGE_SHIFT) : 0;
         return 0;
     case XEN_DOMCTL_SHADOW_OP_SET_ALLOCATION:
+        if (d->is_hvm) {
+            WRITE_ONCE(d->p2m->table_limit, MIN(s->mb, 0xffffU) << (20 - PAGE_SHIFT));
+            return 0;
+        }
         return s->mb == 0 ? 0 : -EOPNOTSUPP;
     case XEN_DOMCTL_SHADOW_OP_ENABLE:
     case XEN_DOMCTL_SHADOW_OP_ENABLE_TEST:
@@ -377,12 +382,64 @@ static int ioport_mapping(struct xen_domctl *op, struct domain *d)
     return -EOPNOTSUPP;
 }
 
+/* ---- State of guests under hardware virtualisation --------------------------------------------- */
+
+static int gethvmcontext(struct xen_domctl *op, struct domain *d)
+{
+    if (d == current_domain() || !d->is_hvm) {
+        return -EINVAL;
+    }
+    return hvm_get_context(d, guest_ptr(op->u.hvmcontext.buffer), &op->u.hvmcontext.size);
+}
+
+static int sethvmcontext(struct xen_domctl *op, struct domain *d)
+{
+    if (d == current_domain() || !d->is_hvm) {
+        return -EINVAL;
+    }
+    return hvm_set_context(d, guest_ptr(op->u.hvmcontext.buffer), op->u.hvmcontext.size);
+}
+
+static int gethvmcontext_partial(struct xen_domctl *op, struct domain *d)
+{
+    struct xen_domctl_hvmcontext_partial *p = &op->u.hvmcontext_partial;
+
+    if (d == current_domain() || !d->is_hvm) {
+        return -EINVAL;
+    }
+    return hvm_get_context_partial(d, p->type, p->instance, guest_ptr(p->buffer), &p->bufsz);
+}
+
+/* The pool is a limit: tables are taken from the machine's memory when they are needed. */
+static int get_paging_mempool(struct xen_domctl *op, struct domain *d)
+{
+    if (!d->is_hvm) {
+        return -EOPNOTSUPP;
+    }
+    op->u.paging_mempool.size = (uint64_t)READ_ONCE(d->p2m->table_limit) << PAGE_SHIFT;
+    return 0;
+}
+
+static int set_paging_mempool(struct xen_domctl *op, struct domain *d)
+{
+    uint64_t size = op->u.paging_mempool.size;
+
+    if (!d->is_hvm) {
+        return -EOPNOTSUPP;
+    }
+    if ((size & ~PAGE_MASK) != 0 || size >> PAGE_SHIFT > UINT32_MAX) {
+        return -EINVAL;
+    }
+    WRITE_ONCE(d->p2m->table_limit, (uint32_t)(size >> PAGE_SHIFT));
+    return 0;
+}
+
 static const struct x86_domctl_row rows[] = {
     [XEN_DOMCTL_shadow_op] = { shadow_op, 0, true },
     [XEN_DOMCTL_hypercall_init] = { hypercall_init, 0, false },
-    [XEN_DOMCTL_gethvmcontext] = { NULL, -EINVAL, false },
-    [XEN_DOMCTL_sethvmcontext] = { NULL, -EINVAL, false },
-    [XEN_DOMCTL_gethvmcontext_partial] = { NULL, -EINVAL, false },
+    [XEN_DOMCTL_gethvmcontext] = { gethvmcontext, 0, true },
+    [XEN_DOMCTL_sethvmcontext] = { sethvmcontext, 0, false },
+    [XEN_DOMCTL_gethvmcontext_partial] = { gethvmcontext_partial, 0, true },
     [XEN_DOMCTL_set_address_size] = { set_address_size, 0, false },
     [XEN_DOMCTL_get_address_size] = { get_address_size, 0, true },
     [XEN_DOMCTL_bind_pt_irq] = { NULL, -EINVAL, false },
@@ -404,9 +461,8 @@ static const struct x86_domctl_row rows[] = {
     [XEN_DOMCTL_psr_alloc] = { NULL, -ENODEV, false },
     [XEN_DOMCTL_get_cpu_policy] = { get_cpu_policy, 0, true },
     [XEN_DOMCTL_set_cpu_policy] = { set_cpu_policy, 0, true },
-    /* Xen has no paging pool for PV guests either. */
-    [XEN_DOMCTL_get_paging_mempool_size] = { NULL, -EOPNOTSUPP, false },
-    [XEN_DOMCTL_set_paging_mempool_size] = { NULL, -EOPNOTSUPP, false },
+    [XEN_DOMCTL_get_paging_mempool_size] = { get_paging_mempool, 0, true },
+    [XEN_DOMCTL_set_paging_mempool_size] = { set_paging_mempool, 0, false },
 };
 
 /* Some operations tell more about their failure in the record itself. */

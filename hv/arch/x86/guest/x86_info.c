@@ -9,6 +9,7 @@
 #include "hv/arch/x86/cpu/traps.h"
 #include "hv/arch/x86/guest/guest.h"
 #include "hv/arch/x86/guest/pv_trap.h"
+#include "hv/arch/x86/hvm/hvm.h"
 #include "hv/calls/hypercall.h"
 #include "hv/core/arch_guest.h"
 #include "hv/core/rights.h"
@@ -37,7 +38,9 @@ unsigned int arch_features(const struct domain *d)
 
 void arch_capabilities(char *buf, size_t size)
 {
-    (void)string_copy(buf, "xen-3.0-x86_64 ", size);
+    (void)string_copy(buf, hvm == NULL ? "xen-3.0-x86_64 "
+                                       : "xen-3.0-x86_64 hvm-3.0-x86_32 hvm-3.0-x86_32p hvm-3.0-x86_64 ",
+                      size);
 }
 
 /* An ELF note: sizes of name and contents, a type, the name ("GNU"), the contents. */
@@ -68,25 +71,9 @@ unsigned long arch_vm_assist_valid(const struct domain *d)
            BIT(VMASST_TYPE_architectural_iopl);
 }
 
-unsigned long arch_multicall_one(unsigned long op, const unsigned long args[6])
-{
-    if (op >= HYPERCALL_COUNT) {
-        return (unsigned long)-ENOSYS;
-    }
-    return (unsigned long)hypercall_table[op](args[0], args[1], args[2], args[3], args[4], args[5]);
-}
-
-long arch_hvm_op(unsigned long op, guest_ptr_t arg)
-{
-    (void)op;
-    (void)arg;
-    return -ENOSYS;
-}
-
 void arch_get_domain_info(const struct domain *d, struct xen_domctl_getdomaininfo *info)
 {
-    (void)d;
-    info->arch_config.emulation_flags = 0; /* PV guests have no emulated devices */
+    info->arch_config = d->config.arch;
 }
 
 /* APIC id in the low half, ACPI id in the high one, for a vcpu that has one CPU to run on. */

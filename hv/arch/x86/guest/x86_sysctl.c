@@ -10,6 +10,7 @@
 #include "hv/arch/x86/cpu/smp.h"
 #include "hv/arch/x86/guest/cpu_policy_calls.h"
 #include "hv/arch/x86/guest/numa.h"
+#include "hv/arch/x86/hvm/hvm.h"
 #include "hv/core/arch_guest.h"
 
 #define FEATURE_WORDS_MAX 32U
@@ -116,6 +117,9 @@ void arch_physinfo(struct xen_sysctl_physinfo *info)
     info->threads_per_core = MAX(threads, 1U);
     info->cores_per_socket = MAX(in_socket / info->threads_per_core, 1U);
     info->capabilities |= XEN_SYSCTL_PHYSCAP_pv;
+    if (hvm != NULL) {
+        info->capabilities |= XEN_SYSCTL_PHYSCAP_hvm | XEN_SYSCTL_PHYSCAP_hap;
+    }
     info->total_pages = machine_ram_pages(); /* with what boot took for itself */
     (void)cpu_policy_featureset(XEN_SYSCTL_cpu_featureset_host, words, FEATURE_WORDS_MAX);
     for (unsigned int i = 0; i < ARRAY_SIZE(info->hw_cap); i++) {

@@ -41,6 +41,8 @@ struct cpu_local {
     unsigned long softirq;
     unsigned int cpu;
     unsigned int pad;
+    unsigned long vmcb;      /* physical address of the control block of the guest that runs (AMD-V) */
+    unsigned long host_vmcb; /* and of the one that keeps the hypervisor's own state */
 } ALIGNED(16);
 
 static inline struct cpu_local *cpu_local(void)
@@ -178,10 +180,7 @@ static inline void arch_upcall_info_init(struct vcpu_info *info)
     info->evtchn_upcall_mask = 1;
 }
 
-/* The exit path looks for itself. */
-static inline void arch_event_raised(struct vcpu *v)
-{
-    (void)v;
-}
+/* A PV guest's exit path looks for itself; what runs under hardware virtualisation may have a vector in its APIC. */
+void arch_event_raised(struct vcpu *v);
 
 #endif

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Memory of the current guest by the addresses it uses: a walk of its own page tables (none, 2, 3 or 4 levels), each
+ * step through its physical space.
+ *
+ * From finding a page to the last byte copied interrupts are off: who takes a page away from the domain waits for
+ * this CPU (arch_p2m_flush()), so no reference is needed. A vcpu remembers the last few pages; what it remembers is
+ * good while the p2m's generation is the same.
+ *
+ * Access is checked as for the CPU at the guest's privilege level; a hypercall's arguments are the kernel's.
+ */
+#include "hv/arch/x86/cpu/pte.h"
+#include "hv/arch/x86/hvm/hvm.h"
+#include "hv/lib/string.h"
+#include "hv/mm/map.h"
+
+#define CR0_WP      0x10000UL
+#define PTE_LARGE_ADDRESS(bits) (PTE_ADDRESS & ~((1UL << (bits)) - 1))
+
+/* Interrupts are off. NULL: nothing there that can be read, or written. */
+static char *page_at(struct vcpu *v, uint64_t gfn, bool write)
+{
+    struct hvm_translation *t = &v->arch->hvm->translations[gfn % HVM_TRANSLATIONS];
+    struct domain *d = v->domain;
+    uint64_t generation = READ_ONCE(d->p2m->generation);
+    enum p2m_type type;
+    mfn_t mfn;
+
+    if (unlikely(t->gfn != gfn || t->generation != generation)) {
+        smp_rmb(); /* generation before the entry: pairs with its growing after the entry went */
+        mfn = p2m_lookup(d, _gfn(gfn), &type);
+        if (type == P2M_NONE || type == P2M_DEVICE) {
+            return NULL;
+        }
+        *t = (struct hvm_translation){
+            .gfn = gfn,
+            .generation = generation,
+            .page = map_frame(mfn),
+            .writable = type == P2M_RAM || type == P2M_SHARED || type == P2M_GRANT || type == P2M_FOREIGN,
+        };
+    }
+    return write && !t->writable ? NULL : t->page;
+}
+
+/* Sets what the CPU would have set on its way. */
+static void note_use(uint64_t *entry, uint64_t seen, uint64_t bits)
+{
+    if ((seen & bits) != bits) {
+        __atomic_fetch_or(entry, bits, __ATOMIC_RELAXED);
+    }
+}
+
+static bool leaf_allows(const struct hvm_paging *p, uint64_t rights, uint64_t nx, unsigned int access)
+{
+    if ((access & HVM_ACCESS_USER) && !(rights & PTE_USER)) {
+        return false;
+    }
+    if ((access & HVM_ACCESS_FETCH) && nx != 0 && (p->efer & EFER_NXE)) {
+        return false;
+    }
+    return !(access & HVM_ACCESS_WRITE) || (rights & PTE_RW) ||
+           (!(access & HVM_ACCESS_USER) && !(p->cr0 & CR0_WP));
+}
+
+/* Tables of 8-byte entries, levels of them. */
+static bool walk_wide(struct vcpu *v, const struct hvm_paging *p, uint64_t va, unsigned int access,
+                      unsigned int levels, uint64_t *gpa)
+{
+    uint64_t table = p->cr3 & (levels == 3 ? 0xffffffe0UL : PTE_ADDRESS);
+    uint64_t rights = PTE_RW | PTE_USER;
+    uint64_t nx = 0;
+
+    for (unsigned int level = levels;; level--) {
+        char *page = page_at(v, table >> PAGE_SHIFT, false);
+        unsigned int shift = PAGE_SHIFT + 9 * (level - 1);
+        uint64_t *slot;
+        uint64_t e;
+
+        if (page == NULL) {
+            return false;
+        }
+        slot = (uint64_t *)(page + (table & ~PAGE_MASK)) + pte_index(va, level);
+        e = READ_ONCE(*slot);
+        if (!(e & PTE_PRESENT)) {
+            return false;
+        }
+        if (level == 3 && levels == 3) {
+            table = e & PTE_ADDRESS; /* four entries without rights */
+            continue;
+        }
+        rights &= e;
+        nx |= e & PTE_NX;
+        if (level == 1 || ((e & PTE_LARGE) && level <= 3)) {
+            if (!leaf_allows(p, rights, nx, access)) {
+                return false;
+            }
+            note_use(slot, e, PTE_ACCESSED | (access & HVM_ACCESS_WRITE ? PTE_DIRTY : 0));
+            *gpa = (e & PTE_LARGE_ADDRESS(shift)) | (va & ((1UL << shift) - 1));
+            return true;
+        }
+        note_use(slot, e, PTE_ACCESSED);
+        table = e & PTE_ADDRESS;
+    }
+}
+
+/* Two levels of 4-byte entries. */
+static bool walk_narrow(struct vcpu *v, const struct hvm_paging *p, uint64_t va, unsigned int access,
+                        uint64_t *gpa)
+{
+    uint64_t table = p->cr3 & 0xfffff000UL;
+    uint64_t rights = PTE_RW | PTE_USER;
+
+    for (unsigned int level = 2; level > 0; level--) {
+        unsigned int shift = level == 2 ? 22 : 12;
+        char *page = page_at(v, table >> PAGE_SHIFT, false);
+        uint32_t e;
+
+        if (page == NULL) {
+            return false;
+        }
+        e = READ_ONCE(((uint32_t *)page)[va >> shift & 1023]);
+        rights &= e;
+        if (!(e & PTE_PRESENT)) {
+            return false;
+        }
+        if (level == 1 || ((e & PTE_LARGE) && (p->cr4 & CR4_PSE))) {
+            uint64_t high = level == 2 ? (uint64_t)(e >> 13 & 0xff) << 32 : 0;
+
+            *gpa = high | (e & ~((1UL << shift) - 1)) | (va & ((1UL << shift) - 1));
+            return leaf_allows(p, rights, 0, access);
+        }
+        table = e & 0xfffff000UL;
+    }
+    return false;
+}
+
+static bool walk(struct vcpu *v, const struct hvm_paging *p, uint64_t va, unsigned int access, uint64_t *gpa)
+{
+    if (likely(p->efer & EFER_LMA)) {
+        return (va + (1UL << 47)) >> 48 == 0 && walk_wide(v, p, va, access, 4, gpa);
+    }
+    if (va >> 32 != 0) {
+        return false;
+    }
+    if (!(p->cr0 & CR0_PG)) {
+        *gpa = va;
+        return true;
+    }
+    return p->cr4 & CR4_PAE ? walk_wide(v, p, va, access, 3, gpa) : walk_narrow(v, p, va, access, gpa);
+}
+
+/* Where the bytes at va are; interrupts are off. */
+static char *reach(struct vcpu *v, const struct hvm_paging *p, uint64_t va, unsigned int access)
+{
+    uint64_t gpa;
+    char *page;
+
+    if (!walk(v, p, va, access, &gpa)) {
+        return NULL;
+    }
+    page = page_at(v, gpa >> PAGE_SHIFT, access & HVM_ACCESS_WRITE);
+    return page == NULL ? NULL : page + (gpa & ~PAGE_MASK);
+}
+
+static inline size_t up_to_page_end(uint64_t va, size_t bytes)
+{
+    return MIN(bytes, (size_t)(PAGE_SIZE - (va & ~PAGE_MASK)));
+}
+
+size_t hvm_copy_from(void *dst, uint64_t va, size_t bytes)
+{
+    struct vcpu *v = current_vcpu();
+    struct hvm_paging p;
+
+    hvm->get_paging(v, &p);
+    while (bytes > 0) {
+        size_t part = up_to_page_end(va, bytes);
+        unsigned long flags = arch_irq_save();
+        const char *from = reach(v, &p, va, 0);
+
+        if (likely(from != NULL)) {
+            arch_bytes_copy(dst, from, part);
+        }
+        arch_irq_restore(flags);
+        if (unlikely(from == NULL)) {
+            return bytes;
+        }
+        dst = (char *)dst + part;
+        va += part;
+        bytes -= part;
+    }
+    return 0;
+}
+
+/* src NULL: zeroes. */
+static size_t put(uint64_t va, const void *src, size_t bytes)
+{
+    struct vcpu *v = current_vcpu();
+    struct hvm_paging p;
+
+    hvm->get_paging(v, &p);
+    while (bytes > 0) {
+        size_t part = up_to_page_end(va, bytes);
+        unsigned long flags = arch_irq_save();
+        char *to = reach(v, &p, va, HVM_ACCESS_WRITE);
+
+        if (likely(to != NULL) && src != NULL) {
+            arch_bytes_copy(to, src, part);
+            src = (const char *)src + part;
+        } else if (to != NULL) {
+            memset(to, 0, part);
+        }
+        arch_irq_restore(flags);
+        if (unlikely(to == NULL)) {
+            return bytes;
+        }
+        va += part;
+        bytes -= part;
+    }
+    return 0;
+}
+
+size_t hvm_copy_to(uint64_t va, const void *src, size_t bytes)
+{
+    return put(va, src, bytes);
+}
+
+size_t hvm_clear(uint64_t va, size_t bytes)
+{
+    return put(va, NULL, bytes);
+}
+
+unsigned int hvm_fetch(struct vcpu *v, uint64_t rip, uint8_t *bytes, unsigned int count)
+{
+    unsigned int done = 0;
+    struct hvm_paging p;
+    uint64_t va;
+
+    hvm->get_paging(v, &p);
+    va = p.code_bits == 64 ? rip : (uint32_t)(p.cs_base + rip);
+    while (done < count) {
+        unsigned int part = (unsigned int)up_to_page_end(va + done, count - done);
+        unsigned long flags = arch_irq_save();
+        const char *from =
+            reach(v, &p, va + done, HVM_ACCESS_FETCH | (p.cpl == 3 ? HVM_ACCESS_USER : 0));
+
+        if (from != NULL) {
+            memcpy(bytes + done, from, part);
+            done += part;
+        }
+        arch_irq_restore(flags);
+        if (from == NULL) {
+            break;
+        }
+    }
+    return done;
+}

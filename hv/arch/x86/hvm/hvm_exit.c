@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a guest's exits ask for, the same for all vendors: CPUID, MSRs, hypercalls, HLT, ports, memory that is not
+ * there. Each is entered on the guest's own vcpu with its registers, skips the instruction when it is done, or
+ * raises an exception instead.
+ */
+#include "hv/arch/x86/cpu/fpu.h"
+#include "hv/arch/x86/hvm/hvm.h"
+#include "hv/arch/x86/hvm/hvm_decode.h"
+#include "hv/calls/hypercall.h"
+#include "hv/core/arch_guest.h"
+
+#define XCR0_FP  0x1UL
+#define XCR0_SSE 0x2UL
+#define XCR0_AVX 0x4UL
+#define XCR0_AVX512 0xe0UL
+
+unsigned int hvm_instruction_length(struct vcpu *v, const struct cpu_user_regs *regs, unsigned int size)
+{
+    uint8_t bytes[HVM_INSTRUCTION_MAX];
+    unsigned int count = hvm_fetch(v, regs->rip, bytes, 4);
+    struct hvm_paging p;
+    unsigned int prefixes;
+
+    hvm->get_paging(v, &p);
+    prefixes = hvm_decode_prefixes(bytes, count, p.code_bits);
+    if (unlikely(prefixes == count && count != 0)) {
+        count = hvm_fetch(v, regs->rip, bytes, HVM_INSTRUCTION_MAX);
+        prefixes = hvm_decode_prefixes(bytes, count, p.code_bits);
+    }
+    return prefixes == count || prefixes + size > HVM_INSTRUCTION_MAX ? 0 : prefixes + size;
+}
+
+static uint64_t edx_eax(const struct cpu_user_regs *regs)
+{
+    return (uint64_t)(uint32_t)regs->rdx << 32 | (uint32_t)regs->rax;
+}
+
+void hvm_exit_cpuid(struct vcpu *v, struct cpu_user_regs *regs, unsigned int length)
+{
+    struct cpuid_leaf leaf;
+
+    cpu_policy_cpuid(v, (uint32_t)regs->rax, (uint32_t)regs->rcx, &leaf);
+    regs->rax = leaf.a;
+    regs->rbx = leaf.b;
+    regs->rcx = leaf.c;
+    regs->rdx = leaf.d;
+    regs->rip += length;
+}
+
+void hvm_exit_msr(struct vcpu *v, struct cpu_user_regs *regs, unsigned int length, bool write)
+{
+    uint32_t msr = (uint32_t)regs->rcx;
+    uint64_t value = edx_eax(regs);
+
+    if (length == 0) {
+        return;
+    }
+    if (!(write ? hvm_msr_write(v, msr, value) : hvm_msr_read(v, msr, &value))) {
+        hvm_inject_gp(v);
+        return;
+    }
+    if (!write) {
+        regs->rax = (uint32_t)value;
+        regs->rdx = value >> 32;
+    }
+    regs->rip += length;
+}
+
+void hvm_exit_halt(struct vcpu *v, struct cpu_user_regs *regs, unsigned int length)
+{
+    (void)v;
+    regs->rip += length;
+    if (length != 0) {
+        vcpu_block();
+    }
+}
+
+/* ---- Hypercalls ---------------------------------------------------------------------------- */
+
+#define CALL(name) (1UL << __HYPERVISOR_##name)
+
+/* What a translated guest may call at all; the rest is for PV guests. */
+#define CALLS                                                                                      \
+    (CALL(memory_op) | CALL(multicall) | CALL(set_timer_op) | CALL(xen_version) |                  \
+     CALL(console_io) | CALL(grant_table_op) | CALL(vm_assist) | CALL(vcpu_op) | CALL(xsm_op) |    \
+     CALL(sched_op) | CALL(event_channel_op) | CALL(hvm_op) | CALL(sysctl) | CALL(domctl) |        \
+     CALL(hypfs_op))
+
+/* Of these 32-bit callers have the same records as 64-bit ones. */
+#define CALLS32 (CALL(console_io) | CALL(event_channel_op) | CALL(hvm_op) | CALL(xen_version))
+
+static bool may_call(uint64_t calls, uint64_t number)
+{
+    return number < HYPERCALL_COUNT && (calls >> number & 1);
+}
+
+unsigned long arch_multicall_one(unsigned long op, const unsigned long args[6])
+{
+    if (!may_call(CALLS, op)) {
+        return (unsigned long)-ENOSYS;
+    }
+    return (unsigned long)hypercall_table[op](args[0], args[1], args[2], args[3], args[4], args[5]);
+}
+
+static NOINLINE void restart64(struct vcpu *v, struct cpu_user_regs *regs)
+{
+    const struct vcpu_restart *r = &v->restart;
+    uint64_t *const into[6] = { &regs->rdi, &regs->rsi, &regs->rdx, &regs->r10, &regs->r8, &regs->r9 };
+
+    if (!v->restart.pending) {
+        return;
+    }
+    v->restart.pending = false;
+    regs->rax = r->op;
+    for (unsigned int i = 0; i < r->arg_count; i++) {
+        *into[i] = r->args[i];
+    }
+}
+
+static NOINLINE void hypercall32(struct cpu_user_regs *regs, unsigned int length)
+{
+    uint32_t number = (uint32_t)regs->rax;
+    long rc = -ENOSYS;
+
+    if (may_call(CALLS32, number)) {
+        rc = hypercall_table[number]((uint32_t)regs->rbx, (uint32_t)regs->rcx, (uint32_t)regs->rdx,
+                                     (uint32_t)regs->rsi, (uint32_t)regs->rdi, (uint32_t)regs->rbp);
+    }
+    if (rc == -ERESTART) {
+        rc = -EBUSY; /* none of these takes that long */
+        current_vcpu()->restart.pending = false;
+    }
+    regs->rax = (uint32_t)rc;
+    regs->rip += length;
+}
+
+void hvm_exit_hypercall(struct vcpu *v, struct cpu_user_regs *regs, unsigned int length)
+{
+    struct hvm_paging p;
+    long rc = -ENOSYS;
+
+    if (unlikely(length == 0)) {
+        return;
+    }
+    hvm->get_paging(v, &p);
+    if (unlikely(p.cpl != 0)) {
+        regs->rax = (uint64_t)-EPERM;
+        regs->rip += length;
+        return;
+    }
+    if (unlikely(p.code_bits != 64)) {
+        hypercall32(regs, length);
+        return;
+    }
+    if (likely(may_call(CALLS, regs->rax))) {
+        rc = hypercall_table[regs->rax](regs->rdi, regs->rsi, regs->rdx, regs->r10, regs->r8, regs->r9);
+        if (unlikely(rc == -ERESTART)) {
+            restart64(v, regs); /* the instruction runs again, with what is left to do */
+            return;
+        }
+    }
+    regs->rax = (uint64_t)rc;
+    regs->rip += length;
+}
+
+/* ---- Extended state ------------------------------------------------------------------------ */
+
+static bool xcr0_valid(uint64_t value, uint64_t allowed)
+{
+    if ((value & ~allowed) != 0 || !(value & XCR0_FP) || ((value & XCR0_AVX) && !(value & XCR0_SSE))) {
+        return false;
+    }
+    return (value & XCR0_AVX512) == 0 || ((value & XCR0_AVX512) == XCR0_AVX512 && (value & XCR0_AVX));
+}
+
+void hvm_exit_xsetbv(struct vcpu *v, struct cpu_user_regs *regs, unsigned int length)
+{
+    struct arch_vcpu *a = v->arch;
+    uint64_t value = edx_eax(regs);
+    struct hvm_paging p;
+
+    hvm->get_paging(v, &p);
+    if (p.cpl != 0 || (uint32_t)regs->rcx != 0 || !xcr0_valid(value, cpu_policy_xstates(v->domain))) {
+        hvm_inject_gp(v);
+        return;
+    }
+    /* What becomes enabled must not show another domain's registers: all are loaded anew. */
+    fpu_save(a->fpu, a->xcr0);
+    a->xcr0 = value;
+    a->xcr0_accum |= value;
+    fpu_restore(a->fpu, a->xcr0);
+    regs->rip += length;
+}
+
+/* ---- Ports and memory where nothing is -------------------------------------------------------- */
+
+static uint64_t mask_of(unsigned int bytes)
+{
+    return bytes >= 8 ? ~0UL : (1UL << 8 * bytes) - 1;
+}
+
+/* No port has a device: reads give all ones, writes are lost. */
+void hvm_exit_port(struct vcpu *v, struct cpu_user_regs *regs, uint16_t port, unsigned int bytes, bool in,
+                   bool string, uint64_t next_rip)
+{
+    (void)port;
+    if (string) {
+        hvm_inject_gp(v);
+        return;
+    }
+    if (in) {
+        regs->rax = bytes == 4 ? 0xffffffffUL : regs->rax | mask_of(bytes);
+    }
+    regs->rip = next_rip;
+}
+
+static uint64_t *reg_of(struct cpu_user_regs *regs, unsigned int n)
+{
+    uint64_t *const all[16] = { &regs->rax, &regs->rcx, &regs->rdx, &regs->rbx, &regs->rsp, &regs->rbp,
+                                &regs->rsi, &regs->rdi, &regs->r8,  &regs->r9,  &regs->r10, &regs->r11,
+                                &regs->r12, &regs->r13, &regs->r14, &regs->r15 };
+
+    return all[n & 15];
+}
+
+static uint64_t source_of(struct cpu_user_regs *regs, const struct hvm_instruction *in)
+{
+    uint64_t value = in->move == HVM_STORE_CONSTANT ? in->constant : *reg_of(regs, in->reg);
+
+    return (in->high ? value >> 8 : value) & mask_of(in->bytes);
+}
+
+static void result_to(struct cpu_user_regs *regs, const struct hvm_instruction *in, uint64_t value)
+{
+    uint64_t *reg = reg_of(regs, in->reg);
+    unsigned int shift = in->high ? 8 : 0;
+    uint64_t mask = mask_of(in->dest_bytes);
+
+    value &= mask_of(in->bytes);
+    if (in->sign && (value >> (8 * in->bytes - 1) & 1)) {
+        value |= ~mask_of(in->bytes);
+    }
+    if (in->dest_bytes == 4) {
+        *reg = (uint32_t)value; /* the upper half is cleared */
+    } else {
+        *reg = (*reg & ~(mask << shift)) | (value & mask) << shift;
+    }
+}
+
+/* The one device there is: the APIC's page, whose registers are read and written as 32 bits. */
+static uint64_t device_read(struct vcpu *v, uint64_t gpa, unsigned int bytes)
+{
+    unsigned int offset = (unsigned int)(gpa & ~PAGE_MASK);
+
+    if (!vlapic_mmio_at(v, gpa)) {
+        return ~0UL;
+    }
+    return bytes <= 4 && (offset & 3) + bytes <= 4
+               ? vlapic_mmio_read(v, offset & ~3U) >> 8 * (offset & 3)
+               : 0;
+}
+
+static void device_write(struct vcpu *v, uint64_t gpa, unsigned int bytes, uint64_t value)
+{
+    unsigned int offset = (unsigned int)(gpa & ~PAGE_MASK);
+
+    if (vlapic_mmio_at(v, gpa) && bytes == 4 && (offset & 3) == 0) {
+        vlapic_mmio_write(v, offset, (uint32_t)value);
+    }
+}
+
+static void emulate(struct vcpu *v, struct cpu_user_regs *regs, uint64_t gpa)
+{
+    uint8_t bytes[HVM_INSTRUCTION_MAX];
+    unsigned int count = hvm_fetch(v, regs->rip, bytes, sizeof(bytes));
+    struct hvm_instruction in;
+    struct hvm_paging p;
+    uint64_t old;
+
+    if (count == 0) {
+        return; /* the fetch will fault when it runs again */
+    }
+    hvm->get_paging(v, &p);
+    if (!hvm_decode(bytes, count, p.code_bits, &in)) {
+        hvm_inject_exception(v, EXC_UD);
+        return;
+    }
+    if (in.move == HVM_LOAD) {
+        result_to(regs, &in, device_read(v, gpa, in.bytes));
+    } else {
+        old = in.move == HVM_EXCHANGE ? device_read(v, gpa, in.bytes) : 0;
+        device_write(v, gpa, in.bytes, source_of(regs, &in));
+        if (in.move == HVM_EXCHANGE) {
+            result_to(regs, &in, old);
+        }
+    }
+    regs->rip += in.length;
+}
+
+void hvm_exit_memory(struct vcpu *v, struct cpu_user_regs *regs, uint64_t gpa, bool write)
+{
+    enum p2m_type type;
+
+    p2m_lookup(v->domain, _gfn(gpa >> PAGE_SHIFT), &type);
+    switch (type) {
+    case P2M_NONE:
+        emulate(v, regs, gpa);
+        break;
+    case P2M_RAM_RO:
+    case P2M_GRANT_RO:
+    case P2M_FOREIGN_RO:
+        if (write) {
+            hvm_inject_gp(v);
+        }
+        break;
+    default:
+        break; /* it has come meanwhile */
+    }
+}
