@@ -23,6 +23,8 @@ HV_CFLAGS := -std=gnu11 -ffreestanding -fno-common -fno-strict-aliasing -fno-sta
 HV_CFLAGS_x86 := -m64 -fPIE -mno-red-zone -mno-sse -mno-mmx -mno-80387 -mcmodel=small \
     -fcf-protection=none
 
+HV_CFLAGS_arm := -fno-pic -fno-pie -mgeneral-regs-only -mcmodel=small -mno-outline-atomics
+
 HV_CFLAGS += $(HV_CFLAGS_$(HVARCH))
 ifeq ($(DEBUG),1)
 HV_CFLAGS += -DDEBUG
@@ -47,9 +49,15 @@ help:
 	@echo "Variables of make run:     KERNEL= INITRD= MEM=2048 (MiB) CPUS=2 HV=image HV_ARGS= DOM0_ARGS= CPU=model"
 
 # ---- the hypervisor ----------------------------------------------------------------------------
+# Folders of one architecture only, and files there that it has no use for.
+HV_DIRS_arm := hv/arch/arm/arm64 hv/init/arm
+HV_SKIP_arm := $(addprefix hv/init/,main.c bootinfo.c console_devices.c cpus.c decompress_shim.c dom0_pv.c dom0_rights.c) \
+    $(addprefix hv/drivers/,msi.c ns16550.c pci.c vga.c) hv/lib/decompress.c hv/lib/kernel_image.c
+HV_SKIP_x86 := $(addprefix hv/drivers/,fdt.c pl011.c)
 HV_DIRS := hv/lib hv/base hv/mm hv/drivers hv/core hv/calls hv/init \
-           hv/arch/$(HVARCH)/cpu hv/arch/$(HVARCH)/guest hv/arch/$(HVARCH)/hvm
-HV_SRC  := $(filter-out %_test.c %/asm_offsets.c,$(wildcard $(addsuffix /*.c,$(HV_DIRS))))
+           hv/arch/$(HVARCH)/cpu hv/arch/$(HVARCH)/guest hv/arch/$(HVARCH)/hvm \
+           $(HV_DIRS_$(HVARCH))
+HV_SRC  := $(filter-out %_test.c %/asm_offsets.c $(HV_SKIP_$(HVARCH)),$(wildcard $(addsuffix /*.c,$(HV_DIRS))))
 HV_ASM  := $(wildcard $(addsuffix /*.S,$(HV_DIRS)))
 HV_OBJ  := $(HV_SRC:%.c=$(B)/%.o) $(HV_ASM:%.S=$(B)/%.o)
 

@@ -9,3 +9,4 @@ CROSS_arm32 := arm-linux-gnueabihf-
 # 1: programs of the toolstack are linked statically.
 STATIC ?= 0
 HVARCH_x86_64 := x86
+HVARCH_arm64 := arm

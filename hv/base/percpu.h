@@ -13,7 +13,7 @@
 #ifdef __clang__
 #define PERCPU_SECTION "percpu_area"
 #else
-#define PERCPU_SECTION "percpu_area,\"aw\",@nobits#"
+#define PERCPU_SECTION "percpu_area,\"aw\",@nobits" ARCH_ASM_COMMENT
 #endif
 #define PERCPU(type, name) __typeof__(type) percpu_##name __attribute__((section(PERCPU_SECTION)))
 

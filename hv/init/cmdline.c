@@ -467,6 +467,7 @@ static bool parse_conswitch(struct cmdline *c, const char *value, bool on)
 static const struct option options[] = {
     TEXT("console", console),
     TEXT("com1", com[0]),
+    TEXT("dtuart", dtuart),
     TEXT("com2", com[1]),
     CUSTOM("vga", parse_vga),
     BOOLEAN("sync_console", sync_console),

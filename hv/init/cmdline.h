@@ -36,6 +36,7 @@ struct cmdline {
     /* console */
     char console[64];      /* "com1,vga" */
     char com[2][64];       /* com1=, com2=: for ns16550_parse() */
+    char dtuart[64];       /* alias or path of the serial port in the device tree */
     char vga[32];          /* vga= without ,keep */
     bool vga_keep;
     bool sync_console;

@@ -25,6 +25,7 @@
 #include "hv/base/printk.h"
 #include "hv/base/rcu.h"
 #include "hv/base/softirq.h"
+#include "hv/base/symbols.h"
 #include "hv/base/timer.h"
 #include "hv/config.h"
 #include "hv/core/console.h"
@@ -177,7 +178,7 @@ NORETURN void boot_start(uint32_t magic, uint32_t info)
     cmdline_parse(bootinfo.cmdline, &cmdline);
     console_devices_init();                /* output from here on */
     traps_init_cpu(0);                     /* faults are dumped from here on */
-    printf_set_pointer_format('s', traps_symbol);
+    printf_set_pointer_format('s', symbols_format);
     cmdline_apply();
     printk("Proxenos " PROXENOS_VERSION " (x86_64)\n");
     log_info("Command line: %s\n", bootinfo.cmdline);

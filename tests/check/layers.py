@@ -11,7 +11,7 @@ import sys
 LAYERS = [  # first match wins; higher number may include lower
     (r"abi/", 0), (r"hv/config\.h", 0), (r"hv/lib/", 1),
     (r"hv/arch/\w+/inline/arch_p2m\.h", 6),  # the inline part of contract 3
-    (r"hv/arch_cpu\.h|hv/upcalls\.h|hv/arch/\w+/inline/", 2), (r"hv/arch/\w+/cpu/", 2),
+    (r"hv/arch_cpu\.h|hv/upcalls\.h|hv/arch/\w+/inline/", 2), (r"hv/arch/\w+/(cpu|arm64|arm32)/", 2),
     (r"hv/base/", 3), (r"hv/mm/", 4), (r"hv/drivers/", 5), (r"hv/core/", 6), (r"hv/calls/", 7),
     (r"hv/arch/\w+/(guest|hvm)/", 8), (r"hv/init/", 9),
 ]

@@ -12,7 +12,7 @@ UNIT_FLAGS := -std=gnu11 -O1 -g -fno-omit-frame-pointer -fno-strict-aliasing -fn
 UNIT_RENAME := $(foreach f,memcpy memmove memset memcmp memchr strlen strnlen strcmp strncmp strchr strstr,-D$(f)=hv_$(f))
 
 # Debug keys and the hypercalls not listed here need more of an architecture than the fake one has.
-UNIT_SRC   := $(filter-out hv/core/keyhandler.c hv/core/sched_test.c,$(wildcard \
+UNIT_SRC   := $(filter-out hv/core/keyhandler.c hv/core/sched_test.c hv/base/symbols.c,$(wildcard \
     hv/lib/*.c hv/base/*.c hv/mm/*.c hv/core/*.c hv/arch/fake/*.c tests/unit/*.c \
     hv/calls/*_test.c hv/calls/grant_table_op.c hv/calls/memory_*.c))
 # The boot input: parsers and decompressors, the latter against the original libraries.
@@ -42,7 +42,7 @@ CHECK_C := $(shell find abi hv guest tests -name '*.[ch]' 2>/dev/null)
 check-layers:
 	$(Q)python3 tests/check/layers.py
 check-headers: | $(ABI_INCLUDE)/xen
-	$(Q)sh tests/check/headers.sh "$(CC) $(HV_CFLAGS)"
+	$(Q)sh tests/check/headers.sh "$(CC) $(HV_CFLAGS)" $(HVARCH)
 check-spdx:
 	$(Q)sh tests/check/spdx.sh
 # Names the files clang-format would change.

@@ -9,6 +9,8 @@
 #include "abi/xen.h"
 #include "hv/lib/types.h"
 
+#define ARCH_ASM_COMMENT "#" /* what ends a line of assembly */
+
 struct fake_cpu {
     unsigned int id;
     unsigned long percpu_offset;

@@ -10,6 +10,7 @@
 #include "hv/arch_cpu.h"
 #include "hv/base/percpu.h"
 #include "hv/base/printk.h"
+#include "hv/base/symbols.h"
 #include "hv/lib/printf.h"
 #include "hv/lib/string.h"
 #include "hv/upcalls.h"
@@ -59,9 +60,6 @@ struct ex_entry {
 extern const char entry_stubs[], text_begin[], text_end[], guest_iret[];
 extern const struct ex_entry ex_table_begin[], ex_table_end[];
 extern const uint64_t boot_gdt[8];
-extern const uint64_t symbol_count;
-extern const uint32_t symbol_offsets[];
-extern const char symbol_names[];
 NORETURN void iret_failed(struct cpu_user_regs *regs);
 
 static struct gate idt[256] ALIGNED(4096);
@@ -218,23 +216,6 @@ void traps_prepare_cpu(unsigned int cpu, struct gdt_page *page)
 
 /* ---- symbols and dumps --------------------------------------------------------------------- */
 
-int traps_symbol(char *buf, size_t size, const void *address)
-{
-    unsigned long a = (unsigned long)address;
-    const char *name = symbol_names;
-    uint64_t i = 0;
-
-    if (a < (unsigned long)text_begin || a >= (unsigned long)text_end || symbol_count == 0) {
-        return format_string(buf, size, "0x%lx", a);
-    }
-    a -= (unsigned long)text_begin;
-    while (i + 1 < symbol_count && symbol_offsets[i + 1] <= a) {
-        name += strlen(name) + 1;
-        i++;
-    }
-    return format_string(buf, size, "%s+0x%lx", name, a - symbol_offsets[i]);
-}
-
 static bool on_this_stack(unsigned long a)
 {
     unsigned long stack = (unsigned long)cpu_local() & ~(STACK_SIZE - 1);
@@ -251,7 +232,7 @@ static void dump_trace(unsigned long rsp)
         unsigned long word = *(unsigned long *)rsp;
 
         if (word > (unsigned long)text_begin && word < (unsigned long)text_end) {
-            traps_symbol(name, sizeof(name), (const void *)word);
+            symbols_format(name, sizeof(name), (const void *)word);
             printk("   [%016lx] %s\n", word, name);
             shown++;
         }
@@ -262,7 +243,7 @@ void arch_dump_regs(const struct cpu_user_regs *r)
 {
     char name[80];
 
-    traps_symbol(name, sizeof(name), (const void *)r->rip);
+    symbols_format(name, sizeof(name), (const void *)r->rip);
     printk("CPU %u  vector %u  error 0x%x  %04x:%016lx %s\n", arch_cpu_id(), r->entry_vector,
            r->error_code, r->cs, (unsigned long)r->rip, name);
     printk("rax %016lx  rbx %016lx  rcx %016lx  rdx %016lx\n", (unsigned long)r->rax,

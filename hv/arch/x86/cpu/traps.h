@@ -62,8 +62,6 @@ void traps_load_plain_gdt(void);
 void traps_set_ldt(unsigned long base, unsigned int entries);
 /* Vector of a fault inside an instruction with a recovery address: true and regs changed. */
 bool traps_fixup(struct cpu_user_regs *regs);
-/* Turns a kernel address into name+0xoffset for the log. */
-int traps_symbol(char *buf, size_t size, const void *address);
 
 /* Entry points (entry.S). */
 extern const char syscall_common[], syscall32_common[], sysenter_common[];

@@ -13,6 +13,8 @@
 #include "abi/xen.h"
 #include "hv/lib/types.h"
 
+#define ARCH_ASM_COMMENT "#" /* what ends a line of assembly */
+
 #define STACK_ORDER 3
 #define STACK_SIZE  (PAGE_SIZE << STACK_ORDER)
 

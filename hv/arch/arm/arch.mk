@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: MIT
+# Linking the 64-bit Arm image: link twice (the second time with the symbol table of the first), flatten. The result
+# is an Image as boot loaders know it. libfdt is Debian's (libfdt-dev of the architecture).
+HV_LIBS := $(shell $(CC) -print-file-name=libfdt.a)
+
+HV_LDFLAGS := -m aarch64elf -static --gc-sections --build-id=sha1 -z noexecstack -z max-page-size=4096 \
+    --no-warn-rwx-segments -T hv/arch/arm/arm64/hv.lds
+HV_CFLAGS += -ffunction-sections -fdata-sections
+$(B)/hv/init/arm/%.o $(B)/hv/drivers/fdt.o: HV_CFLAGS += -isystem /usr/include/aarch64-linux-gnu
+
+$(B)/symbols.empty.o: scripts/symbols.py
+	@mkdir -p $(@D)
+	$(Q)python3 scripts/symbols.py < /dev/null > $(B)/symbols.empty.S
+	$(Q)$(CC) -c -o $@ $(B)/symbols.empty.S
+
+$(B)/proxenos-syms: $(HV_OBJ) $(B)/symbols.empty.o hv/arch/arm/arm64/hv.lds $(HV_LIBS)
+	@echo "  LD   $@"
+	$(Q)$(LD) $(HV_LDFLAGS) -o $@.1 $(HV_OBJ) $(B)/symbols.empty.o $(HV_LIBS)
+	$(Q)$(NM) -n $@.1 | python3 scripts/symbols.py > $(B)/symbols.S
+	$(Q)$(CC) -c -o $(B)/symbols.o $(B)/symbols.S
+	$(Q)$(LD) $(HV_LDFLAGS) -Map $@.map -o $@ $(HV_OBJ) $(B)/symbols.o $(HV_LIBS)
+	$(Q)rm -f $@.1
+
+$(B)/proxenos: $(B)/proxenos-syms
+	$(Q)$(OBJCOPY) -O binary $< $@
+
+$(B)/proxenos.gz: $(B)/proxenos
+	$(Q)gzip -9 -n -c $< > $@

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Entry of the image, and of CPUs that PSCI starts: EL2, MMU off, at any 2 MiB boundary. Makes the first page tables
+ * (the image at IMAGE_START, and the gigabyte we run in at itself), switches the MMU on and goes to C.
+ */
+#include "hv/arch/arm/arm64/sysreg_values.h"
+
+    .section .boot.text, "ax", @progbits
+/* The header of an arm64 Image. */
+    b start
+    .long 0
+    .quad 0                     /* text offset */
+    .quad image_size
+    .quad 0xa                   /* little endian, 4 KiB pages, anywhere */
+    .quad 0, 0, 0
+    .ascii "ARM\x64"
+    .long 0
+
+/* x0: physical address of the device tree. */
+start:
+    msr daifset, #15
+    mov x20, x0
+    mrs x1, CurrentEL
+    cmp x1, #(2 << 2)
+    b.ne 9f
+    adrp x21, image_begin       /* where we are */
+
+    adrp x0, bss_begin          /* nobody has zeroed it */
+    add x0, x0, :lo12:bss_begin
+    adrp x1, image_end
+1:  stp xzr, xzr, [x0], #16
+    cmp x0, x1
+    b.lo 1b
+
+    adrp x0, paging_l0          /* the gigabyte around us, at its own address */
+    adrp x1, boot_identity_l1
+    lsr x2, x21, #39
+    orr x3, x1, #PTE_TABLE
+    str x3, [x0, x2, lsl #3]
+    lsr x2, x21, #30
+    and x3, x2, #511
+    lsl x4, x2, #30
+    ldr x5, =PTE_BLOCK_RAM
+    orr x4, x4, x5
+    str x4, [x1, x3, lsl #3]
+
+    adrp x1, boot_image_l1      /* the image: eight blocks of 2 MiB */
+    mov x2, #(IMAGE_L0_SLOT)
+    orr x3, x1, #PTE_TABLE
+    str x3, [x0, x2, lsl #3]
+    adrp x2, paging_image_l2
+    orr x3, x2, #PTE_TABLE
+    str x3, [x1]
+    orr x4, x21, x5
+    mov x6, #0
+    mov x7, #0x200000
+2:  str x4, [x2, x6, lsl #3]
+    add x4, x4, x7
+    add x6, x6, #1
+    cmp x6, #8
+    b.lo 2b
+
+    bl cache_clean_tables
+    bl mmu_on
+    ldr x9, =3f                 /* its link address: where it is mapped */
+    br x9
+3:  ldr x0, =boot_stack_top - CPU_LOCAL_BYTES
+    mov sp, x0
+    msr tpidr_el2, x0
+    mov x0, x20
+    mov x1, x21
+    mov x29, xzr
+    mov x30, xzr
+    bl boot_start
+9:  wfi
+    b 9b
+
+/* What was written with the MMU off must not be hidden by older lines of a cache. */
+cache_clean_tables:
+    adrp x0, bss_begin
+    adrp x1, image_end
+1:  dc civac, x0
+    add x0, x0, #16
+    cmp x0, x1
+    b.lo 1b
+    dsb sy
+    ret
+
+/* Common to all CPUs. Clobbers x0 to x5. */
+mmu_on:
+    ldr x0, =MAIR_VALUE
+    msr mair_el2, x0
+    ldr x0, =TCR_VALUE
+    mrs x1, id_aa64mmfr0_el1
+    and x1, x1, #0xf
+    cmp x1, #5                  /* 48 bits are the most that 4 KiB pages give */
+    b.ls 1f
+    mov x1, #5
+1:  orr x0, x0, x1, lsl #16
+    msr tcr_el2, x0
+    adrp x0, paging_l0
+    msr ttbr0_el2, x0
+    isb
+    tlbi alle2
+    dsb sy
+    ic iallu
+    dsb sy
+    isb
+    ldr x0, =SCTLR_VALUE
+    msr sctlr_el2, x0
+    isb
+    ret
+
+/* A CPU that PSCI starts. x0: virtual address of its struct cpu_local. */
+    .globl secondary_start
+secondary_start:
+    msr daifset, #15
+    mov x20, x0
+    bl mmu_on
+    ldr x9, =1f
+    br x9
+1:  mov sp, x20
+    msr tpidr_el2, x20
+    mov x29, xzr
+    mov x30, xzr
+    bl smp_secondary_main
+    b 9b
+
+    .ltorg
+
+    .section .bss.page, "aw", @nobits
+    .balign 4096
+    .globl paging_l0, paging_image_l2
+paging_l0:        .skip 4096
+boot_identity_l1: .skip 4096
+boot_image_l1:    .skip 4096
+paging_image_l2:  .skip 4096
+    .section .bss.stack, "aw", @nobits
+    .balign 16384
+boot_stack:
+    .skip 16384
+boot_stack_top:

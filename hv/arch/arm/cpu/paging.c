@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Builds the hypervisor's own page tables (stage 1 of EL2, 48 bits, 4 KiB). See paging.h. All of it runs on the boot
+ * CPU, but for arch_map_device(), which takes a lock.
+ *
+ * Tables come from a small pool in the image until the direct map reaches all RAM.
+ */
+#include "hv/arch/arm/cpu/paging.h"
+
+#include "hv/arch/arm/arm64/sysreg_values.h"
+#include "hv/arch/arm/cpu/machine.h"
+#include "hv/arch/arm/cpu/sysreg.h"
+#include "hv/arch_cpu.h"
+#include "hv/base/lock.h"
+#include "hv/base/printk.h"
+#include "hv/lib/string.h"
+#include "hv/mm/page_alloc.h"
+
+#define LARGE_PAGES 512UL
+#define POOL_PAGES  24
+#define PTE_ADDRESS 0x0000fffffffff000ULL
+#define PTE_XN      (1ULL << 54)
+#define IMAGE_BLOCKS 8U
+#define FDT_SLOT    ((uint64_t)IMAGE_BLOCKS) /* in paging_image_l2, two blocks */
+
+extern uint64_t paging_l0[512], paging_image_l2[512];
+extern const char image_begin[], text_begin[], text_end[], rodata_end[], image_end[];
+
+static uint64_t pool[POOL_PAGES][512] ALIGNED(4096);
+static unsigned int pool_used;
+static enum { TABLES_POOL, TABLES_BOOT } tables_from;
+static unsigned long device_next = DEVICE_START;
+static struct spinlock device_lock = SPINLOCK_INIT(LOCK_ARCH_DOMAIN + 5);
+
+paddr_t paging_virt_to_phys(const void *va)
+{
+    unsigned long a = (unsigned long)va;
+
+    return _paddr(a >= DIRECT_START ? a - DIRECT_START
+                                    : a - (unsigned long)image_begin + machine.image_start);
+}
+
+static void *table_at(uint64_t entry)
+{
+    uint64_t pa = entry & PTE_ADDRESS;
+    uint64_t in_image = pa - machine.image_start;
+
+    if (in_image < (uint64_t)(image_end - image_begin)) {
+        return (void *)((unsigned long)image_begin + in_image);
+    }
+    return arch_direct_map(_mfn(pa >> PAGE_SHIFT));
+}
+
+static uint64_t *table_new(uint64_t *entry)
+{
+    uint64_t *table;
+    mfn_t mfn;
+
+    if (tables_from == TABLES_POOL) {
+        BUG_ON(pool_used == POOL_PAGES);
+        table = pool[pool_used++];
+        *entry = paging_virt_to_phys(table).v | PTE_TABLE;
+        return table;
+    }
+    mfn = boot_alloc_done ? page_alloc(0, PAGE_ZERO) : boot_alloc(1);
+    if (mfn_eq(mfn, INVALID_MFN)) {
+        return NULL;
+    }
+    table = arch_direct_map(mfn);
+    dsb_ish(); /* the empty table before the entry that leads to it */
+    *entry = mfn_to_paddr(mfn).v | PTE_TABLE;
+    return table;
+}
+
+static unsigned int index_at(unsigned long va, unsigned int level)
+{
+    return (va >> (PAGE_SHIFT + 9 * (3 - level))) & 511;
+}
+
+/* The entry for va at a level (1: 1 GiB, 2: 2 MiB, 3: 4 KiB), making the tables above it; NULL when out of memory. */
+static uint64_t *entry_for(unsigned long va, unsigned int level)
+{
+    uint64_t *table = paging_l0;
+
+    for (unsigned int l = 0; l < level; l++) {
+        uint64_t *e = &table[index_at(va, l)];
+
+        BUG_ON((*e & PTE_TABLE) == PTE_VALID); /* a block: nothing is mapped twice */
+        table = *e & PTE_VALID ? table_at(*e) : table_new(e);
+        if (table == NULL) {
+            return NULL;
+        }
+    }
+    return &table[index_at(va, level)];
+}
+
+static uint64_t leaf(unsigned int flags)
+{
+    uint64_t e = PTE_VALID | PTE_ONE | PTE_SHARED | PTE_ACCESSED;
+
+    e |= flags & PAGING_DEVICE ? ATTR_DEVICE << 2 : ATTR_NORMAL << 2;
+    e |= flags & PAGING_RW ? 0 : PTE_RO;
+    return flags & PAGING_EXEC ? e : e | PTE_XN;
+}
+
+static unsigned int level_for(unsigned long va, mfn_t mfn, unsigned long left)
+{
+    unsigned long both = (va >> PAGE_SHIFT) | mfn_x(mfn);
+
+    if ((both & (LARGE_PAGES * LARGE_PAGES - 1)) == 0 && left >= LARGE_PAGES * LARGE_PAGES) {
+        return 1;
+    }
+    return (both & (LARGE_PAGES - 1)) == 0 && left >= LARGE_PAGES ? 2 : 3;
+}
+
+static bool map_pages(unsigned long va, mfn_t mfn, unsigned long count, unsigned int flags)
+{
+    while (count > 0) {
+        unsigned int level = level_for(va, mfn, count);
+        unsigned long step = 1UL << (9 * (3 - level));
+        uint64_t *e = entry_for(va, level);
+
+        if (e == NULL) {
+            return false;
+        }
+        *e = mfn_to_paddr(mfn).v | leaf(flags) | (level == 3 ? PTE_PAGE : 0);
+        va += step << PAGE_SHIFT;
+        mfn = mfn_add(mfn, step);
+        count -= step;
+    }
+    dsb_ish();
+    isb();
+    return true;
+}
+
+void paging_map(unsigned long va, mfn_t mfn, unsigned long count, unsigned int flags)
+{
+    if (!map_pages(va, mfn, count, flags)) {
+        panic("out of memory for page tables");
+    }
+}
+
+static bool is_mapped(unsigned long va)
+{
+    uint64_t *table = paging_l0;
+
+    for (unsigned int l = 0; l < 4; l++) {
+        uint64_t e = table[index_at(va, l)];
+
+        if (!(e & PTE_VALID)) {
+            return false;
+        }
+        if (l == 3 || (e & PTE_TABLE) == PTE_VALID) {
+            return true;
+        }
+        table = table_at(e);
+    }
+    return true;
+}
+
+void paging_back(unsigned long va, unsigned long bytes)
+{
+    unsigned long end = ALIGN_UP(va + bytes, PAGE_SIZE);
+
+    va = ALIGN_DOWN(va, PAGE_SIZE);
+    while (va < end) {
+        unsigned long pages = 1;
+
+        if (!is_mapped(va)) {
+            if (level_for(va, _mfn(0), (end - va) >> PAGE_SHIFT) < 3) {
+                pages = LARGE_PAGES;
+            }
+            paging_map(va, boot_alloc(pages), pages, PAGING_RW);
+        }
+        va += pages << PAGE_SHIFT;
+    }
+}
+
+const void *paging_map_fdt(uint64_t start)
+{
+    uint64_t block = ALIGN_DOWN(start, LARGE_PAGES << PAGE_SHIFT);
+
+    for (uint64_t i = 0; i < 2; i++) {
+        paging_image_l2[FDT_SLOT + i] = (block + (i << 21)) | PTE_BLOCK_RAM | PTE_RO | PTE_XN;
+    }
+    dsb_ish();
+    isb();
+    return (const void *)(IMAGE_START + (FDT_SLOT << 21) + (start - block));
+}
+
+/* ---- final tables ---------------------------------------------------------------------------- */
+
+static void direct_map_range(uint64_t start, uint64_t end)
+{
+    if (start < end) {
+        paging_map(DIRECT_START + start, _mfn(start >> PAGE_SHIFT), (end - start) >> PAGE_SHIFT,
+                   PAGING_RW);
+    }
+}
+
+/* RAM but for what firmware keeps: speculation may touch whatever is mapped. */
+static void direct_map_ram(void)
+{
+    for (unsigned int i = 0; i < machine.ram_count; i++) {
+        uint64_t at = machine.ram[i].start;
+
+        while (at < machine.ram[i].end) {
+            uint64_t stop = machine.ram[i].end;
+            uint64_t go_on = stop;
+
+            for (unsigned int j = 0; j < machine.reserved_count; j++) {
+                const struct machine_range *r = &machine.reserved[j];
+
+                if (r->end > at && r->start < stop) {
+                    stop = MAX(r->start, at);
+                    go_on = r->end;
+                }
+            }
+            direct_map_range(at, ALIGN_DOWN(stop, PAGE_SIZE));
+            at = ALIGN_UP(go_on, PAGE_SIZE);
+        }
+    }
+}
+
+static void fill_image_table(uint64_t *l3, unsigned long base)
+{
+    for (unsigned int i = 0; i < 512; i++) {
+        unsigned long va = base + ((unsigned long)i << PAGE_SHIFT);
+        unsigned int flags = va < (unsigned long)text_end     ? PAGING_EXEC
+                             : va < (unsigned long)rodata_end ? 0
+                                                              : PAGING_RW;
+
+        l3[i] = va < (unsigned long)image_end
+                    ? paging_virt_to_phys((const void *)va).v | leaf(flags) | PTE_PAGE
+                    : 0;
+    }
+}
+
+/* Small pages for the image, a block at a time: the entry changes from a block to a table with the same addresses,
+ * so what runs and its stack must not lie in it while it is invalid. The rules want break before make; the table is
+ * complete before it is linked, and no CPU but this one runs. */
+static void image_remap(void)
+{
+    for (unsigned int i = 0; i < IMAGE_BLOCKS; i++) {
+        unsigned long base = IMAGE_START + ((unsigned long)i << 21);
+
+        if (base >= (unsigned long)image_end) {
+            paging_image_l2[i] = 0;
+            continue;
+        }
+        uint64_t entry = 0;
+
+        fill_image_table(table_new(&entry), base);
+        dsb_ish();
+        WRITE_ONCE(paging_image_l2[i], entry);
+        dsb_ish();
+        arch_tlb_flush_local(ARCH_FLUSH_ALL);
+    }
+    arch_tlb_flush_local(ARCH_FLUSH_ALL);
+}
+
+void paging_init(void)
+{
+    direct_map_ram();
+    tables_from = TABLES_BOOT;
+    image_remap();
+}
+
+void paging_init_cpu(void)
+{
+    SYSREG_WRITE("sctlr_el2", SYSREG_READ("sctlr_el2") | SCTLR_WXN);
+    isb();
+}
+
+void paging_drop_identity(void)
+{
+    paging_l0[machine.image_start >> 39] = 0;
+    dsb_ish();
+    arch_tlb_flush(&arch_cpus_online, ARCH_FLUSH_ALL);
+}
+
+void paging_clean_cache(const void *va, size_t bytes)
+{
+    unsigned long end = (unsigned long)va + bytes;
+    unsigned long line = 4UL << (SYSREG_READ("ctr_el0") >> 16 & 0xf);
+
+    for (unsigned long a = ALIGN_DOWN((unsigned long)va, line); a < end; a += line) {
+        __asm__ __volatile__("dc cvac, %0" ::"r"(a) : "memory");
+    }
+    dsb_sy();
+}
+
+void *arch_map_device(paddr_t start, size_t bytes)
+{
+    uint64_t offset = start.v & ~PAGE_MASK;
+    unsigned long count = DIV_ROUND_UP(offset + bytes, PAGE_SIZE);
+    unsigned long va;
+    bool ok;
+
+    spin_lock(&device_lock);
+    va = device_next;
+    ok = count <= (DEVICE_END - va) >> PAGE_SHIFT;
+    if (ok) {
+        device_next += count << PAGE_SHIFT;
+        ok = map_pages(va, paddr_to_mfn(start), count, PAGING_RW | PAGING_DEVICE);
+    }
+    spin_unlock(&device_lock);
+    return ok ? (void *)(va + offset) : NULL;
+}
+
+/* ---- translations ----------------------------------------------------------------------------- */
+
+/* Invalidation reaches all CPUs by itself; an entry that was invalid is never cached. */
+void arch_tlb_flush(const struct cpumask *cpus, unsigned long va)
+{
+    (void)cpus;
+    dsb_ish();
+    if (va == ARCH_FLUSH_ALL) {
+        __asm__ __volatile__("tlbi alle2is" ::: "memory");
+    } else {
+        __asm__ __volatile__("tlbi vae2is, %0" ::"r"(va >> PAGE_SHIFT) : "memory");
+    }
+    dsb_ish();
+    isb();
+}
+
+void arch_tlb_flush_local(unsigned long va)
+{
+    arch_tlb_flush(NULL, va);
+}
+
+/* ---- bytes ------------------------------------------------------------------------------------ */
+
+void arch_page_clear(void *page)
+{
+    memset(page, 0, PAGE_SIZE);
+}
+
+void arch_page_copy(void *dst, const void *src)
+{
+    memcpy(dst, src, PAGE_SIZE);
+}
+
+void arch_bytes_copy(void *dst, const void *src, size_t size)
+{
+    memcpy(dst, src, size);
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The hypervisor's own page tables (one for all CPUs), and memory before there is an allocator.
+ */
+#ifndef HV_ARCH_ARM_CPU_PAGING_H
+#define HV_ARCH_ARM_CPU_PAGING_H
+
+#include "hv/lib/types.h"
+
+#define PAGING_RW     0x1
+#define PAGING_EXEC   0x2
+#define PAGING_DEVICE 0x4
+
+/* Before anything else: the device tree at physical address start, up to 2 MiB of it. */
+const void *paging_map_fdt(uint64_t start);
+/* The direct map of machine.ram, and the image with its final rights. */
+void paging_init(void);
+/* Every CPU: nothing writable is executable. */
+void paging_init_cpu(void);
+/* All CPUs are up: we are no longer mapped at our physical address. */
+void paging_drop_identity(void);
+void paging_map(unsigned long va, mfn_t mfn, unsigned long count, unsigned int flags);
+/* Backs [va, va + bytes) with fresh zeroed memory, skipping what is mapped already. */
+void paging_back(unsigned long va, unsigned long bytes);
+/* Physical address behind a hypervisor address of the image or the direct map. */
+paddr_t paging_virt_to_phys(const void *va);
+/* Makes what was written to [va, va + bytes) visible to code that runs with caches off. */
+void paging_clean_cache(const void *va, size_t bytes);
+
+/* Boot memory, before page_alloc: zeroed pages, never freed. */
+mfn_t boot_alloc(unsigned long pages);
+void boot_alloc_reserve(uint64_t start, uint64_t end);
+void boot_alloc_init(void);
+/* Calls fn for every RAM range that is neither reserved nor taken; ends boot_alloc's life. */
+void boot_alloc_finish(void (*fn)(mfn_t first, uint64_t count));
+extern bool boot_alloc_done;
+
+#endif

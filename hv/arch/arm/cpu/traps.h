@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/* Exceptions taken at EL2, and the assembly's ways to leave a stack behind. */
+#ifndef HV_ARCH_ARM_CPU_TRAPS_H
+#define HV_ARCH_ARM_CPU_TRAPS_H
+
+#include "hv/arch_cpu.h"
+
+void traps_init_cpu(void);
+/* The assembly calls it: an exception of the hypervisor itself. */
+void arm_exception(struct cpu_user_regs *regs);
+NORETURN void stack_reset_and_call(void (*fn)(void));
+NORETURN void resume_guest(void);
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Control operations on a domain that Arm answers itself: the pool of its stage 2 tables, which the toolstack sizes,
+ * and address size. What others there are, x86 guests have.
+ */
+#include "hv/arch/arm/guest/guest.h"
+#include "hv/core/arch_guest.h"
+#include "hv/core/p2m.h"
+
+#define PAGES_PER_MB (1UL << (20 - PAGE_SHIFT))
+
+static int paging_pool(struct xen_domctl_shadow_op *s, struct domain *d)
+{
+    switch (s->op) {
+    case XEN_DOMCTL_SHADOW_OP_GET_ALLOCATION:
+        s->mb = (uint32_t)(d->arch->p2m_pool / PAGES_PER_MB);
+        return 0;
+    case XEN_DOMCTL_SHADOW_OP_SET_ALLOCATION:
+        d->arch->p2m_pool = s->mb * PAGES_PER_MB;
+        d->p2m->table_limit = (uint32_t)d->arch->p2m_pool;
+        return 0;
+    default:
+        return -EINVAL;
+    }
+}
+
+int arch_domctl(struct xen_domctl *op, struct domain *d, guest_ptr_t u_op, bool *copy_back)
+{
+    (void)u_op;
+    switch (op->cmd) {
+    case XEN_DOMCTL_shadow_op:
+        *copy_back = true;
+        return paging_pool(&op->u.shadow_op, d);
+    case XEN_DOMCTL_set_address_size:
+        return op->u.address_size.size == 64 ? 0 : -EINVAL;
+    case XEN_DOMCTL_get_address_size:
+        op->u.address_size.size = 64;
+        *copy_back = true;
+        return 0;
+    case XEN_DOMCTL_cacheflush:
+        /* Copies by the hypervisor are coherent with guests that run with caches on; with caches off, QEMU has
+         * none, and dom0 has cleaned what it wrote. */
+        return 0;
+    default:
+        return -ENOSYS;
+    }
+}

@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Birth and end of Arm domains and vcpus, the switch from one vcpu to another, and what each CPU sets up to run
+ * guests: stage 2 translation and traps (Arm ARM D17.2, HCR_EL2 and its neighbours).
+ */
+#include "hv/arch/arm/cpu/clock.h"
+#include "hv/arch/arm/cpu/sysreg.h"
+#include "hv/arch/arm/cpu/traps.h"
+#include "hv/arch/arm/guest/vgic.h"
+#include "hv/base/printk.h"
+#include "hv/base/softirq.h"
+#include "hv/core/arch_guest.h"
+#include "hv/core/p2m.h"
+#include "hv/core/sched.h"
+#include "hv/lib/string.h"
+#include "hv/mm/heap.h"
+
+/* HCR_EL2 */
+#define HCR_VM   (1ULL << 0)  /* stage 2 */
+#define HCR_SWIO (1ULL << 1)  /* invalidating by set and way also cleans */
+#define HCR_FMO  (1ULL << 3)  /* interrupts and SErrors come to us */
+#define HCR_IMO  (1ULL << 4)
+#define HCR_AMO  (1ULL << 5)
+#define HCR_FB   (1ULL << 9)  /* TLB maintenance reaches all CPUs */
+#define HCR_BSU  (1ULL << 10) /* barriers at least inner shareable */
+#define HCR_TWI  (1ULL << 13) /* WFI, ID registers, SMC, implementation defined, set and way */
+#define HCR_TID3 (1ULL << 18)
+#define HCR_TSC  (1ULL << 19)
+#define HCR_TIDCP (1ULL << 20)
+#define HCR_TACR (1ULL << 21)
+#define HCR_RW   (1ULL << 31) /* EL1 is AArch64 */
+#define HCR_GUEST (HCR_VM | HCR_SWIO | HCR_FMO | HCR_IMO | HCR_AMO | HCR_FB | HCR_BSU | HCR_TWI | HCR_TID3 | \
+                   HCR_TSC | HCR_TIDCP | HCR_TACR | HCR_RW)
+#define HCR_IDLE (HCR_FMO | HCR_IMO | HCR_AMO | HCR_RW)
+
+#define CPTR_VALUE 0x1033ffULL & ~(1ULL << 10) /* trace, SVE and SME trap; FP and SIMD do not */
+#define MDCR_TRAPS 0xe60ULL                    /* debug and performance registers trap */
+/* 40 bits from two tables of 1 GiB entries, walks inner shareable and cached. */
+#define VTCR_VALUE (0x80000000ULL | 24 | 1ULL << 6 | 1ULL << 8 | 1ULL << 10 | 3ULL << 12)
+#define VMID_MAX   255U
+
+int console_node = -1;
+
+static unsigned long vmids[BITMAP_LONGS(VMID_MAX + 1)] = { 1 }; /* 0 is nobody's */
+static struct spinlock vmid_lock = SPINLOCK_INIT(LOCK_LEAF);
+
+/* ---- machine ----------------------------------------------------------------------------------- */
+
+static void maintenance_interrupt(unsigned int irq)
+{
+    struct vcpu *v = current_vcpu();
+
+    (void)irq;
+    gic->underflow_notice(false);
+    if (!vcpu_is_idle(v)) {
+        v->arch->exit_work = 1;
+    }
+}
+
+static void virtual_timer_interrupt(unsigned int irq)
+{
+    (void)irq;
+    vtimer_interrupt(current_vcpu());
+}
+
+void guest_init(void)
+{
+    gic_request(gic_machine.maintenance_irq, maintenance_interrupt);
+    gic_request(clock_irqs.virtual, virtual_timer_interrupt);
+}
+
+void guest_init_cpu(void)
+{
+    uint64_t range = MIN(SYSREG_READ("id_aa64mmfr0_el1") & 0xf, 5ULL);
+
+    if (range < 2) {
+        panic("CPU %u has fewer than 40 bits of physical addresses", arch_cpu_id());
+    }
+    SYSREG_WRITE("vtcr_el2", VTCR_VALUE | range << 16);
+    SYSREG_WRITE("hcr_el2", HCR_IDLE);
+    SYSREG_WRITE("cptr_el2", CPTR_VALUE);
+    SYSREG_WRITE("mdcr_el2", (SYSREG_READ("mdcr_el2") & 0x1f) | MDCR_TRAPS);
+    SYSREG_WRITE("hstr_el2", 0);
+    SYSREG_WRITE("vttbr_el2", 0);
+    isb();
+    __asm__ __volatile__("tlbi alle1; dsb nsh; isb" ::: "memory");
+}
+
+int guest_vmid_alloc(struct domain *d)
+{
+    unsigned int id;
+
+    spin_lock(&vmid_lock);
+    id = bitmap_next_clear(vmids, VMID_MAX + 1, 0);
+    if (id <= VMID_MAX) {
+        bit_set(vmids, id);
+    }
+    spin_unlock(&vmid_lock);
+    if (id > VMID_MAX) {
+        return -EBUSY;
+    }
+    d->arch->vmid = id;
+    return 0;
+}
+
+void guest_vmid_free(struct domain *d)
+{
+    if (d->arch->vmid != 0) {
+        spin_lock(&vmid_lock);
+        bit_clear(vmids, d->arch->vmid);
+        spin_unlock(&vmid_lock);
+    }
+}
+
+/* ---- domains ----------------------------------------------------------------------------------- */
+
+int arch_domain_check_config(struct xen_domctl_createdomain *config)
+{
+    unsigned int native = gic_machine.version == 3 ? XEN_DOMCTL_CONFIG_GIC_V3 : XEN_DOMCTL_CONFIG_GIC_V2;
+    const uint32_t allowed = XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap | XEN_DOMCTL_CDF_xs_domain;
+
+    if ((config->flags & ~allowed) != 0 || (config->flags & XEN_DOMCTL_CDF_hvm) == 0 ||
+        config->max_vcpus > (gic_machine.version == 3 ? GUEST_VCPUS_MAX : 8) ||
+        config->arch.nr_spis > GIC_IRQ_MAX - VIRQ_LOCALS || config->arch.tee_type != XEN_DOMCTL_CONFIG_TEE_NONE) {
+        return -EINVAL;
+    }
+    if (config->arch.gic_version == XEN_DOMCTL_CONFIG_GIC_NATIVE) {
+        config->arch.gic_version = (uint8_t)native;
+    }
+    config->arch.clock_frequency = 0;
+    return config->arch.gic_version == native ? 0 : -EINVAL;
+}
+
+static void guest_layout(struct domain *d)
+{
+    struct vgic *g = &d->arch->vgic;
+
+    if (g->version == 3) {
+        g->dist_base = GUEST_GICV3_GICD_BASE;
+        g->redist_base = GUEST_GICV3_GICR0_BASE;
+        g->redist_size = GUEST_GICV3_GICR0_SIZE;
+    } else {
+        g->dist_base = GUEST_GICD_BASE;
+        g->cpu_base = GUEST_GICC_BASE;
+    }
+}
+
+int arch_domain_init(struct domain *d)
+{
+    struct arch_domain *a = heap_alloc(sizeof(*a));
+    int rc;
+
+    if (a == NULL) {
+        return -ENOMEM;
+    }
+    d->arch = a;
+    a->evtchn_irq = GUEST_EVTCHN_PPI;
+    a->counter_offset = d->id == 0 ? 0 : clock_ticks();
+    rc = guest_vmid_alloc(d);
+    if (rc == 0) {
+        rc = p2m_domain_init(d);
+    }
+    if (rc == 0) {
+        rc = vgic_domain_init(d, ALIGN_UP(d->config.arch.nr_spis, 32U));
+    }
+    if (rc != 0) {
+        arch_domain_exit(d);
+        return rc;
+    }
+    a->vttbr = mfn_to_paddr(d->p2m->root).v | (uint64_t)a->vmid << 48;
+    guest_layout(d);
+    return 0;
+}
+
+void arch_domain_exit(struct domain *d)
+{
+    if (d->arch == NULL) {
+        return;
+    }
+    vgic_domain_exit(d);
+    p2m_domain_exit(d);
+    guest_vmid_free(d);
+    heap_free(d->arch);
+    d->arch = NULL;
+}
+
+/* ---- vcpus ------------------------------------------------------------------------------------- */
+
+int arch_vcpu_init(struct vcpu *v)
+{
+    struct arch_vcpu *a;
+
+    if (vcpu_is_idle(v)) {
+        return 0;
+    }
+    a = heap_alloc(sizeof(*a));
+    if (a == NULL) {
+        return -ENOMEM;
+    }
+    v->arch = a;
+    /* Sixteen to a cluster: an SGI's target list is that long. */
+    a->vmpidr = 1ULL << 31 | (v->id & 15) | (uint64_t)(v->id >> 4) << 8;
+    vgic_vcpu_init(v);
+    vtimer_vcpu_init(v);
+    return 0;
+}
+
+void arch_vcpu_exit(struct vcpu *v)
+{
+    if (v->arch != NULL) {
+        vtimer_vcpu_exit(v);
+        heap_free(v->arch);
+        v->arch = NULL;
+    }
+}
+
+void arch_vcpu_reset(struct vcpu *v)
+{
+    v->arch->online = false;
+    vgic_vcpu_reset(v);
+}
+
+void arch_event_raised(struct vcpu *v)
+{
+    if (v->arch != NULL) {
+        vgic_inject(v, v->domain->arch->evtchn_irq);
+    }
+}
+
+bool arch_interrupt_due(const struct vcpu *v)
+{
+    return READ_ONCE(v->arch->exit_work) != 0 || vgic_due(v);
+}
+
+/* ---- the switch -------------------------------------------------------------------------------- */
+
+static void sysregs_save(struct arch_sysregs *s)
+{
+    s->sp_el0 = SYSREG_READ("sp_el0");
+    s->sp_el1 = SYSREG_READ("sp_el1");
+    s->elr_el1 = SYSREG_READ("elr_el1");
+    s->spsr_el1 = SYSREG_READ("spsr_el1");
+    s->sctlr = SYSREG_READ("sctlr_el1");
+    s->cpacr = SYSREG_READ("cpacr_el1");
+    s->ttbr0 = SYSREG_READ("ttbr0_el1");
+    s->ttbr1 = SYSREG_READ("ttbr1_el1");
+    s->tcr = SYSREG_READ("tcr_el1");
+    s->mair = SYSREG_READ("mair_el1");
+    s->amair = SYSREG_READ("amair_el1");
+    s->esr = SYSREG_READ("esr_el1");
+    s->far = SYSREG_READ("far_el1");
+    s->afsr0 = SYSREG_READ("afsr0_el1");
+    s->afsr1 = SYSREG_READ("afsr1_el1");
+    s->vbar = SYSREG_READ("vbar_el1");
+    s->contextidr = SYSREG_READ("contextidr_el1");
+    s->tpidr_el0 = SYSREG_READ("tpidr_el0");
+    s->tpidrro_el0 = SYSREG_READ("tpidrro_el0");
+    s->tpidr_el1 = SYSREG_READ("tpidr_el1");
+    s->csselr = SYSREG_READ("csselr_el1");
+    s->par = SYSREG_READ("par_el1");
+    s->cntkctl = SYSREG_READ("cntkctl_el1");
+    s->mdscr = SYSREG_READ("mdscr_el1");
+}
+
+static void sysregs_restore(const struct arch_sysregs *s)
+{
+    SYSREG_WRITE("sp_el0", s->sp_el0);
+    SYSREG_WRITE("sp_el1", s->sp_el1);
+    SYSREG_WRITE("elr_el1", s->elr_el1);
+    SYSREG_WRITE("spsr_el1", s->spsr_el1);
+    SYSREG_WRITE("sctlr_el1", s->sctlr);
+    SYSREG_WRITE("cpacr_el1", s->cpacr);
+    SYSREG_WRITE("ttbr0_el1", s->ttbr0);
+    SYSREG_WRITE("ttbr1_el1", s->ttbr1);
+    SYSREG_WRITE("tcr_el1", s->tcr);
+    SYSREG_WRITE("mair_el1", s->mair);
+    SYSREG_WRITE("amair_el1", s->amair);
+    SYSREG_WRITE("esr_el1", s->esr);
+    SYSREG_WRITE("far_el1", s->far);
+    SYSREG_WRITE("afsr0_el1", s->afsr0);
+    SYSREG_WRITE("afsr1_el1", s->afsr1);
+    SYSREG_WRITE("vbar_el1", s->vbar);
+    SYSREG_WRITE("contextidr_el1", s->contextidr);
+    SYSREG_WRITE("tpidr_el0", s->tpidr_el0);
+    SYSREG_WRITE("tpidrro_el0", s->tpidrro_el0);
+    SYSREG_WRITE("tpidr_el1", s->tpidr_el1);
+    SYSREG_WRITE("csselr_el1", s->csselr);
+    SYSREG_WRITE("par_el1", s->par);
+    SYSREG_WRITE("cntkctl_el1", s->cntkctl);
+    SYSREG_WRITE("mdscr_el1", s->mdscr);
+}
+
+static void leave_vcpu(struct vcpu *v)
+{
+    struct arch_vcpu *a = v->arch;
+
+    a->regs = *guest_regs();
+    vgic_save(v);
+    vtimer_save(v);
+    sysregs_save(&a->sys);
+    fpu_save(&a->fpu);
+}
+
+static void enter_vcpu(struct vcpu *v)
+{
+    struct arch_vcpu *a = v->arch;
+
+    SYSREG_WRITE("vttbr_el2", v->domain->arch->vttbr);
+    SYSREG_WRITE("hcr_el2", HCR_GUEST);
+    SYSREG_WRITE("vmpidr_el2", a->vmpidr);
+    SYSREG_WRITE("vpidr_el2", SYSREG_READ("midr_el1"));
+    sysregs_restore(&a->sys);
+    fpu_restore(&a->fpu);
+    vtimer_restore(v);
+    vgic_load(v);
+    *guest_regs() = a->regs;
+    isb();
+}
+
+static void enter_idle(void)
+{
+    SYSREG_WRITE("hcr_el2", HCR_IDLE);
+    SYSREG_WRITE("vttbr_el2", 0);
+    isb();
+}
+
+void arch_switch(struct vcpu *prev, struct vcpu *next)
+{
+    if (!vcpu_is_idle(prev)) {
+        leave_vcpu(prev);
+    }
+    arch_set_current(next);
+    if (vcpu_is_idle(next)) {
+        enter_idle();
+    } else {
+        enter_vcpu(next);
+    }
+    sched_switch_finished(prev);
+    arch_irq_enable();
+    if (vcpu_is_idle(next)) {
+        stack_reset_and_call(sched_idle_loop);
+    }
+    vcpu_areas_refresh(next);
+    stack_reset_and_call(resume_guest);
+}
+
+void arch_sync_vcpu_state(struct vcpu *v)
+{
+    (void)v; /* nothing is left behind on a CPU: arch_switch() saves all */
+}
+
+/* ---- contexts of the control ABI ---------------------------------------------------------------- */
+
+static void context_set(struct vcpu *v, const struct vcpu_guest_context *c)
+{
+    struct arch_vcpu *a = v->arch;
+
+    vcpu_start_at(v, c->user_regs.pc64, 0);
+    memcpy(a->regs.x, &c->user_regs, sizeof(a->regs.x));
+    a->regs.spsr = (c->user_regs.cpsr & ~0x1fULL) | ((c->user_regs.cpsr & 0x1f) == 0 ? 0 : PSR_EL1H);
+    a->sys.sp_el0 = c->user_regs.sp_el0;
+    a->sys.sp_el1 = c->user_regs.sp_el1;
+    a->sys.elr_el1 = c->user_regs.elr_el1;
+    a->sys.spsr_el1 = c->user_regs.spsr_el1;
+    a->sys.sctlr = c->sctlr;
+    a->sys.ttbr0 = c->ttbr0;
+    a->sys.ttbr1 = c->ttbr1;
+    a->sys.tcr = c->ttbcr;
+    if (!(c->flags & VGCF_online)) {
+        a->online = false;
+        __atomic_fetch_or(&v->pause_flags, BIT(VCPU_DOWN), __ATOMIC_SEQ_CST);
+    }
+}
+
+int arch_vcpu_set_context(struct vcpu *v, guest_ptr_t context)
+{
+    struct vcpu_guest_context c;
+
+    if (copy_from_guest(&c, context, sizeof(c)) != 0) {
+        return -EFAULT;
+    }
+    if (c.user_regs.cpsr & PSR_MODE_BIT) {
+        return -EINVAL; /* 32-bit guests are not supported */
+    }
+    context_set(v, &c);
+    return 0;
+}
+
+int arch_vcpu_get_context(struct vcpu *v, guest_ptr_t context)
+{
+    const struct arch_vcpu *a = v->arch;
+    struct vcpu_guest_context c = { .flags = a->online ? VGCF_online : 0 };
+
+    memcpy(&c.user_regs, a->regs.x, sizeof(a->regs.x));
+    c.user_regs.pc64 = a->regs.pc;
+    c.user_regs.cpsr = a->regs.spsr;
+    c.user_regs.sp_el0 = a->sys.sp_el0;
+    c.user_regs.sp_el1 = a->sys.sp_el1;
+    c.user_regs.elr_el1 = a->sys.elr_el1;
+    c.user_regs.spsr_el1 = a->sys.spsr_el1;
+    c.sctlr = a->sys.sctlr;
+    c.ttbr0 = a->sys.ttbr0;
+    c.ttbr1 = a->sys.ttbr1;
+    c.ttbcr = a->sys.tcr;
+    return copy_to_guest(context, &c, sizeof(c));
+}
+
+/* A timer interrupt and other triggers are x86's. */
+int arch_vcpu_trigger(struct vcpu *v, unsigned int trigger)
+{
+    (void)v;
+    (void)trigger;
+    return -ENOSYS;
+}
+
+bool arch_kernel_mapped(const struct vcpu *v)
+{
+    (void)v;
+    return true;
+}
+
+void arch_vcpu_dump(struct vcpu *v)
+{
+    const struct arch_vcpu *a = v->arch;
+
+    printk("%pv: pc %016lx  spsr %08lx  sp %016lx  lr %016lx\n", v, (unsigned long)a->regs.pc,
+           (unsigned long)a->regs.spsr, (unsigned long)a->sys.sp_el1, (unsigned long)a->regs.x[30]);
+    printk("    sctlr %lx  ttbr1 %lx  list registers in use 0x%x\n", (unsigned long)a->sys.sctlr,
+           (unsigned long)a->sys.ttbr1, a->vgic.lr_used);
+}

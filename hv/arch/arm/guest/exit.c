@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What brought a vcpu to EL2 other than an interrupt or a hypercall: a table by exception class. What no row handles
+ * is the guest's own error and comes back to it as an exception.
+ */
+#include "hv/arch/arm/cpu/sysreg.h"
+#include "hv/arch/arm/guest/vgic.h"
+#include "hv/base/printk.h"
+#include "hv/base/softirq.h"
+#include "hv/core/arch_guest.h"
+#include "hv/core/p2m.h"
+#include "hv/core/sched.h"
+#include "hv/upcalls.h"
+
+#define ESR_CLASS(esr) ((unsigned int)((esr) >> 26) & 63)
+#define CLASS_COUNT    64
+#define SPSR_MODE      0xfU
+#define SPSR_EL1T      4U
+#define SPSR_EL1H      5U
+#define SPSR_AARCH32   0x10U
+#define SPSR_MASKS     0x3c0U /* D, A, I and F */
+
+/* ---- exceptions for the guest ----------------------------------------------------------------- */
+
+/* As the CPU takes one to EL1: vector by where it came from. */
+static void inject(struct cpu_user_regs *regs, uint64_t esr)
+{
+    unsigned int mode = regs->spsr & (SPSR_MODE | SPSR_AARCH32);
+    uint64_t offset = mode == SPSR_EL1T ? 0 : mode == SPSR_EL1H ? 0x200 : mode & SPSR_AARCH32 ? 0x600 : 0x400;
+
+    SYSREG_WRITE("elr_el1", regs->pc);
+    SYSREG_WRITE("spsr_el1", regs->spsr);
+    SYSREG_WRITE("esr_el1", esr);
+    regs->pc = SYSREG_READ("vbar_el1") + offset;
+    regs->spsr = SPSR_EL1H | SPSR_MASKS;
+}
+
+void inject_undefined(struct cpu_user_regs *regs)
+{
+    inject(regs, 1ULL << 25); /* unknown reason, 32-bit instruction */
+}
+
+void inject_abort(struct cpu_user_regs *regs, uint64_t address, bool is_instruction)
+{
+    bool same_level = (regs->spsr & SPSR_MODE) != 0;
+    uint64_t class = (is_instruction ? 0x20 : 0x24) + (same_level ? 1 : 0);
+
+    SYSREG_WRITE("far_el1", address);
+    inject(regs, class << 26 | 1ULL << 25 | 0x10); /* external abort */
+}
+
+/* ---- memory ----------------------------------------------------------------------------------- */
+
+static uint64_t fault_ipa(uint64_t far)
+{
+    return (SYSREG_READ("hpfar_el2") & 0xffffffffff0ULL) << 8 | (far & ~PAGE_MASK);
+}
+
+/* What the instruction syndrome says of a load or store. */
+struct load_store {
+    unsigned int reg;
+    unsigned int bytes;
+    bool is_write;
+    bool sign_extend;
+    bool is_64;
+};
+
+static bool decode(uint64_t esr, struct load_store *ls)
+{
+    if (!(esr >> 24 & 1)) {
+        return false; /* pairs, write-back and the like come without a syndrome */
+    }
+    ls->bytes = 1U << (esr >> 22 & 3);
+    ls->sign_extend = esr >> 21 & 1;
+    ls->reg = esr >> 16 & 31;
+    ls->is_64 = esr >> 15 & 1;
+    ls->is_write = esr >> 6 & 1;
+    return true;
+}
+
+static uint64_t extend(const struct load_store *ls, uint64_t value)
+{
+    unsigned int shift = 64 - 8 * ls->bytes;
+
+    value = value << shift >> shift;
+    if (ls->sign_extend) {
+        value = (uint64_t)((int64_t)(value << shift) >> shift);
+        if (!ls->is_64) {
+            value = (uint32_t)value;
+        }
+    }
+    return value;
+}
+
+static bool emulate(struct vcpu *v, struct cpu_user_regs *regs, uint64_t ipa, uint64_t esr)
+{
+    struct load_store ls;
+    uint64_t value;
+
+    if (!decode(esr, &ls) || (ipa & (ls.bytes - 1)) != 0) {
+        return false;
+    }
+    value = ls.is_write ? guest_reg(regs, ls.reg) : 0;
+    if (ls.is_write && ls.bytes < 8) {
+        value &= (1ULL << (8 * ls.bytes)) - 1;
+    }
+    if (!vgic_mmio(v, ipa, ls.bytes, ls.is_write, &value)) {
+        return false;
+    }
+    if (!ls.is_write) {
+        guest_reg_set(regs, ls.reg, extend(&ls, value));
+    }
+    regs->pc += 4;
+    return true;
+}
+
+/* A permission fault may have been overtaken by a change; a page that is there now is tried again. */
+static bool is_there(struct vcpu *v, uint64_t ipa, bool is_write)
+{
+    enum p2m_type type;
+
+    p2m_lookup(v->domain, _gfn(ipa >> PAGE_SHIFT), &type);
+    return type != P2M_NONE && !(is_write && (type == P2M_RAM_RO || type == P2M_GRANT_RO ||
+                                              type == P2M_FOREIGN_RO));
+}
+
+static void on_data_abort(struct cpu_user_regs *regs, uint64_t esr)
+{
+    struct vcpu *v = current_vcpu();
+    uint64_t far = SYSREG_READ("far_el2");
+    uint64_t ipa = fault_ipa(far);
+    unsigned int status = esr & 0x3c; /* without the level */
+    bool is_write = esr >> 6 & 1;
+
+    arch_irq_enable();
+    if (status == 4 || status == 0xc) { /* translation or permission */
+        if (status == 4 && emulate(v, regs, ipa, esr)) {
+            return;
+        }
+        if (is_there(v, ipa, is_write)) {
+            return;
+        }
+    }
+    glog_debug("%pv: data abort at %lx, esr 0x%lx, physical %lx, pc %lx\n", v, (unsigned long)far,
+               (unsigned long)esr, (unsigned long)ipa, (unsigned long)regs->pc);
+    inject_abort(regs, far, false);
+}
+
+static void on_instruction_abort(struct cpu_user_regs *regs, uint64_t esr)
+{
+    struct vcpu *v = current_vcpu();
+    uint64_t far = SYSREG_READ("far_el2");
+    uint64_t ipa = fault_ipa(far);
+
+    arch_irq_enable();
+    if ((esr & 0x3c) == 4 && is_there(v, ipa, false)) {
+        return;
+    }
+    glog_debug("%pv: instruction abort at %lx, physical %lx\n", v, (unsigned long)far, (unsigned long)ipa);
+    inject_abort(regs, far, true);
+}
+
+/* ---- instructions ----------------------------------------------------------------------------- */
+
+/* WFI sleeps until something pends; WFE, which only traps where it would wait, gives way. */
+static void on_wait(struct cpu_user_regs *regs, uint64_t esr)
+{
+    regs->pc += 4;
+    arch_irq_enable();
+    if (esr & 1) {
+        sched_yield();
+    } else {
+        vcpu_block();
+    }
+}
+
+static void smccc(struct cpu_user_regs *regs)
+{
+    if (!vpsci_call(current_vcpu(), regs)) {
+        regs->x[0] = (uint64_t)-1; /* not supported */
+    }
+}
+
+static void on_hvc(struct cpu_user_regs *regs, uint64_t esr)
+{
+    arch_irq_enable();
+    if ((esr & 0xffff) == 0) {
+        smccc(regs);
+    } else {
+        inject_undefined(regs);
+    }
+}
+
+static void on_smc(struct cpu_user_regs *regs, uint64_t esr)
+{
+    arch_irq_enable();
+    regs->pc += 4;
+    if ((esr & 0xffff) == 0) {
+        smccc(regs);
+    } else {
+        regs->x[0] = (uint64_t)-1;
+    }
+}
+
+static void on_sysreg(struct cpu_user_regs *regs, uint64_t esr)
+{
+    arch_irq_enable();
+    sysreg_trap(regs, esr);
+}
+
+static void on_other(struct cpu_user_regs *regs, uint64_t esr)
+{
+    glog_debug("%pv: exception class 0x%x at %lx\n", current_vcpu(), ESR_CLASS(esr), (unsigned long)regs->pc);
+    arch_irq_enable();
+    inject_undefined(regs);
+}
+
+static void (*const handlers[CLASS_COUNT])(struct cpu_user_regs *regs, uint64_t esr) = {
+    [0x01] = on_wait,
+    [0x16] = on_hvc,
+    [0x17] = on_smc,
+    [0x18] = on_sysreg,
+    [0x20] = on_instruction_abort,
+    [0x24] = on_data_abort,
+};
+
+/* Interrupts are off; a handler switches them on when it has read what another exception would overwrite. */
+void upcall_guest_trap(struct cpu_user_regs *regs)
+{
+    unsigned int class = ESR_CLASS(regs->esr);
+
+    if (regs->vector == 11 || regs->vector == 15) { /* SError: not for us to know whose */
+        panic("SError while %pv ran, esr 0x%lx", current_vcpu(), (unsigned long)regs->esr);
+    }
+    if (handlers[class] != NULL) {
+        handlers[class](regs, regs->esr);
+    } else {
+        on_other(regs, regs->esr);
+    }
+}
+
+void vcpu_exit_work(struct vcpu *v)
+{
+    __atomic_store_n(&v->arch->exit_work, 0, __ATOMIC_SEQ_CST);
+    vgic_flush(v);
+}
+
+/* ---- hypercalls ------------------------------------------------------------------------------- */
+
+/* HVC is four bytes: the guest runs it again, with the arguments of what is left to do. */
+void arch_hypercall_restart(struct vcpu *v)
+{
+    struct cpu_user_regs *regs = guest_regs();
+    const struct vcpu_restart *r = &v->restart;
+
+    regs->pc -= 4;
+    regs->x[16] = r->op;
+    for (unsigned int i = 0; i < r->arg_count; i++) {
+        regs->x[i] = r->args[i];
+    }
+}
+
+void upcall_hypercall_restart(void)
+{
+    struct vcpu *v = current_vcpu();
+
+    if (v->restart.pending) {
+        v->restart.pending = false;
+        arch_hypercall_restart(v);
+    }
+}

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * System registers of a guest that trap: ID registers (which show no more than a guest may use), debug and
+ * performance registers (which read as zero and ignore writes), the emulated physical timer, SGIs. Everything else
+ * that traps is an undefined instruction to the guest.
+ */
+#include "hv/arch/arm/cpu/sysreg.h"
+#include "hv/arch/arm/guest/vgic.h"
+#include "hv/base/printk.h"
+
+#define REG(op0, op1, crn, crm, op2) \
+    ((op0) << 14 | (op1) << 11 | (crn) << 7 | (crm) << 3 | (op2))
+
+/* The fields of ID registers that guests see as zero, four bits each. */
+#define FIELD(n) (0xfULL << (n))
+#define PFR0_HIDDEN  (FIELD(8) | FIELD(12) | FIELD(28) | FIELD(32) | FIELD(40) | FIELD(44) | FIELD(24))
+#define PFR0_GIC     (1ULL << 24) /* system registers of a GICv3 */
+#define PFR1_HIDDEN  (FIELD(8) | FIELD(12) | FIELD(16) | FIELD(24)) /* MTE, RAS, MPAM, SME */
+#define DFR0_HIDDEN  (FIELD(4) | FIELD(8) | FIELD(32) | FIELD(36) | FIELD(40) | FIELD(44))
+#define ISAR1_HIDDEN (FIELD(4) | FIELD(8) | FIELD(24) | FIELD(28))  /* pointer authentication */
+#define ISAR2_HIDDEN (FIELD(8) | FIELD(12) | FIELD(16))
+#define MMFR1_HIDDEN (FIELD(8) | FIELD(16) | FIELD(40))             /* VHE, LORegions, HCX */
+#define MMFR2_HIDDEN (FIELD(24) | FIELD(32))                        /* nested virtualisation */
+
+/* Registers that may be read, with what of them is hidden. */
+static const struct id_row {
+    uint16_t reg;
+    uint64_t hidden;
+} id_rows[] = {
+    { REG(3, 0, 0, 4, 0), PFR0_HIDDEN },
+    { REG(3, 0, 0, 4, 1), PFR1_HIDDEN },
+    { REG(3, 0, 0, 5, 0), DFR0_HIDDEN },
+    { REG(3, 0, 0, 6, 0), 0 },
+    { REG(3, 0, 0, 6, 1), ISAR1_HIDDEN },
+    { REG(3, 0, 0, 6, 2), ISAR2_HIDDEN },
+    { REG(3, 0, 0, 7, 0), 0 },
+    { REG(3, 0, 0, 7, 1), MMFR1_HIDDEN },
+    { REG(3, 0, 0, 7, 2), MMFR2_HIDDEN },
+};
+
+static uint64_t id_read(unsigned int reg)
+{
+    switch (reg) {
+    case REG(3, 0, 0, 4, 0):
+        return SYSREG_READ("id_aa64pfr0_el1");
+    case REG(3, 0, 0, 4, 1):
+        return SYSREG_READ("id_aa64pfr1_el1");
+    case REG(3, 0, 0, 5, 0):
+        return SYSREG_READ("id_aa64dfr0_el1");
+    case REG(3, 0, 0, 6, 0):
+        return SYSREG_READ("id_aa64isar0_el1");
+    case REG(3, 0, 0, 6, 1):
+        return SYSREG_READ("id_aa64isar1_el1");
+    case REG(3, 0, 0, 6, 2):
+        return SYSREG_READ("S3_0_C0_C6_2");
+    case REG(3, 0, 0, 7, 0):
+        return SYSREG_READ("id_aa64mmfr0_el1");
+    case REG(3, 0, 0, 7, 1):
+        return SYSREG_READ("id_aa64mmfr1_el1");
+    case REG(3, 0, 0, 7, 2):
+        return SYSREG_READ("S3_0_C0_C7_2");
+    default:
+        return 0;
+    }
+}
+
+/* The space of ID registers: op0 3, op1 0, CRn 0, CRm 1 to 7. 32-bit ones (CRm 1 to 3) describe what no guest of ours
+ * uses and read as zero, as do all that have no row. */
+static bool is_id_space(unsigned int reg)
+{
+    return (reg & ~REG(0, 0, 0, 7, 7)) == REG(3, 0, 0, 0, 0) && (reg >> 3 & 15) >= 1;
+}
+
+static uint64_t id_value(const struct vcpu *v, unsigned int reg)
+{
+    for (unsigned int i = 0; i < ARRAY_SIZE(id_rows); i++) {
+        if (id_rows[i].reg == reg) {
+            uint64_t value = id_read(reg) & ~id_rows[i].hidden;
+
+            if (reg == REG(3, 0, 0, 4, 0) && v->domain->arch->vgic.version == 3) {
+                value |= PFR0_GIC;
+            }
+            return value;
+        }
+    }
+    return 0;
+}
+
+/* Debug registers are op0 2; performance monitors CRn 9 with CRm 12 to 14, and CRn 14 with CRm 8 to 15. */
+static bool is_ignored(unsigned int reg)
+{
+    unsigned int op0 = reg >> 14 & 3;
+    unsigned int crn = reg >> 7 & 15;
+    unsigned int crm = reg >> 3 & 15;
+
+    return op0 == 2 || (op0 == 3 && crn == 9 && crm >= 12 && crm <= 14) ||
+           (op0 == 3 && crn == 14 && crm >= 8) ||
+           reg == REG(3, 0, 1, 0, 1); /* ACTLR_EL1 */
+}
+
+static bool access_reg(struct vcpu *v, unsigned int reg, bool is_write, uint64_t *value)
+{
+    switch (reg) {
+    case REG(3, 3, 14, 2, 0):
+        return vtimer_sysreg(v, VTIMER_TVAL, is_write, value);
+    case REG(3, 3, 14, 2, 1):
+        return vtimer_sysreg(v, VTIMER_CTL, is_write, value);
+    case REG(3, 3, 14, 2, 2):
+        return vtimer_sysreg(v, VTIMER_CVAL, is_write, value);
+    case REG(3, 0, 12, 11, 5): /* ICC_SGI1R_EL1 */
+        if (is_write && v->domain->arch->vgic.version == 3) {
+            vgic_sgi1r(v, *value);
+            return true;
+        }
+        return false;
+    default:
+        break;
+    }
+    if (is_id_space(reg) && !is_write) {
+        *value = id_value(v, reg);
+        return true;
+    }
+    if (is_ignored(reg)) {
+        *value = 0;
+        return true;
+    }
+    return false;
+}
+
+/* ISS: op0 21:20, op2 19:17, op1 16:14, CRn 13:10, Rt 9:5, CRm 4:1, read 0. */
+void sysreg_trap(struct cpu_user_regs *regs, uint64_t esr)
+{
+    unsigned int reg = REG((unsigned int)(esr >> 20) & 3, (unsigned int)(esr >> 14) & 7,
+                           (unsigned int)(esr >> 10) & 15, (unsigned int)(esr >> 1) & 15,
+                           (unsigned int)(esr >> 17) & 7);
+    unsigned int rt = (unsigned int)(esr >> 5) & 31;
+    bool is_write = (esr & 1) == 0;
+    uint64_t value = guest_reg(regs, rt);
+
+    if (!access_reg(current_vcpu(), reg, is_write, &value)) {
+        glog_debug("%pd: system register op0 %u op1 %u CRn %u CRm %u op2 %u at %lx\n", current_domain(),
+                   reg >> 14, reg >> 11 & 7, reg >> 7 & 15, reg >> 3 & 15, reg & 7,
+                   (unsigned long)regs->pc);
+        inject_undefined(regs);
+        return;
+    }
+    if (!is_write) {
+        guest_reg_set(regs, rt, value);
+    }
+    regs->pc += 4;
+}

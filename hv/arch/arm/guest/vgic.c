@@ -1,0 +1,462 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Virtual interrupts and list registers. See vgic.h.
+ *
+ * A virq is in at most one place: its vcpu's waiting list (pending, enabled, no list register) or a list register
+ * (whose state is then the truth; `pending` beside it means once more). All are edges: a level of a hardware
+ * interrupt stays with the hardware, which is active until the guest deactivates it through its list register.
+ *
+ * Lock: vgic.lock, with interrupts off; vcpus are kicked after it is dropped.
+ */
+#include "hv/arch/arm/guest/vgic.h"
+
+#include "hv/arch_cpu.h"
+#include "hv/base/printk.h"
+#include "hv/core/sched.h"
+#include "hv/lib/string.h"
+#include "hv/mm/heap.h"
+
+#define PRIORITY_LOWEST 0xf8U
+
+static struct domain *irq_owner[GIC_IRQ_MAX]; /* of hardware interrupts; set before their guest runs */
+
+struct virq *vgic_find(struct vcpu *v, unsigned int irq)
+{
+    struct vgic *g = &v->domain->arch->vgic;
+
+    if (irq < VIRQ_LOCALS) {
+        return &v->arch->vgic.local[irq];
+    }
+    irq -= VIRQ_LOCALS;
+    return irq < g->spi_count ? &g->spis[irq] : NULL;
+}
+
+/* ---- birth ------------------------------------------------------------------------------------ */
+
+static void virq_init(struct virq *q, unsigned int id, struct vcpu *target)
+{
+    *q = (struct virq){ .id = (uint16_t)id, .lr = VIRQ_NO_LR, .edge = id < 16, .target = target };
+    list_init(&q->link);
+}
+
+int vgic_domain_init(struct domain *d, unsigned int spi_count)
+{
+    struct vgic *g = &d->arch->vgic;
+
+    spin_init(&g->lock, LOCK_IRQ);
+    g->version = gic->version;
+    g->spi_count = spi_count;
+    if (spi_count == 0) {
+        return 0;
+    }
+    g->spis = heap_alloc_array(spi_count, sizeof(g->spis[0]));
+    if (g->spis == NULL) {
+        return -ENOMEM;
+    }
+    for (unsigned int i = 0; i < spi_count; i++) {
+        virq_init(&g->spis[i], i + VIRQ_LOCALS, NULL);
+    }
+    return 0;
+}
+
+void vgic_domain_exit(struct domain *d)
+{
+    struct vgic *g = &d->arch->vgic;
+
+    for (unsigned int i = 0; i < GIC_IRQ_MAX; i++) {
+        if (irq_owner[i] == d) {
+            gic->enable(i, false);
+            irq_owner[i] = NULL;
+        }
+    }
+    heap_free(g->spis);
+    g->spis = NULL;
+}
+
+void vgic_vcpu_init(struct vcpu *v)
+{
+    struct vgic_vcpu *vg = &v->arch->vgic;
+
+    list_init(&vg->waiting);
+    for (unsigned int i = 0; i < VIRQ_LOCALS; i++) {
+        virq_init(&vg->local[i], i, v);
+        vg->local[i].enabled = i < 16;
+    }
+}
+
+void vgic_vcpu_reset(struct vcpu *v)
+{
+    struct vgic_vcpu *vg = &v->arch->vgic;
+    struct vgic *g = &v->domain->arch->vgic;
+    unsigned long flags = spin_lock_irqsave(&g->lock);
+
+    for (unsigned int i = 0; i < VIRQ_LOCALS; i++) {
+        list_del(&vg->local[i].link);
+        virq_init(&vg->local[i], i, v);
+        vg->local[i].enabled = i < 16;
+    }
+    for (unsigned int i = 0; i < gic_machine.lr_count; i++) {
+        if ((vg->lr_used & BIT(i)) && vg->lr_virq[i] >= VIRQ_LOCALS) {
+            vgic_find(v, vg->lr_virq[i])->lr = VIRQ_NO_LR;
+        }
+        vg->lr[i] = 0;
+    }
+    vg->lr_used = 0;
+    vg->hw = (struct gic_vcpu_state){ 0 };
+    spin_unlock_irqrestore(&g->lock, flags);
+}
+
+int vgic_route(struct domain *d, unsigned int irq)
+{
+    struct vgic *g = &d->arch->vgic;
+
+    if (irq < VIRQ_LOCALS || irq - VIRQ_LOCALS >= g->spi_count || gic_is_ours(irq) ||
+        irq_owner[irq] != NULL) {
+        return -EBUSY;
+    }
+    irq_owner[irq] = d;
+    g->spis[irq - VIRQ_LOCALS].hw_irq = (uint16_t)irq;
+    return 0;
+}
+
+/* ---- waiting ---------------------------------------------------------------------------------- */
+
+/* Under the lock: a place by priority, behind those of the same. */
+static void wait_insert(struct vcpu *v, struct virq *q)
+{
+    struct vgic_vcpu *vg = &v->arch->vgic;
+    struct virq *at;
+
+    list_for_each_entry (at, &vg->waiting, link) {
+        if (at->priority > q->priority) {
+            break;
+        }
+    }
+    list_add_tail(&q->link, &at->link);
+    q->listed = true;
+}
+
+static void wait_remove(struct virq *q)
+{
+    list_del(&q->link);
+    q->listed = false;
+}
+
+static void kick(struct vcpu *v)
+{
+    smp_mb(); /* what waits is seen before VCPU_BLOCKED is looked at: pairs with vcpu_block() */
+    if (v != current_vcpu() && READ_ONCE(v->is_running)) {
+        arch_ipi_send(READ_ONCE(v->processor), ARCH_IPI_SOFTIRQ);
+    }
+    vcpu_unblock(v);
+}
+
+/* Under the lock: the vcpu has something to look at; returns whom to kick. */
+static struct vcpu *queue(struct virq *q, struct vcpu *v)
+{
+    if (q->lr != VIRQ_NO_LR) {
+        /* Its vcpu turns the list register to pending again. */
+    } else if (!q->enabled || q->listed) {
+        return NULL;
+    } else {
+        wait_insert(v, q);
+    }
+    __atomic_store_n(&v->arch->exit_work, 1, __ATOMIC_SEQ_CST);
+    return v;
+}
+
+static struct vcpu *target_of(struct domain *d, struct virq *q)
+{
+    return q->target != NULL ? q->target : d->vcpu[0];
+}
+
+static void make_pending(struct domain *d, struct virq *q)
+{
+    struct vgic *g = &d->arch->vgic;
+    unsigned long flags = spin_lock_irqsave(&g->lock);
+    struct vcpu *v;
+
+    q->pending = true;
+    v = queue(q, target_of(d, q));
+    spin_unlock_irqrestore(&g->lock, flags);
+    if (v != NULL) {
+        kick(v);
+    }
+}
+
+void vgic_inject(struct vcpu *v, unsigned int irq)
+{
+    struct virq *q = vgic_find(v, irq);
+
+    if (q != NULL) {
+        make_pending(v->domain, q);
+    }
+}
+
+void vgic_inject_spi(struct domain *d, unsigned int irq)
+{
+    if (irq - VIRQ_LOCALS < d->arch->vgic.spi_count) {
+        make_pending(d, &d->arch->vgic.spis[irq - VIRQ_LOCALS]);
+    }
+}
+
+void upcall_guest_irq(unsigned int irq)
+{
+    struct domain *d = irq_owner[irq];
+
+    if (d != NULL) {
+        vgic_inject_spi(d, irq);
+    } else {
+        gic->enable(irq, false);
+        gic->deactivate(irq);
+    }
+}
+
+void vgic_send_sgi(struct vcpu *from, struct vcpu *to, unsigned int sgi)
+{
+    struct virq *q = &to->arch->vgic.local[sgi];
+
+    if (from->domain->arch->vgic.version == 2) {
+        __atomic_fetch_or(&q->source, (uint16_t)BIT(from->id), __ATOMIC_SEQ_CST);
+    }
+    make_pending(to->domain, q);
+}
+
+/* ---- changes by the emulated registers -------------------------------------------------------- */
+
+void vgic_enable(struct virq *q, struct vcpu *v, bool on)
+{
+    struct vgic *g = &v->domain->arch->vgic;
+    unsigned long flags = spin_lock_irqsave(&g->lock);
+    struct vcpu *target = q->target != NULL ? q->target : v->domain->vcpu[0];
+    struct vcpu *tell = NULL;
+    bool changed = q->enabled != on;
+
+    q->enabled = on;
+    if (on && q->pending) {
+        tell = queue(q, target);
+    } else if (!on && q->listed) {
+        wait_remove(q);
+    } else if (!on && q->lr != VIRQ_NO_LR) {
+        __atomic_store_n(&target->arch->exit_work, 1, __ATOMIC_SEQ_CST);
+        tell = target;
+    }
+    if (changed && q->hw_irq != 0) {
+        if (on) {
+            gic->set_cpu(q->hw_irq, READ_ONCE(target->processor));
+        }
+        gic->enable(q->hw_irq, on);
+    }
+    spin_unlock_irqrestore(&g->lock, flags);
+    if (tell != NULL) {
+        kick(tell);
+    }
+}
+
+void vgic_set_pending(struct virq *q, struct vcpu *v, bool on)
+{
+    struct vgic *g = &v->domain->arch->vgic;
+    unsigned long flags;
+
+    if (on) {
+        make_pending(v->domain, q);
+        return;
+    }
+    flags = spin_lock_irqsave(&g->lock);
+    q->pending = false;
+    if (q->listed) {
+        wait_remove(q);
+    }
+    spin_unlock_irqrestore(&g->lock, flags);
+}
+
+void vgic_set_target(struct domain *d, struct virq *q, struct vcpu *target)
+{
+    struct vgic *g = &d->arch->vgic;
+    unsigned long flags = spin_lock_irqsave(&g->lock);
+    struct vcpu *tell = NULL;
+
+    q->target = target;
+    if (q->listed) {
+        wait_remove(q);
+        tell = queue(q, target);
+    }
+    if (q->hw_irq != 0) {
+        gic->set_cpu(q->hw_irq, READ_ONCE(target->processor));
+    }
+    spin_unlock_irqrestore(&g->lock, flags);
+    if (tell != NULL) {
+        kick(tell);
+    }
+}
+
+void vgic_set_edge(struct virq *q, bool edge)
+{
+    if (q->edge != edge && q->hw_irq != 0) {
+        gic->set_edge(q->hw_irq, edge);
+    }
+    q->edge = edge;
+}
+
+static bool lr_state(struct virq *q, struct vcpu *v, struct gic_lr *lr)
+{
+    unsigned int i = READ_ONCE(q->lr);
+
+    if (i == VIRQ_NO_LR) {
+        return false;
+    }
+    gic->lr_decode(v->arch->vgic.loaded && v == current_vcpu() ? gic->lr_read(i)
+                                                                : v->arch->vgic.lr[i], lr);
+    return true;
+}
+
+bool vgic_is_pending(struct virq *q, struct vcpu *v)
+{
+    struct gic_lr lr;
+
+    return q->pending || (lr_state(q, q->target != NULL ? q->target : v, &lr) && lr.pending);
+}
+
+bool vgic_is_active(struct virq *q, struct vcpu *v)
+{
+    struct gic_lr lr;
+
+    return lr_state(q, q->target != NULL ? q->target : v, &lr) && lr.active;
+}
+
+void vgic_dist_enable(struct domain *d, bool on)
+{
+    struct vcpu *v;
+
+    if (d->arch->vgic.enabled == on) {
+        return;
+    }
+    d->arch->vgic.enabled = on;
+    domain_for_each_vcpu (d, v) {
+        __atomic_store_n(&v->arch->exit_work, 1, __ATOMIC_SEQ_CST);
+        kick(v);
+    }
+}
+
+/* ---- list registers --------------------------------------------------------------------------- */
+
+static void lr_fill(struct vcpu *v, unsigned int i, struct virq *q)
+{
+    struct vgic_vcpu *vg = &v->arch->vgic;
+    struct gic_lr lr = { .virq = q->id, .priority = q->priority, .pending = true, .group1 = true,
+                         .is_hw = q->hw_irq != 0, .hw_irq = q->hw_irq };
+
+    if (q->source != 0) { /* one list register at a time: the others follow */
+        lr.source = (uint8_t)__builtin_ctz(q->source);
+        lr.eoi_notice = true;
+        q->source &= (uint16_t)(q->source - 1);
+    }
+    q->pending = q->source != 0;
+    q->lr = (uint8_t)i;
+    vg->lr_used |= 1U << i;
+    vg->lr_virq[i] = q->id;
+    gic->lr_write(i, gic->lr_encode(&lr));
+}
+
+/* What a list register in use has become. */
+static void lr_review(struct vcpu *v, unsigned int i, bool empty)
+{
+    struct vgic_vcpu *vg = &v->arch->vgic;
+    struct virq *q = vgic_find(v, vg->lr_virq[i]);
+    struct gic_lr lr;
+
+    if (!empty) {
+        uint64_t raw = gic->lr_read(i);
+
+        gic->lr_decode(raw, &lr);
+        if (!q->enabled && lr.pending && !lr.active && !lr.is_hw) {
+            q->pending = true;
+            empty = true;
+            gic->lr_write(i, 0);
+        } else if (q->pending && q->source == 0 && !lr.is_hw) {
+            lr.pending = true;
+            q->pending = false;
+            gic->lr_write(i, gic->lr_encode(&lr));
+        }
+    }
+    if (empty) {
+        vg->lr_used &= ~(1U << i);
+        q->lr = VIRQ_NO_LR;
+        if (q->pending && q->enabled && !q->listed) {
+            wait_insert(v, q);
+        }
+    }
+}
+
+void vgic_flush(struct vcpu *v)
+{
+    struct vgic_vcpu *vg = &v->arch->vgic;
+    struct vgic *g = &v->domain->arch->vgic;
+    uint64_t empty = gic->elrsr();
+
+    spin_lock(&g->lock);
+    for (unsigned int i = 0; i < gic_machine.lr_count; i++) {
+        if (vg->lr_used & (1U << i)) {
+            lr_review(v, i, (empty >> i & 1) != 0);
+        }
+    }
+    for (unsigned int i = 0; i < gic_machine.lr_count && g->enabled && !list_empty(&vg->waiting); i++) {
+        if (!(vg->lr_used & (1U << i))) {
+            struct virq *q = list_first_entry(&vg->waiting, struct virq, link);
+
+            wait_remove(q);
+            lr_fill(v, i, q);
+        }
+    }
+    gic->underflow_notice(g->enabled && !list_empty(&vg->waiting));
+    spin_unlock(&g->lock);
+}
+
+void vgic_save(struct vcpu *v)
+{
+    struct vgic_vcpu *vg = &v->arch->vgic;
+
+    for (unsigned int i = 0; i < gic_machine.lr_count; i++) {
+        if (vg->lr_used & (1U << i)) {
+            vg->lr[i] = gic->lr_read(i);
+            gic->lr_write(i, 0);
+        }
+    }
+    gic->save(&vg->hw);
+    gic->switch_on(false);
+    vg->loaded = false;
+}
+
+void vgic_load(struct vcpu *v)
+{
+    struct vgic_vcpu *vg = &v->arch->vgic;
+
+    gic->switch_on(true);
+    gic->restore(&vg->hw);
+    for (unsigned int i = 0; i < gic_machine.lr_count; i++) {
+        gic->lr_write(i, vg->lr_used & (1U << i) ? vg->lr[i] : 0);
+    }
+    vg->loaded = true;
+    v->arch->exit_work = 1;
+}
+
+/* The current vcpu wants to sleep: whether anything pends for it, masked or not. */
+bool vgic_due(const struct vcpu *v)
+{
+    const struct vgic_vcpu *vg = &v->arch->vgic;
+
+    if (!list_empty(&vg->waiting)) {
+        return true;
+    }
+    for (unsigned int i = 0; i < gic_machine.lr_count; i++) {
+        struct gic_lr lr;
+
+        if (vg->lr_used & (1U << i)) {
+            gic->lr_decode(gic->lr_read(i), &lr);
+            if (lr.pending) {
+                return true;
+            }
+        }
+    }
+    return false;
+}

@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The emulated registers of a guest's GIC: distributor of either version, GICv3's redistributors (Arm IHI 0048,
+ * IHI 0069). One security state, everything in group 1. Registers of a bit or a field for each interrupt are one table;
+ * what is in no row reads as zero and ignores writes, as the architecture has it for reserved ones.
+ */
+#include "hv/arch/arm/guest/vgic.h"
+
+#define GICD_CTLR      0x0000
+#define GICD_TYPER     0x0004
+#define GICD_IIDR      0x0008
+#define GICD_SGIR      0x0f00
+#define GICD_PIDR2_V2  0x0fe8
+#define GICD_IROUTER   0x6000
+#define GICD_PIDR2_V3  0xffe8
+#define CTLR_ARE_DS    0x50U /* affinity routing always, one security state */
+#define TYPER_ID_BITS  (9U << 19)
+#define IIDR           0x43bU /* Arm */
+
+#define GICR_TYPER     0x0008
+#define GICR_SGI       0x10000
+#define GICR_FRAMES    0x20000
+#define TYPER_LAST     0x10U
+
+#define DIST_SIZE_V3   0x10000
+#define DIST_SIZE_V2   0x1000
+
+struct access {
+    struct vcpu *v;     /* whose local interrupts are meant */
+    bool locals;        /* interrupts below 32 are here (redistributor, or GICv2) */
+    bool spis;
+    bool is_write;
+    unsigned int bytes;
+    uint64_t value;
+};
+
+/* ---- fields of one interrupt ------------------------------------------------------------------ */
+
+static uint32_t get_one(struct virq *q, struct vcpu *v)
+{
+    (void)q;
+    (void)v;
+    return 1;
+}
+
+static uint32_t get_enabled(struct virq *q, struct vcpu *v)
+{
+    (void)v;
+    return q->enabled;
+}
+
+static void set_enabled(struct virq *q, struct vcpu *v, uint32_t bit)
+{
+    if (bit) {
+        vgic_enable(q, v, true);
+    }
+}
+
+static void clear_enabled(struct virq *q, struct vcpu *v, uint32_t bit)
+{
+    if (bit) {
+        vgic_enable(q, v, false);
+    }
+}
+
+static uint32_t get_pending(struct virq *q, struct vcpu *v)
+{
+    return vgic_is_pending(q, v);
+}
+
+static void set_pending(struct virq *q, struct vcpu *v, uint32_t bit)
+{
+    if (bit) {
+        vgic_set_pending(q, v, true);
+    }
+}
+
+static void clear_pending(struct virq *q, struct vcpu *v, uint32_t bit)
+{
+    if (bit) {
+        vgic_set_pending(q, v, false);
+    }
+}
+
+static uint32_t get_active(struct virq *q, struct vcpu *v)
+{
+    return vgic_is_active(q, v);
+}
+
+static uint32_t get_priority(struct virq *q, struct vcpu *v)
+{
+    (void)v;
+    return q->priority;
+}
+
+static void set_priority(struct virq *q, struct vcpu *v, uint32_t value)
+{
+    (void)v;
+    q->priority = (uint8_t)(value & 0xf8);
+}
+
+static uint32_t get_config(struct virq *q, struct vcpu *v)
+{
+    (void)v;
+    return q->edge ? 2 : 0;
+}
+
+static void set_config(struct virq *q, struct vcpu *v, uint32_t value)
+{
+    (void)v;
+    if (q->id >= 16) {
+        vgic_set_edge(q, (value & 2) != 0);
+    }
+}
+
+/* GICv2: a mask of CPUs; the lowest gets it. Local interrupts say which CPU asks. */
+static uint32_t get_targets(struct virq *q, struct vcpu *v)
+{
+    return q->id < VIRQ_LOCALS ? 1U << v->id : 1U << (q->target != NULL ? q->target->id : 0);
+}
+
+static void set_targets(struct virq *q, struct vcpu *v, uint32_t mask)
+{
+    struct vcpu *target = mask == 0 ? NULL : vcpu_lookup(v->domain, (unsigned int)__builtin_ctz(mask));
+
+    if (q->id >= VIRQ_LOCALS && target != NULL) {
+        vgic_set_target(v->domain, q, target);
+    }
+}
+
+static const struct bank {
+    uint16_t offset;
+    uint16_t bits; /* an interrupt */
+    uint32_t (*get)(struct virq *q, struct vcpu *v);
+    void (*set)(struct virq *q, struct vcpu *v, uint32_t value); /* NULL: writes are ignored */
+} banks[] = {
+    { 0x080, 1, get_one, NULL },
+    { 0x100, 1, get_enabled, set_enabled },
+    { 0x180, 1, get_enabled, clear_enabled },
+    { 0x200, 1, get_pending, set_pending },
+    { 0x280, 1, get_pending, clear_pending },
+    { 0x300, 1, get_active, NULL },
+    { 0x380, 1, get_active, NULL },
+    { 0x400, 8, get_priority, set_priority },
+    { 0x800, 8, get_targets, set_targets },
+    { 0xc00, 2, get_config, set_config },
+};
+
+static bool bank_access(struct access *a, unsigned int offset)
+{
+    const struct bank *b = NULL;
+    unsigned int first;
+    unsigned int count;
+    uint64_t result = 0;
+
+    for (unsigned int i = 0; i < ARRAY_SIZE(banks); i++) {
+        if (offset >= banks[i].offset && offset - banks[i].offset < 128U * banks[i].bits) {
+            b = &banks[i];
+        }
+    }
+    if (b == NULL) {
+        return false;
+    }
+    first = (offset - b->offset) * 8 / b->bits;
+    count = a->bytes * 8 / b->bits;
+    for (unsigned int i = 0; i < count; i++) {
+        unsigned int irq = first + i;
+        struct virq *q = (irq < VIRQ_LOCALS ? a->locals : a->spis) ? vgic_find(a->v, irq) : NULL;
+
+        if (q == NULL) {
+            continue;
+        }
+        if (!a->is_write) {
+            result |= (uint64_t)b->get(q, a->v) << (i * b->bits);
+        } else if (b->set != NULL) {
+            b->set(q, a->v, (uint32_t)(a->value >> (i * b->bits)) & ((1U << b->bits) - 1));
+        }
+    }
+    if (!a->is_write) {
+        a->value = result;
+    }
+    return true;
+}
+
+/* ---- distributor ------------------------------------------------------------------------------ */
+
+static struct vcpu *vcpu_of_affinity(const struct domain *d, uint64_t affinity)
+{
+    unsigned int id = (unsigned int)((affinity & 0xf) | (affinity >> 8 & 0xff) << 4);
+
+    return (affinity & 0xff000000f0ULL) != 0 ? NULL : vcpu_lookup(d, id);
+}
+
+static void router_access(struct access *a, unsigned int offset)
+{
+    struct virq *q = vgic_find(a->v, (offset - GICD_IROUTER) / 8);
+    unsigned int shift = (offset & 4) * 8;
+    struct vcpu *target;
+    uint64_t affinity;
+
+    if (q == NULL || q->id < VIRQ_LOCALS) {
+        a->value = 0;
+        return;
+    }
+    target = q->target != NULL ? q->target : a->v->domain->vcpu[0];
+    affinity = target->arch->vmpidr & 0xff00ffffffULL;
+    if (!a->is_write) {
+        a->value = affinity >> shift;
+        return;
+    }
+    if (a->bytes == 8) {
+        affinity = a->value;
+    } else {
+        affinity = (affinity & ~(0xffffffffULL << shift)) | (a->value & 0xffffffff) << shift;
+    }
+    target = vcpu_of_affinity(a->v->domain, affinity);
+    if (target != NULL) {
+        vgic_set_target(a->v->domain, q, target);
+    }
+}
+
+/* GICv2: to a list of CPUs, to all others, or to oneself. */
+static void sgir_write(struct vcpu *v, uint32_t value)
+{
+    unsigned int filter = value >> 24 & 3;
+    struct vcpu *to;
+
+    domain_for_each_vcpu (v->domain, to) {
+        bool wanted = filter == 0   ? to->id < 8 && (value >> (16 + to->id) & 1)
+                      : filter == 1 ? to != v
+                                    : to == v;
+
+        if (wanted && filter != 3 && to->arch->online) {
+            vgic_send_sgi(v, to, value & 15);
+        }
+    }
+}
+
+static uint32_t typer(const struct domain *d)
+{
+    const struct vgic *g = &d->arch->vgic;
+    unsigned int lines = g->spi_count / 32;
+
+    return g->version == 3 ? lines | TYPER_ID_BITS : lines | (MIN(d->max_vcpus, 8U) - 1) << 5;
+}
+
+static void dist_access(struct access *a, unsigned int offset)
+{
+    struct domain *d = a->v->domain;
+    struct vgic *g = &d->arch->vgic;
+    bool is_v3 = g->version == 3;
+
+    if (is_v3 && offset >= GICD_IROUTER && offset < GICD_IROUTER + 1020 * 8) {
+        router_access(a, offset);
+    } else if (!is_v3 && offset == GICD_SGIR && a->is_write) {
+        sgir_write(a->v, (uint32_t)a->value);
+    } else if (offset == GICD_CTLR && a->is_write) {
+        vgic_dist_enable(d, (a->value & 3) != 0);
+    } else if (bank_access(a, offset)) {
+        return;
+    } else if (!a->is_write) {
+        switch (offset) {
+        case GICD_CTLR:
+            a->value = (g->enabled ? (is_v3 ? 2 : 1) : 0) | (is_v3 ? CTLR_ARE_DS : 0);
+            break;
+        case GICD_TYPER:
+            a->value = typer(d);
+            break;
+        case GICD_IIDR:
+            a->value = IIDR;
+            break;
+        case GICD_PIDR2_V2:
+            a->value = is_v3 ? 0 : 0x2b;
+            break;
+        case GICD_PIDR2_V3:
+            a->value = 0x3b;
+            break;
+        default:
+            a->value = 0;
+            break;
+        }
+    }
+}
+
+/* ---- redistributors --------------------------------------------------------------------------- */
+
+static void redist_access(struct access *a, uint64_t offset)
+{
+    struct domain *d = a->v->domain;
+    struct vcpu *v = vcpu_lookup(d, (unsigned int)(offset / GICR_FRAMES));
+    unsigned int reg = (unsigned int)(offset % GICR_FRAMES);
+    uint64_t m;
+
+    if (v == NULL) {
+        a->value = 0;
+        return;
+    }
+    a->v = v;
+    if (reg >= GICR_SGI) {
+        a->locals = true;
+        a->spis = false;
+        if (!bank_access(a, reg - GICR_SGI) && !a->is_write) {
+            a->value = 0;
+        }
+        return;
+    }
+    if (a->is_write) {
+        return;
+    }
+    m = v->arch->vmpidr;
+    m = ((m & 0xffffff) | (m >> 32 & 0xff) << 24) << 32 | (uint64_t)v->id << 8 |
+        (v->id + 1 == d->max_vcpus ? TYPER_LAST : 0);
+    a->value = (reg & ~4U) == GICR_TYPER ? m >> ((reg & 4) * 8)
+               : reg == GICD_PIDR2_V3    ? 0x3b
+               : reg == 4                ? IIDR
+                                         : 0;
+}
+
+bool vgic_mmio(struct vcpu *v, uint64_t address, unsigned int bytes, bool is_write, uint64_t *value)
+{
+    const struct vgic *g = &v->domain->arch->vgic;
+    struct access a = { .v = v, .locals = g->version == 2, .spis = true, .is_write = is_write,
+                        .bytes = bytes, .value = *value };
+
+    if (address - g->dist_base < (g->version == 3 ? DIST_SIZE_V3 : DIST_SIZE_V2)) {
+        dist_access(&a, (unsigned int)(address - g->dist_base));
+    } else if (g->version == 3 && address - g->redist_base < g->redist_size) {
+        redist_access(&a, address - g->redist_base);
+    } else {
+        return false;
+    }
+    *value = a.value;
+    return true;
+}
+
+/* ---- ICC_SGI1R_EL1 ---------------------------------------------------------------------------- */
+
+void vgic_sgi1r(struct vcpu *v, uint64_t value)
+{
+    unsigned int sgi = value >> 24 & 15;
+    unsigned int cluster = (value >> 16 & 0xff) * 16;
+    struct vcpu *to;
+
+    if (value >> 40 & 1) {
+        domain_for_each_vcpu (v->domain, to) {
+            if (to != v && to->arch->online) {
+                vgic_send_sgi(v, to, sgi);
+            }
+        }
+        return;
+    }
+    if ((value & 0x00ff00ff00000000ULL & ~(1ULL << 40)) != 0 || (value >> 44 & 15) != 0) {
+        return; /* an affinity no vcpu has */
+    }
+    for (unsigned int i = 0; i < 16; i++) {
+        to = value >> i & 1 ? vcpu_lookup(v->domain, cluster + i) : NULL;
+        if (to != NULL && to->arch->online) {
+            vgic_send_sgi(v, to, sgi);
+        }
+    }
+}

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A guest's timers. The virtual one is the hardware's while the vcpu runs: its interrupt comes to us, is masked in the
+ * timer and handed on; while the vcpu does not run, a timer of ours stands in. The physical one is emulated.
+ */
+#include "hv/arch/arm/cpu/clock.h"
+#include "hv/arch/arm/cpu/sysreg.h"
+#include "hv/arch/arm/guest/vgic.h"
+#include "hv/base/printk.h"
+
+#define CTL_ENABLE 1U
+#define CTL_MASK   2U
+#define CTL_STATUS 4U
+
+static void vtimer_expired(void *data)
+{
+    struct vcpu *v = data;
+
+    v->arch->cntv_ctl |= CTL_MASK;
+    vgic_inject(v, clock_irqs.virtual);
+}
+
+static void ptimer_expired(void *data)
+{
+    struct vcpu *v = data;
+
+    if (!(v->arch->cntp_ctl & CTL_MASK)) {
+        vgic_inject(v, clock_irqs.physical);
+    }
+}
+
+void vtimer_vcpu_init(struct vcpu *v)
+{
+    timer_init(&v->arch->vtimer, vtimer_expired, v, v->processor);
+    timer_init(&v->arch->ptimer, ptimer_expired, v, v->processor);
+}
+
+void vtimer_vcpu_exit(struct vcpu *v)
+{
+    timer_kill(&v->arch->vtimer);
+    timer_kill(&v->arch->ptimer);
+}
+
+/* The vcpu leaves this CPU. */
+void vtimer_save(struct vcpu *v)
+{
+    struct arch_vcpu *a = v->arch;
+
+    a->cntv_ctl = SYSREG_READ("cntv_ctl_el0");
+    a->cntv_cval = SYSREG_READ("cntv_cval_el0");
+    SYSREG_WRITE("cntv_ctl_el0", 0);
+    if ((a->cntv_ctl & (CTL_ENABLE | CTL_MASK)) == CTL_ENABLE) {
+        timer_set(&a->vtimer, clock_ticks_to_now(a->cntv_cval + v->domain->arch->counter_offset));
+    }
+}
+
+void vtimer_restore(struct vcpu *v)
+{
+    struct arch_vcpu *a = v->arch;
+
+    timer_stop(&a->vtimer);
+    SYSREG_WRITE("cntvoff_el2", v->domain->arch->counter_offset);
+    SYSREG_WRITE("cntv_cval_el0", a->cntv_cval);
+    isb();
+    SYSREG_WRITE("cntv_ctl_el0", a->cntv_ctl);
+}
+
+/* The hardware's virtual timer fired while v runs. Masked, it does not fire again before the guest sets it anew. */
+void vtimer_interrupt(struct vcpu *v)
+{
+    uint64_t ctl = SYSREG_READ("cntv_ctl_el0");
+
+    if ((ctl & (CTL_ENABLE | CTL_STATUS)) == (CTL_ENABLE | CTL_STATUS) && !vcpu_is_idle(v)) {
+        SYSREG_WRITE("cntv_ctl_el0", ctl | CTL_MASK);
+        isb();
+        vgic_inject(v, clock_irqs.virtual);
+    }
+}
+
+/* ---- the emulated physical timer -------------------------------------------------------------- */
+
+static bool ptimer_due(const struct arch_vcpu *a)
+{
+    return (a->cntp_ctl & CTL_ENABLE) && (int64_t)(clock_ticks() - a->cntp_cval) >= 0;
+}
+
+static void ptimer_set(struct vcpu *v)
+{
+    struct arch_vcpu *a = v->arch;
+
+    timer_stop(&a->ptimer);
+    if ((a->cntp_ctl & (CTL_ENABLE | CTL_MASK)) == CTL_ENABLE) {
+        timer_set(&a->ptimer, clock_ticks_to_now(a->cntp_cval));
+    }
+}
+
+bool vtimer_sysreg(struct vcpu *v, unsigned int reg, bool is_write, uint64_t *value)
+{
+    struct arch_vcpu *a = v->arch;
+
+    switch (reg) {
+    case VTIMER_CTL:
+        if (is_write) {
+            a->cntp_ctl = *value & (CTL_ENABLE | CTL_MASK);
+            ptimer_set(v);
+        } else {
+            *value = a->cntp_ctl | (ptimer_due(a) ? CTL_STATUS : 0);
+        }
+        return true;
+    case VTIMER_CVAL:
+    case VTIMER_TVAL:
+        if (is_write) {
+            a->cntp_cval = reg == VTIMER_CVAL ? *value : clock_ticks() + (uint64_t)(int32_t)*value;
+            ptimer_set(v);
+        } else {
+            *value = reg == VTIMER_CVAL ? a->cntp_cval : (uint32_t)(a->cntp_cval - clock_ticks());
+        }
+        return true;
+    default:
+        return false;
+    }
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* Numbers C has as enums, for assembly; guest_asm.c's build asserts that they agree. */
+#ifndef HV_ARCH_ARM_INLINE_ABI_NUMBERS_H
+#define HV_ARCH_ARM_INLINE_ABI_NUMBERS_H
+
+#ifdef __ASSEMBLY__
+#define HYPERCALL_COUNT 64
+#define ENOSYS          38
+#define ERESTART        85
+#endif
+
+#endif

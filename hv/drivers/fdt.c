@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Questions to the machine's device tree, by libfdt. Numbers in it are big-endian cells of 32 bits; how many make
+ * an address or a size is the parent's business, and each bus between a node and the root may translate. See fdt.h.
+ */
+#include "hv/drivers/fdt.h"
+
+#include <libfdt.h>
+
+#define SPECIFIER_CELLS 3 /* of the GIC: kind, number, flags */
+#define PPI_FIRST       16U
+#define SPI_FIRST       32U
+#define FLAG_EDGE       3U
+
+const void *fdt_machine;
+
+int fdt_machine_init(const void *blob, size_t room)
+{
+    if (fdt_check_header(blob) != 0 || fdt_totalsize(blob) > room ||
+        fdt_check_full(blob, fdt_totalsize(blob)) != 0) {
+        return -EINVAL;
+    }
+    fdt_machine = blob;
+    return 0;
+}
+
+size_t fdt_machine_size(void)
+{
+    return fdt_totalsize(fdt_machine);
+}
+
+int fdt_find(int after, const char *const *compatible)
+{
+    int node = after;
+
+    while ((node = fdt_next_node(fdt_machine, node, NULL)) >= 0) {
+        for (unsigned int i = 0; compatible[i] != NULL; i++) {
+            if (fdt_is(node, compatible[i])) {
+                return node;
+            }
+        }
+    }
+    return node;
+}
+
+int fdt_next_of_type(int after, const char *type)
+{
+    return fdt_node_offset_by_prop_value(fdt_machine, after, "device_type", type,
+                                         (int)strlen(type) + 1);
+}
+
+bool fdt_cpu_id(int node, uint64_t *id)
+{
+    int length;
+    const fdt32_t *reg = fdt_getprop(fdt_machine, node, "reg", &length);
+
+    if (reg == NULL || (length != 4 && length != 8)) {
+        return false;
+    }
+    *id = fdt_cells(reg, (unsigned int)length / 4);
+    return true;
+}
+
+bool fdt_is(int node, const char *compatible)
+{
+    return fdt_node_check_compatible(fdt_machine, node, compatible) == 0;
+}
+
+bool fdt_enabled(int node)
+{
+    const char *status = fdt_text(node, "status");
+
+    return status == NULL || status[0] == 'o';
+}
+
+uint64_t fdt_cells(const uint32_t *cells, unsigned int count)
+{
+    uint64_t value = 0;
+
+    for (unsigned int i = 0; i < count; i++) {
+        value = value << 32 | fdt32_to_cpu(cells[i]);
+    }
+    return value;
+}
+
+/* One entry of a bus's ranges is child address, our address, size. */
+static bool translate_step(const void *fdt, int bus, int parent, uint64_t *address)
+{
+    int child_cells = fdt_address_cells(fdt, bus);
+    int parent_cells = fdt_address_cells(fdt, parent);
+    int size_cells = fdt_size_cells(fdt, bus);
+    int length;
+    const fdt32_t *ranges = fdt_getprop(fdt, bus, "ranges", &length);
+    int row = (child_cells + parent_cells + size_cells) * 4;
+
+    if (ranges == NULL || child_cells < 1 || parent_cells < 1 || size_cells < 1) {
+        return false;
+    }
+    if (length == 0) {
+        return true;
+    }
+    for (int at = 0; at + row <= length; at += row) {
+        const fdt32_t *r = ranges + at / 4;
+        /* Of three cells the first is PCI's address space. */
+        int skip = child_cells > 2 ? child_cells - 2 : 0;
+        uint64_t from = fdt_cells(r + skip, (unsigned int)(child_cells - skip));
+        uint64_t to = fdt_cells(r + child_cells, (unsigned int)parent_cells);
+        uint64_t size = fdt_cells(r + child_cells + parent_cells, (unsigned int)size_cells);
+
+        if (*address >= from && *address - from < size) {
+            *address = to + (*address - from);
+            return true;
+        }
+    }
+    return false;
+}
+
+bool fdt_translate(const void *fdt, int bus, uint64_t *address)
+{
+    int parent;
+
+    while ((parent = fdt_parent_offset(fdt, bus)) >= 0) {
+        if (!translate_step(fdt, bus, parent, address)) {
+            return false;
+        }
+        bus = parent;
+    }
+    return true;
+}
+
+/* Cells of addresses (or sizes) in reg: of the nearest ancestor that says, as loaders write module nodes. */
+static unsigned int inherited_cells(int node, const char *name)
+{
+    uint64_t cells = 2;
+
+    while ((node = fdt_parent_offset(fdt_machine, node)) >= 0) {
+        cells = fdt_number(node, name, 0);
+        if (cells != 0) {
+            break;
+        }
+    }
+    return cells == 1 ? 1 : 2;
+}
+
+bool fdt_module_reg(int node, uint64_t *address, uint64_t *size)
+{
+    unsigned int address_cells = inherited_cells(node, "#address-cells");
+    unsigned int size_cells = inherited_cells(node, "#size-cells");
+    int length;
+    const fdt32_t *reg = fdt_getprop(fdt_machine, node, "reg", &length);
+
+    if (reg == NULL || length < (int)(address_cells + size_cells) * 4) {
+        return false;
+    }
+    *address = fdt_cells(reg, address_cells);
+    *size = fdt_cells(reg + address_cells, size_cells);
+    return true;
+}
+
+bool fdt_reg_of(const void *fdt, int node, unsigned int index, uint64_t *address, uint64_t *size)
+{
+    int parent = fdt_parent_offset(fdt, node);
+    int address_cells = fdt_address_cells(fdt, parent);
+    int size_cells = fdt_size_cells(fdt, parent);
+    int row = (address_cells + size_cells) * 4;
+    int length;
+    const fdt32_t *reg = fdt_getprop(fdt, node, "reg", &length);
+
+    if (parent < 0 || reg == NULL || address_cells < 1 || address_cells > 2 || size_cells < 0 ||
+        size_cells > 2 || (int)(index + 1) * row > length) {
+        return false;
+    }
+    reg += (int)index * row / 4;
+    *address = fdt_cells(reg, (unsigned int)address_cells);
+    *size = fdt_cells(reg + address_cells, (unsigned int)size_cells);
+    return fdt_translate(fdt, parent, address);
+}
+
+bool fdt_reg(int node, unsigned int index, uint64_t *address, uint64_t *size)
+{
+    return fdt_reg_of(fdt_machine, node, index, address, size);
+}
+
+unsigned int fdt_gic_irq(const uint32_t *cells)
+{
+    uint32_t kind = fdt32_to_cpu(cells[0]);
+    uint32_t number = fdt32_to_cpu(cells[1]);
+
+    if (kind == 0 && number < 988) {
+        return number + SPI_FIRST;
+    }
+    return kind == 1 && number < 16 ? number + PPI_FIRST : ~0U;
+}
+
+bool fdt_interrupt(int node, unsigned int index, unsigned int *irq, bool *edge)
+{
+    int length;
+    const fdt32_t *cells = fdt_getprop(fdt_machine, node, "interrupts", &length);
+
+    if (cells == NULL || (int)(index + 1) * SPECIFIER_CELLS * 4 > length) {
+        return false;
+    }
+    cells += index * SPECIFIER_CELLS;
+    *irq = fdt_gic_irq(cells);
+    *edge = (fdt32_to_cpu(cells[2]) & FLAG_EDGE) != 0;
+    return *irq != ~0U;
+}
+
+const char *fdt_text(int node, const char *name)
+{
+    int length;
+    const char *s = fdt_getprop(fdt_machine, node, name, &length);
+
+    return s != NULL && length > 0 && s[length - 1] == '\0' ? s : NULL;
+}
+
+uint64_t fdt_number(int node, const char *name, uint64_t fallback)
+{
+    int length;
+    const fdt32_t *cells = fdt_getprop(fdt_machine, node, name, &length);
+
+    if (cells == NULL || (length != 4 && length != 8)) {
+        return fallback;
+    }
+    return fdt_cells(cells, (unsigned int)length / 4);
+}
+
+int fdt_path(const char *path)
+{
+    return fdt_path_offset(fdt_machine, path);
+}

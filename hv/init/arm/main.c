@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The order of everything on Arm: from the boot loader's jump to a running dom0, one call a line.
+ *
+ * Runs on the boot CPU's own stack with interrupts off until the clock ticks; the other CPUs join at cpus_start()
+ * and idle until the scheduler gives them work.
+ */
+#include "hv/init/arm/main.h"
+
+#include "hv/arch/arm/cpu/clock.h"
+#include "hv/arch/arm/cpu/gic.h"
+#include "hv/arch/arm/cpu/machine.h"
+#include "hv/arch/arm/cpu/paging.h"
+#include "hv/arch/arm/cpu/psci.h"
+#include "hv/arch/arm/cpu/smp.h"
+#include "hv/arch/arm/cpu/traps.h"
+#include "hv/arch/arm/guest/guest.h"
+#include "hv/base/printk.h"
+#include "hv/base/rcu.h"
+#include "hv/base/softirq.h"
+#include "hv/base/symbols.h"
+#include "hv/base/timer.h"
+#include "hv/config.h"
+#include "hv/core/console.h"
+#include "hv/core/sched.h"
+#include "hv/core/version.h"
+#include "hv/drivers/fdt.h"
+#include "hv/drivers/pl011.h"
+#include "hv/init/arm/bootinfo.h"
+#include "hv/init/cmdline.h"
+#include "hv/lib/printf.h"
+#include "hv/mm/frame.h"
+#include "hv/mm/page_alloc.h"
+
+NORETURN void boot_start(uint64_t fdt_start, uint64_t image_start);
+
+static bool has_console;
+
+/* First, so that everything after it may ask which CPU it is on. */
+static void boot_cpu_identify(void)
+{
+    struct cpu_local *local = cpu_local();
+
+    *local = (struct cpu_local){ .cpu = 0 };
+    arch_percpu_offsets[0] = 0;
+    softirq_words[0] = &local->softirq;
+    cpumask_set(&arch_cpus_online, 0);
+}
+
+/* The serial port of the command line; else what /chosen names; else the first that there is. */
+static void console_devices_init(void)
+{
+    static const char *const names[] = { "arm,pl011", NULL };
+    uint64_t address;
+    uint64_t size;
+    int node = bootinfo_console(cmdline.dtuart);
+    void *registers;
+
+    if (node < 0 || !fdt_is(node, "arm,pl011")) {
+        node = fdt_find(-1, names);
+    }
+    if (node < 0 || !fdt_reg(node, 0, &address, &size)) {
+        return;
+    }
+    registers = arch_map_device(_paddr(address), PAGE_SIZE);
+    if (registers != NULL) {
+        pl011_init(registers);
+        printk_add_device(pl011_console());
+        console_node = node;
+        has_console = true;
+    }
+}
+
+static void cmdline_apply(void)
+{
+    printk_set_level(false, cmdline.loglvl);
+    printk_set_level(true, cmdline.guest_loglvl);
+    printk_set_timestamps(cmdline.console_timestamps);
+    printk_set_sync(cmdline.sync_console);
+    panic_set_reboot(!cmdline.noreboot);
+    domain_set_reboot(!cmdline.noreboot);
+    domain_limits.grant_frames = cmdline.gnttab_max_frames;
+    domain_limits.maptrack_frames = cmdline.gnttab_max_maptrack_frames;
+    domain_limits.grant_version = cmdline.gnttab_max_version;
+    console_set_switch(cmdline.conswitch);
+    version_command_line = bootinfo.cmdline;
+    smp_max_cpus = cmdline.smp ? cmdline.maxcpus : 1;
+}
+
+static void for_each_ram(void (*fn)(mfn_t first, uint64_t count))
+{
+    for (unsigned int i = 0; i < machine.ram_count; i++) {
+        fn(_mfn(machine.ram[i].start >> PAGE_SHIFT),
+           (machine.ram[i].end - machine.ram[i].start) >> PAGE_SHIFT);
+    }
+}
+
+static void frame_table_back(mfn_t first, uint64_t count)
+{
+    paging_back((unsigned long)frame_of(first), count * sizeof(struct frame));
+}
+
+static void memory_init(void)
+{
+    boot_alloc_init();
+    boot_alloc_reserve(bootinfo.fdt_start, bootinfo.fdt_start + fdt_machine_size());
+    for (unsigned int i = 0; i < bootinfo.module_count; i++) {
+        boot_alloc_reserve(bootinfo.modules[i].start, bootinfo.modules[i].end);
+    }
+    paging_init();
+    for_each_ram(frame_table_back);
+    for_each_ram(frame_table_add_range);
+    boot_alloc_finish(page_alloc_add_range);
+}
+
+NORETURN void boot_start(uint64_t fdt_start, uint64_t image_start)
+{
+    const char *why = NULL;
+    int rc;
+
+    boot_cpu_identify();
+    machine.image_start = image_start;
+    traps_init_cpu();                      /* faults are dumped, once there is a console */
+    rc = bootinfo_parse(paging_map_fdt(fdt_start), fdt_start, &why);
+    if (fdt_machine == NULL) {
+        arch_halt();                       /* nothing tells where a console would be */
+    }
+    cmdline_parse(bootinfo.cmdline, &cmdline);
+    console_devices_init();                /* output from here on */
+    printf_set_pointer_format('s', symbols_format);
+    cmdline_apply();
+    printk("Proxenos " PROXENOS_VERSION " (arm64)\n");
+    if (rc != 0) {
+        panic("the device tree is refused: %s", why);
+    }
+    log_info("Command line: %s\n", bootinfo.cmdline);
+    cmdline_report(&cmdline);              /* unknown options, in one warning */
+    memory_init();                         /* direct map, frame table, allocator */
+    paging_init_cpu();
+
+    softirq_init();
+    frame_init();
+    rcu_init();
+    timer_init_module();
+    psci_init();
+    smp_init();                            /* numbers the CPUs */
+    gic_init();
+    clock_init();
+    guest_init();                          /* stage 2, what guests see of the CPU */
+    guest_init_cpu();
+    domain_init();                         /* special domains */
+    sched_init(cmdline.sched[0] == 0 ? NULL : cmdline.sched);
+    if (sched_init_cpu(0) != 0) {
+        panic("no memory for the boot CPU's idle vcpu");
+    }
+    arch_set_current(sched_idle_vcpu[0]);
+    arch_irq_enable();
+    cpus_start();                          /* the other CPUs */
+    paging_drop_identity();
+    console_init();
+    if (has_console) {
+        pl011_start_polling();
+    }
+    dom0_build();
+    stack_reset_and_call(sched_idle_loop); /* the scheduler finds dom0 runnable */
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* The steps of the boot on Arm that have files of their own. */
+#ifndef HV_INIT_ARM_MAIN_H
+#define HV_INIT_ARM_MAIN_H
+
+#include "hv/arch/arm/cpu/machine.h"
+#include "hv/lib/types.h"
+
+/* cpus.c: starts the other CPUs, one at a time. */
+void cpus_start(void);
+/* dom0.c: the hardware domain, if there is a kernel for it; returns with it ready to run. */
+void dom0_build(void);
+/* dom0_fdt.c: dom0's device tree into a buffer of size bytes: its length, or a negative number of libfdt's. */
+#define DOM0_BANKS_MAX 8
+struct dom0_tree {
+    unsigned int bank_count;
+    struct machine_range banks[DOM0_BANKS_MAX]; /* the first holds kernel, initrd and device tree */
+    uint64_t initrd_start;
+    uint64_t initrd_end;    /* 0: none */
+    uint64_t grant_start;   /* where it may map its grant table */
+    uint64_t grant_size;
+    unsigned int vcpus;
+    const char *command_line;
+    int console_node;       /* in the machine's tree: ours, to be removed; negative for none */
+};
+int dom0_fdt_make(void *buffer, size_t size, const struct dom0_tree *t);
+
+#endif
