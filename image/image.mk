@@ -72,6 +72,6 @@ build/peer/xen.elf: build/debs/stamp
 
 # Package installation comes first: what is to be built is known only then.
 run: need-run
-	+@$(MAKE) --no-print-directory -s hv image
-	@KERNEL="$(KERNEL)" INITRD="$(INITRD)" MEM="$(MEM)" CPUS="$(CPUS)" HV="$(HV)" HV_ARGS="$(HV_ARGS)" \
+	+@$(MAKE) --no-print-directory -s hv image $(if $(filter-out debian,$(TOOLS)),image-tools)
+	@TOOLS="$(TOOLS)" KERNEL="$(KERNEL)" INITRD="$(INITRD)" MEM="$(MEM)" CPUS="$(CPUS)" HV="$(HV)" HV_ARGS="$(HV_ARGS)" \
 	    DOM0_ARGS="$(DOM0_ARGS)" CPU="$(CPU)" sh image/run.sh

@@ -1,12 +1,18 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# run.sh: boots the product in QEMU on this terminal. Environment: KERNEL INITRD MEM CPUS HV HV_ARGS DOM0_ARGS CPU;
-# whatever is empty has a default. KVM is used where a probe shows that it works.
+# run.sh: boots the product in QEMU on this terminal. Environment: KERNEL INITRD MEM CPUS HV HV_ARGS DOM0_ARGS CPU TOOLS
+# (ours or debian: whose toolstack dom0 has); whatever is empty has a default. KVM is used where a probe shows that it
+# works.
 set -eu
 cd "$(dirname "$0")/.."
 HV=${HV:-build/x86_64/proxenos}
 KERNEL=${KERNEL:-build/image/vmlinuz}
-INITRD=${INITRD:-build/image/dom0.cpio.gz}
+TOOLS=${TOOLS:-debian}
+if [ "$TOOLS" = debian ]; then
+    INITRD=${INITRD:-build/image/dom0.cpio.gz}
+else
+    INITRD=${INITRD:-build/image/dom0-tools.cpio.gz}
+fi
 MEM=${MEM:-2048}
 CPUS=${CPUS:-2}
 for f in "$HV" "$KERNEL" "$INITRD"; do
@@ -23,4 +29,4 @@ echo "run: $HV, $CPUS CPUs, $MEM MiB, ${accel%%,*} (ctrl-a x ends QEMU)"
 dom0_mem=$((MEM / 2 < 1024 ? MEM / 2 : 1024))
 exec qemu-system-x86_64 -accel "$accel" -cpu "$cpu" -m "$MEM" -smp "$CPUS" -M q35 -nographic -no-reboot -net none \
     -kernel "$HV" -append "console=com1 com1=115200,8n1 dom0_mem=${dom0_mem}M,max:${dom0_mem}M ${HV_ARGS:-}" \
-    -initrd "$KERNEL console=hvc0 quiet proxenos.script=demo ${DOM0_ARGS:-},$INITRD"
+    -initrd "$KERNEL console=hvc0 quiet proxenos.script=demo proxenos.tools=$TOOLS ${DOM0_ARGS:-},$INITRD"
