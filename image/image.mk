@@ -2,7 +2,8 @@
 # What runs on the hypervisor: Debian's kernel and toolstack as dom0, a small guest, and Debian's Xen as the peer.
 #   make image   build/image/{vmlinuz,vmlinux,dom0.cpio.gz,guest.cpio.gz}, build/peer/xen.elf
 #   make image-disk   build/image/{guest-disk.img,grub-x86_64-xen.bin}: a Debian guest on a disk
-#   make image-tools  build/image/dom0-tools.cpio.gz: the same dom0 with our toolstack, as static programs, beside Debian's
+#   make image-tools  build/image/dom0-ours.cpio.gz: the same dom0 with our toolstack, as static programs, and none of
+#                     Debian's; build/image/dom0-tools.cpio.gz: with both
 #   make run     boots it; variables are listed by `make help`
 IMG := build/image
 IMAGE := $(IMG)/vmlinuz $(IMG)/vmlinux $(IMG)/guest.cpio.gz $(IMG)/dom0.cpio.gz build/peer/xen.elf
@@ -35,19 +36,22 @@ $(IMG)/guest.cpio.gz: build/debs/stamp image/build-guest.sh $(wildcard image/gue
 	@echo "  CPIO $@"
 	$(Q)sh image/build-guest.sh
 
+$(IMG)/dom0-base.cpio.gz: $(IMG)/dom0.cpio.gz
 $(IMG)/dom0.cpio.gz: build/debs/stamp image/build-dom0.sh image/pick.py $(wildcard image/dom0/*) $(IMG)/guest.cpio.gz
 	@echo "  CPIO $@"
 	$(Q)sh image/build-dom0.sh
 
 # What is in it is known when the tools are built: hence the second make, which does nothing when nothing changed.
 image-tools: image
-	+@$(MAKE) --no-print-directory -s STATIC=1 $(IMG)/dom0-tools.cpio.gz
+	+@$(MAKE) --no-print-directory -s STATIC=1 $(IMG)/dom0-ours.cpio.gz $(IMG)/dom0-tools.cpio.gz
 
 $(IMG)/tools.cpio.gz: image/build-tools.sh install/xendomains.sh $(PROGRAMS) $(TOOL_TESTS)
 	@echo "  CPIO $@"
 	$(Q)sh image/build-tools.sh $@ $(PROGRAMS) $(TOOL_TESTS)
 
 $(IMG)/dom0-tools.cpio.gz: $(IMG)/dom0.cpio.gz $(IMG)/tools.cpio.gz
+$(IMG)/dom0-ours.cpio.gz: $(IMG)/dom0-base.cpio.gz $(IMG)/tools.cpio.gz
+$(IMG)/dom0-ours.cpio.gz $(IMG)/dom0-tools.cpio.gz:
 	$(Q)cat $^ > $@.tmp
 	$(Q)mv $@.tmp $@
 
@@ -72,6 +76,6 @@ build/peer/xen.elf: build/debs/stamp
 
 # Package installation comes first: what is to be built is known only then.
 run: need-run
-	+@$(MAKE) --no-print-directory -s hv image $(if $(filter-out debian,$(TOOLS)),image-tools)
+	+@$(MAKE) --no-print-directory -s hv image $(if $(filter debian,$(TOOLS)),,image-tools)
 	@TOOLS="$(TOOLS)" KERNEL="$(KERNEL)" INITRD="$(INITRD)" MEM="$(MEM)" CPUS="$(CPUS)" HV="$(HV)" HV_ARGS="$(HV_ARGS)" \
 	    DOM0_ARGS="$(DOM0_ARGS)" CPU="$(CPU)" sh image/run.sh

@@ -16,7 +16,7 @@ bool size_parse_kb(const char *text, uint64_t *kb)
         char letter;
         unsigned int shift; /* of bytes */
     } units[] = { { 'b', 0 }, { 'k', 10 }, { 'm', 20 }, { 'g', 30 }, { 't', 40 } };
-    unsigned int shift = 10;
+    unsigned int shift = 20;
     char *end;
     unsigned long long value;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Amounts of memory on the command line: a number and a unit, b k m g t; k when there is none. */
+/* Amounts of memory on the command line: a number and a unit, b k m g t; m when there is none. */
 #ifndef CMD_XL_SIZE_H
 #define CMD_XL_SIZE_H
 

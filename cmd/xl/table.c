@@ -61,8 +61,8 @@ const struct xl_command xl_commands[] = {
       "Choose the CPUs a virtual CPU runs on", xl_vcpu_pin_options, CPU, false, 3 },
     { "vcpu-set", xl_vcpu_set, "[options] <Domain> <count>", "Set how many virtual CPUs are online",
       xl_vcpu_set_options, CPU, true, 2 },
-    { "mem-max", xl_mem_max, "<Domain> <MemKB>", "Set the memory a domain may use", NULL, CPU, false, 2 },
-    { "mem-set", xl_mem_set, "<Domain> <MemKB>", "Set the memory a domain should use now", NULL, CPU, true,
+    { "mem-max", xl_mem_max, "<Domain> <Mem>[b|k|m|g|t]", "Set the memory a domain may use", NULL, CPU, false, 2 },
+    { "mem-set", xl_mem_set, "<Domain> <Mem>[b|k|m|g|t]", "Set the memory a domain should use now", NULL, CPU, true,
       2 },
 
     { "sched-credit", xl_sched_credit,

@@ -188,7 +188,9 @@ static void prepare_parser(const struct xl_command *c)
     *name++ = (struct option){ "json", no_argument, NULL, XL_OPTION_JSON };
     *name++ = (struct option){ "help", no_argument, NULL, 'h' };
     *name = (struct option){ NULL, 0, NULL, 0 };
-    optind = 1;
+    /* 0, not 1: the order of xl's own options, which end at the command's name, is forgotten, so that a command's may
+     * come after its arguments. */
+    optind = 0;
 }
 
 int xl_options(struct xl *xl, int argc, char **argv)

@@ -65,7 +65,7 @@ int domain_name_claim(struct err *e, struct xs_handle *s, const char *name, uint
 void domain_name_release(const char *name);
 
 /* Drops the entry if it is this domain's or a dead process's, not one that another domain has taken since. */
-void domain_name_abandon(struct xs_handle *s, const char *name, uint32_t domid);
+void domain_name_abandon(struct xs_handle *s, const char *name, uint32_t domid, long creator);
 
 /* "poweroff", "reboot", ... as the configuration file and JSON call them. */
 const char *domain_stop_name(unsigned int reason);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The record of a create in progress: see journal.h. Lines:
- *   name NAME | uuid UUID | domain DOMID | disk DEVID LOOPDEVICE-or-- USERFILE-or--
+ *   process PID | name NAME | uuid UUID | domain DOMID | disk DEVID LOOPDEVICE-or-- USERFILE-or--
  */
 #include "lib/domain/journal.h"
 
@@ -46,7 +46,7 @@ int journal_begin(struct err *e, struct journal *j, const char *name, const uint
     if (j->fd < 0 || flock(j->fd, LOCK_EX | LOCK_NB)) {
         return err_errno(e, "cannot write %s", j->path);
     }
-    note(j, "uuid %s\nname %s\n", text, name);
+    note(j, "process %ld\nuuid %s\nname %s\n", (long)getpid(), text, name);
     return 0;
 }
 
@@ -71,6 +71,7 @@ struct remains {
     uint8_t uuid[16];
     char name[DOMAIN_NAME_MAX];
     uint32_t domid;
+    long creator;
 };
 
 /* The domain may have been made a moment before its number could be noted. */
@@ -116,7 +117,7 @@ static void undo_file(FILE *f, struct ctrl *c, struct xs_handle *s)
         } else if (!strncmp(line, "name ", 5)) {
             line[strcspn(line, "\n")] = '\0';
             snprintf(r.name, sizeof(r.name), "%.255s", line + 5);
-        } else {
+        } else if (sscanf(line, "process %ld", &r.creator) != 1) {
             sscanf(line, "domain %u", &r.domid);
         }
     }
@@ -129,7 +130,7 @@ static void undo_file(FILE *f, struct ctrl *c, struct xs_handle *s)
         undo_disk(line, r.domid);
     }
     saved_remove(r.domid, r.uuid);
-    domain_name_abandon(s, r.name, r.domid);
+    domain_name_abandon(s, r.name, r.domid, r.creator);
 }
 
 void journal_undo(struct journal *j, struct ctrl *c, struct xs_handle *s)

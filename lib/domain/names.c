@@ -50,13 +50,13 @@ static int lock_folder(struct err *e)
 
 /* What the entry says now: 0 and the domid, 1 when a living process is creating it, -ENOENT when it is free.
  */
-static int read_entry(struct xs_handle *s, const char *name, uint32_t *domid)
+static int read_entry(struct xs_handle *s, const char *name, uint32_t *domid, long *process)
 {
     char path[PATH_LENGTH], known[DOMAIN_NAME_MAX];
-    long process = 0;
     FILE *f;
     int got;
 
+    *process = 0;
     entry_path(name, path);
     f = fopen(path, "re");
     if (!f) {
@@ -64,11 +64,11 @@ static int read_entry(struct xs_handle *s, const char *name, uint32_t *domid)
     }
     got = fscanf(f, "domid %u", domid);
     if (got != 1) {
-        got = fscanf(f, "process %ld", &process) == 1 ? 2 : 0;
+        got = fscanf(f, "process %ld", process) == 1 ? 2 : 0;
     }
     fclose(f);
     if (got == 2) {
-        return process == (long)getpid() || (kill((pid_t)process, 0) && errno == ESRCH) ? -ENOENT : 1;
+        return *process == (long)getpid() || (kill((pid_t)*process, 0) && errno == ESRCH) ? -ENOENT : 1;
     }
     if (got != 1 || domain_read_name(NULL, s, *domid, known) || strcmp(known, name)) {
         return -ENOENT;
@@ -110,6 +110,7 @@ static int check_name(struct err *e, const char *name)
 int domain_name_claim(struct err *e, struct xs_handle *s, const char *name, uint32_t domid)
 {
     uint32_t other = 0;
+    long process;
     int fd, rc = check_name(e, name);
 
     if (rc) {
@@ -119,7 +120,7 @@ int domain_name_claim(struct err *e, struct xs_handle *s, const char *name, uint
     if (fd < 0) {
         return fd;
     }
-    rc = read_entry(s, name, &other);
+    rc = read_entry(s, name, &other, &process);
     if (rc == 1) {
         rc = err_set(e, -EEXIST, "a domain named %s is being created", name);
     } else if (rc == 0 && other != domid) {
@@ -145,12 +146,14 @@ void domain_name_release(const char *name)
     }
 }
 
-void domain_name_abandon(struct xs_handle *s, const char *name, uint32_t domid)
+/* A creator that was killed may be there still, as a process nobody has waited for: its claim counts no more. */
+void domain_name_abandon(struct xs_handle *s, const char *name, uint32_t domid, long creator)
 {
     uint32_t owner;
-    int rc = read_entry(s, name, &owner);
+    long process;
+    int rc = read_entry(s, name, &owner, &process);
 
-    if (rc == -ENOENT || (rc == 0 && owner == domid)) {
+    if (rc == -ENOENT || (rc == 0 && owner == domid) || (rc == 1 && process == creator)) {
         domain_name_release(name);
     }
 }
@@ -179,6 +182,7 @@ static int find_by_asking(struct err *e, struct xs_handle *s, const char *name, 
 
 int domain_find(struct err *e, struct xs_handle *s, const char *text, uint32_t *domid)
 {
+    long process;
     char *end;
     unsigned long number = strtoul(text, &end, 10);
 
@@ -186,7 +190,7 @@ int domain_find(struct err *e, struct xs_handle *s, const char *text, uint32_t *
         *domid = (uint32_t)number;
         return 0;
     }
-    if (read_entry(s, text, domid) == 0) {
+    if (read_entry(s, text, domid, &process) == 0) {
         return 0;
     }
     return find_by_asking(e, s, text, domid);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Our xl beside Debian's in one dom0 session: the same output byte for byte and the same exit code for what scripts read,
 guests of the one seen and handled by the other, creates that fail or are killed at each step and leave nothing behind."""
+import json
 import re
 
 import pytest
@@ -30,12 +31,14 @@ def m(hv):
 
 def both(m, command):
     """(exit code, stdout) of each; stderr is not compared: ours says more."""
-    return [m.run("%s %s 2>/dev/null" % (xl, command)) for xl in (DEBIAN, OURS)]
+    said = [m.run("%s %s 2>/dev/null" % (xl, command)) for xl in (DEBIAN, OURS)]
+    # dom0's time goes on between the two.
+    return [(rc, re.sub(r"^(Domain-0 .*[-s]) +\d+\.\d", r"\1 TIME", out, flags=re.M)) for rc, out in said]
 
 
 def leftovers(m):
     """All that a domain may leave: in the hypervisor, the store, /run, the kernel."""
-    return m.ok("xl list | tail -n +2 | cut -c1-44; xenstore-ls -f | grep -E '/local/domain/[1-9]|/libxl/|^/vm/|backend/v'; "
+    return m.ok("xl list | tail -n +2 | cut -c1-44; xenstore-ls -f | grep -E '/local/domain/[1-9]|/libxl/|^/vm/|backend/v[a-z]+/'; "
                 "ls /run/xen/creating /run/xen/names /run/xen/disks 2>/dev/null | grep -v :; ls /var/lib/xen; "
                 "losetup -a; ls /sys/class/net; true")
 
@@ -57,7 +60,7 @@ def test_json_is_json(guest):
     for command in ("list", "vcpu-list", "info", "info -n", "cpupool-list", "block-list guest", "network-list guest",
                     "uptime", "console-list guest"):
         out = guest.ok("%s %s --json" % (OURS, command))
-        assert out.strip()[0] in "[{" and out.count("{") == out.count("}"), command
+        assert isinstance(json.loads(out), (list, dict)), command
 
 
 def test_ours_handles_debians_guest(guest):
@@ -127,7 +130,7 @@ def test_faults_leave_nothing(m, how):
 def test_errors_name_the_cause(m):
     for text, words in (("kernel=\"/nosuch\"", "/nosuch"), ("memory=", "x.cfg:3:"), ("memory=320000", "MiB"),
                         ("disk=[\"/nosuch.img,raw,xvda,w\"]", "/nosuch.img"), ("vif=[\"bridge=nosuch\"]", "nosuch")):
-        m.ok("printf 'name=\"x\"\\nkernel=\"/boot/vmlinuz\"\\n%s\\n' > /tmp/x.cfg" % text.replace('"', '\\"'))
+        m.ok("printf 'name=\"x\"\\nkernel=\"/boot/vmlinuz\"\\n%s\\n' > /tmp/x.cfg" % text)
         rc, out = m.run("xl create -q /tmp/x.cfg 2>&1", 60)
         assert rc == 3 and words in out, out
         assert "x " not in m.ok("xl list")

@@ -168,7 +168,7 @@ class Machine:
                 module += "," + initrd
         command = [os.environ.get("QEMU", "qemu-system-x86_64"), "-accel", "tcg,thread=multi", "-cpu", os.environ.get(
                    "RIG_CPU", "max,-smap,-rdtscp"), "-m", str(mem), "-smp", str(cpus), "-M", "q35", "-display", "none",
-                   "-monitor", "none", "-serial", "stdio", "-no-reboot"]
+                   "-monitor", "none", "-chardev", "stdio,id=tty,signal=off", "-serial", "chardev:tty", "-no-reboot"]
         if medium:
             command += ["-cdrom", medium]
         else:
