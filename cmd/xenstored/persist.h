@@ -28,7 +28,7 @@ struct persist_conn {
     uint32_t started;    /* where the request at hand begins */
     uint32_t fd;         /* socket clients, during a live update: descriptor + 1 */
     uint32_t spill_size; /* and the bytes of their request that have come */
-    char spill[sizeof(struct xsd_sockmsg) + XENSTORE_PAYLOAD_MAX]; /* of a request too large for the ring */
+    char spill[sizeof(struct xsd_sockmsg) + XENSTORE_PAYLOAD_MAX]; /* of a request that comes in pieces */
 };
 
 struct persist_watch {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Serving rings. A request that fits into the ring stays there until it is answered; a larger one is moved piece by
- * piece into the connection's record. The record's indexes are stored before the page's.
+ * Serving rings. A request that is there whole stays in the ring until it is answered; one that comes in pieces is
+ * moved piece by piece into the connection's record. The record's indexes are stored before the page's.
  */
 #include "cmd/xenstored/ring.h"
 
@@ -58,28 +58,38 @@ static void kick(struct ring *r)
     }
 }
 
+/* What fits. Looks again after the new index can be seen: the domain tells of what it reads only when it finds the ring
+ * full, so either it sees the full ring or we see the room it made. */
 static long ring_send(struct conn *c, const void *data, size_t size, bool fresh)
 {
     struct ring *r = c->ring;
-    /* Acquire: the domain has read what it freed. */
-    uint32_t cons = __atomic_load_n(&r->page->rsp_cons, __ATOMIC_ACQUIRE);
-    uint32_t used = r->rsp_prod - cons;
+    size_t sent = 0;
 
-    if (used > XENSTORE_RING_SIZE) {
-        fail(r, XENSTORE_ERROR_RINGIDX);
-        return -1;
+    for (;;) {
+        /* Acquire: the domain has read what it freed. */
+        uint32_t cons = __atomic_load_n(&r->page->rsp_cons, __ATOMIC_ACQUIRE);
+        uint32_t used = r->rsp_prod - cons;
+
+        if (used > XENSTORE_RING_SIZE) {
+            fail(r, XENSTORE_ERROR_RINGIDX);
+            return -1;
+        }
+        uint32_t room = XENSTORE_RING_SIZE - used;
+        if (room == 0 || (fresh && size > room)) {
+            return sent;
+        }
+        uint32_t n = size - sent < room ? size - sent : room;
+        copy_in(r->page->rsp, r->rsp_prod, (const char *)data + sent, n);
+        r->rsp_prod += n;
+        /* Release: the bytes come before the index. */
+        __atomic_store_n(&r->page->rsp_prod, r->rsp_prod, __ATOMIC_RELEASE);
+        kick(r);
+        sent += n;
+        if (sent == size) {
+            return sent;
+        }
+        __atomic_thread_fence(__ATOMIC_SEQ_CST);
     }
-    uint32_t room = XENSTORE_RING_SIZE - used;
-    if (fresh && size > room) {
-        return 0;
-    }
-    uint32_t n = size < room ? size : room;
-    copy_in(r->page->rsp, r->rsp_prod, data, n);
-    r->rsp_prod += n;
-    /* Release: the bytes come before the index. */
-    __atomic_store_n(&r->page->rsp_prod, r->rsp_prod, __ATOMIC_RELEASE);
-    kick(r);
-    return n;
 }
 
 static void ring_want_room(struct conn *c, bool want)
@@ -90,15 +100,29 @@ static void ring_want_room(struct conn *c, bool want)
     }
 }
 
+/* The fence: the domain tells of a request only when it finds all before it taken, so either it sees the new index or we
+ * see its request, when we look again. */
 static void consumed(struct ring *r, uint32_t index)
 {
     r->req_cons = index;
     arena_order();
     __atomic_store_n(&r->page->req_cons, index, __ATOMIC_RELEASE);
-    kick(r);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
 /* ---- requests ---- */
+/* The beginning of a request: its rest is told only once this has been taken. */
+static void take_part(struct ring *r, struct persist_conn *record, const char *part, uint32_t have, uint32_t size)
+{
+    memcpy(record->spill + have, part, size);
+    arena_order();
+    record->consumed += size;
+    consumed(r, record->consumed);
+    if (size == XENSTORE_RING_SIZE) {
+        kick(r);
+    }
+}
+
 /* One request, or part of one. False: nothing more to do now. */
 static bool serve_one(struct ring *r)
 {
@@ -112,31 +136,31 @@ static bool serve_one(struct ring *r)
         fail(r, XENSTORE_ERROR_RINGIDX);
         return false;
     }
-    if (avail == 0 || have + avail < sizeof(head)) {
+    if (avail == 0) {
         return false;
     }
     memcpy(buffer, record->spill, have);
     copy_out(r->page->req, r->req_cons, buffer + have, avail);
+    if (have + avail < sizeof(head)) {
+        take_part(r, record, buffer + have, have, avail);
+        return true;
+    }
     memcpy(&head, buffer, sizeof(head));
     if (head.len > XENSTORE_PAYLOAD_MAX) {
         fail(r, XENSTORE_ERROR_PROTO);
         return false;
     }
     uint32_t need = sizeof(head) + head.len;
-    if (have + avail >= need) {
-        conn_feed(r->conn, buffer, need);
-        record->started += need;
-        record->consumed = record->started;
-        consumed(r, record->started);
+    if (have + avail < need) {
+        take_part(r, record, buffer + have, have, avail);
         return true;
     }
-    if (need > XENSTORE_RING_SIZE) {
-        memcpy(record->spill + have, buffer + have, avail);
-        arena_order();
-        record->consumed += avail;
-        consumed(r, record->consumed);
-    }
-    return false;
+    conn_feed(r->conn, buffer, need);
+    record->started += need;
+    record->consumed = record->started;
+    consumed(r, record->started);
+    kick(r);
+    return true;
 }
 
 void ring_serve(struct ring *r)
@@ -269,6 +293,7 @@ int ring_attach(struct conn *c, struct xenstore_domain_interface *page, uint32_t
         record->consumed = record->started;
     }
     consumed(r, record->consumed);
+    kick(r);
     return 0;
 }
 

@@ -54,6 +54,36 @@ TEST(ring_bytes_in_drips)
     sim_stop();
 }
 
+/* Linux puts a request into the ring in pieces, and tells of one only when it finds all before it taken. */
+TEST(ring_told_as_linux_does)
+{
+    struct xsd_sockmsg head = { XS_READ, 7, 0, 5 };
+    char bytes[2 * (sizeof(head) + 5)];
+    struct sim_message m;
+    size_t half = sizeof(head) + 5;
+
+    two_domains();
+    memcpy(bytes, &head, sizeof(head));
+    memcpy(bytes + sizeof(head), "/all", 5);
+    memcpy(bytes + half, bytes, half);
+    for (size_t cut = 1; cut < sizeof(bytes); cut++) {
+        size_t at[] = { 0, cut, sizeof(bytes) };
+
+        for (unsigned int i = 0; i < 2; i++) {
+            uint32_t before = sim_page(1)->req_prod;
+
+            sim_put(1, bytes + at[i], at[i + 1] - at[i]);
+            if ((int32_t)(before - sim_page(1)->req_cons) <= 0) {
+                sim_kick(1);
+            }
+        }
+        EXPECT(sim_get(1, &m));
+        EXPECT(sim_get(1, &m));
+        EXPECT_STR(m.data, "x");
+    }
+    sim_stop();
+}
+
 TEST(ring_many_at_once)
 {
     struct xsd_sockmsg head = { XS_READ, 0, 0, 5 };

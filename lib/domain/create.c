@@ -225,7 +225,7 @@ static int build(struct err *e, struct creation *k)
     struct xen_sysctl_physinfo p;
     int rc = build_pv(e, k->c, &b, &k->built);
 
-    if (rc == -ENOMEM && !ctrl_physinfo(k->c, &p)) {
+    if (rc == -ENOMEM && !ctrl_physinfo(k->c, &p) && d->memory_kib / 4 > p.free_pages - p.outstanding_pages) {
         err_hint(
             e,
             "%llu MiB are asked for and %llu MiB are free: lower memory=, or take some from another domain "

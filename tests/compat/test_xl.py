@@ -129,7 +129,7 @@ def test_faults_leave_nothing(m, how):
 
 def test_errors_name_the_cause(m):
     for text, words in (("kernel=\"/nosuch\"", "/nosuch"), ("memory=", "x.cfg:3:"), ("memory=320000", "MiB"),
-                        ("disk=[\"/nosuch.img,raw,xvda,w\"]", "/nosuch.img"), ("vif=[\"bridge=nosuch\"]", "nosuch")):
+                        ("disk=[\"/nosuch.img,raw,xvda,w\"]", "/nosuch.img"), ("vif=[\"bridge=nosuch\"]\\nmemory=128", "nosuch")):
         m.ok("printf 'name=\"x\"\\nkernel=\"/boot/vmlinuz\"\\n%s\\n' > /tmp/x.cfg" % text)
         rc, out = m.run("xl create -q /tmp/x.cfg 2>&1", 60)
         assert rc == 3 and words in out, out
