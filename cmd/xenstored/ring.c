@@ -58,8 +58,8 @@ static void kick(struct ring *r)
     }
 }
 
-/* What fits. Looks again after the new index can be seen: the domain tells of what it reads only when it finds the ring
- * full, so either it sees the full ring or we see the room it made. */
+/* What fits. Looks again after the new index can be seen: the domain tells of what it reads only when it finds
+ * the ring full, so either it sees the full ring or we see the room it made. */
 static long ring_send(struct conn *c, const void *data, size_t size, bool fresh)
 {
     struct ring *r = c->ring;
@@ -100,8 +100,8 @@ static void ring_want_room(struct conn *c, bool want)
     }
 }
 
-/* The fence: the domain tells of a request only when it finds all before it taken, so either it sees the new index or we
- * see its request, when we look again. */
+/* The fence: the domain tells of a request only when it finds all before it taken, so either it sees the new
+ * index or we see its request, when we look again. */
 static void consumed(struct ring *r, uint32_t index)
 {
     r->req_cons = index;
