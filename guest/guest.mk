@@ -32,7 +32,7 @@ GUEST_PVH_LIB_C := $(filter-out guest/libguest/grant.c,$(GUEST_PVH_LIB_C))
 GUEST_PVH_LIB := $(GUEST_PVH_LIB_C:guest/%.c=$(GUEST_OUT)/obj/%.o) $(GUEST_OUT)/obj/libguest/pvh/entry.o \
 	$(GUEST_OUT)/obj/start/pvh64.o
 GUEST_PVH_ELF := $(GUEST_PVH_TESTS:%=$(GUEST_OUT)/%-pvh.elf) $(GUEST_PVH_ONLY:%=$(GUEST_OUT)/%.elf)
-GUEST_BENCH := $(if $(wildcard guest/bench/*.c),$(GUEST_OUT)/bench.elf $(GUEST_OUT)/marker.elf)
+GUEST_BENCH := $(if $(wildcard guest/bench/*.c),$(GUEST_OUT)/bench.elf)
 GUEST_ELF := $(filter-out $(GUEST_PVH_ONLY:%=$(GUEST_OUT)/%.elf),$(GUEST_TESTS:%=$(GUEST_OUT)/%.elf)) \
 	$(GUEST_PAGE_ELF) $(GUEST_PVH_ELF) $(GUEST_BENCH)
 
@@ -77,10 +77,5 @@ $(GUEST_OUT)/bench.elf: $(patsubst guest/%.c,$(GUEST_OUT)/obj/%.o,$(wildcard gue
 	$(GUEST_OUT)/obj/bench/entry.o \
 	$(GUEST_START_PAGE) $(GUEST_LIB) guest/start/pv64.lds
 	$(guest_link)
-
-# A 32-bit Multiboot image: when does the first instruction of a hypervisor image run?
-$(GUEST_OUT)/marker.elf: guest/bench/marker.S guest/bench/marker.lds
-	@mkdir -p $(dir $@)
-	$(GUEST_Q)$(GUEST_CC) -m32 -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-T,guest/bench/marker.lds -o $@ $<
 
 -include $(shell find $(GUEST_OUT)/obj -name '*.d' 2>/dev/null)

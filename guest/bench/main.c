@@ -3,9 +3,8 @@
  * What the hypervisor's paths cost in retired instructions: run under QEMU's -icount shift=0
  * the TSC counts instructions, so two readings around a call give its length (minus the
  * readings' own, which is measured and taken off). Prints "bench NAME MEDIAN MINIMUM" per
- * figure, then "bench boot TSC TSC": the counter at this kernel's first instruction, and "bench
- * kept KIB KIB": memory of the machine that is neither free nor dom0's. guest/bench.py runs it
- * and compares hypervisors.
+ * figure, and "bench kept KIB KIB": memory of the machine that is neither free nor dom0's.
+ * guest/bench.py runs it and compares hypervisors.
  */
 #include "abi/event_channel.h"
 #include "abi/grant_table.h"
@@ -241,7 +240,6 @@ void test_main(void)
     if (!start_is_dom0()) {
         test_skip("measured as dom0 only");
     }
-    print("bench boot %lu %lu\n", start_tsc, start_tsc);
     print_kept_memory();
     prepare();
     measure("overhead", case_nothing);

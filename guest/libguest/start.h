@@ -17,7 +17,6 @@
 
 extern struct start_info *start_info;
 extern struct shared_info *shared_info;
-extern uint64_t start_tsc;
 
 void start_main(void);
 bool start_is_dom0(void);

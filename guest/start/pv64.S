@@ -53,10 +53,6 @@
     .globl _start
 _start:
     cld
-    rdtsc
-    shl $32, %rdx
-    or %rdx, %rax
-    mov %rax, start_tsc(%rip)
     mov %rsi, start_info(%rip)
     lea start_stack + START_STACK_SIZE(%rip), %rsp
     xor %ebp, %ebp

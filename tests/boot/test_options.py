@@ -4,8 +4,8 @@ import os
 import re
 import subprocess
 
-import gdbstub
 import pytest
+from gdbstub import Debugger
 from rig import IMAGES, ROOT, Machine, RigError
 
 HELLO = "build/guest/hello.elf"
@@ -72,7 +72,8 @@ def test_watchdog_barks(hv, tmp_path, timeout):
     with Machine(hv, cpus=2, hv_args="noreboot watchdog watchdog_timeout=%d" % timeout,
                  qemu_args=["-gdb", "unix:%s,server=on,wait=off" % socket]) as m:
         m.boot()
-        gdbstub.patch(socket, address(hv, "timer_dump"), b"\xfa\xeb\xfe")
+        with Debugger(socket) as debugger:
+            debugger.write(address(hv, "timer_dump"), b"\xfa\xeb\xfe")
         with pytest.raises(RigError):
             m.ok("xl debug-keys a", 1)
         m.expect(r"Panic on CPU (\d):\r*\n(\(XEN\) )?watchdog: CPU \1 has been stuck for [345] seconds\r*\n", 60)

@@ -27,7 +27,6 @@ enum { LINEAR_PAGES = 4096, TABLES = LINEAR_PAGES / 512, MAX_PAGES = 32768, E820
 
 struct start_info *start_info;
 struct hvm_start_info *pvh_start_info;
-uint64_t start_tsc;
 char start_stack[1 << START_STACK_ORDER] __attribute__((aligned(1 << START_STACK_ORDER)));
 static char shared_info_place[4096] __attribute__((aligned(4096)));
 struct shared_info *shared_info = (struct shared_info *)shared_info_place;

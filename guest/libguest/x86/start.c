@@ -18,7 +18,6 @@
 #include "guest/libguest/x86/traps.h"
 
 struct start_info *start_info;
-uint64_t start_tsc;
 char start_stack[1 << START_STACK_ORDER] __attribute__((aligned(1 << START_STACK_ORDER)));
 
 static char shared_info_place[4096] __attribute__((aligned(4096)));
