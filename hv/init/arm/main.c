@@ -76,7 +76,6 @@ static void cmdline_apply(void)
     printk_set_level(false, cmdline.loglvl);
     printk_set_level(true, cmdline.guest_loglvl);
     printk_set_timestamps(cmdline.console_timestamps);
-    printk_set_sync(cmdline.sync_console);
     panic_set_reboot(!cmdline.noreboot);
     domain_set_reboot(!cmdline.noreboot);
     domain_limits.grant_frames = cmdline.gnttab_max_frames;
