@@ -4,6 +4,7 @@
 
 PATHs are relative to FROM (either with or without usr/); TO gets the programs where they were and every library in lib/.
 The loader and libgcc_s (opened at run time by pthread_cancel) come along. A library that is nowhere is an error.
+TRIPLET in the environment names another architecture than x86_64-linux-gnu.
 """
 import os
 import shutil
@@ -11,8 +12,13 @@ import subprocess
 import sys
 
 
+TRIPLET = os.environ.get("TRIPLET", "x86_64-linux-gnu")
+LOADERS = {"x86_64-linux-gnu": ("ld-linux-x86-64.so.2", "lib64"), "aarch64-linux-gnu": ("ld-linux-aarch64.so.1", "lib")}
+OBJDUMP = "objdump" if TRIPLET == "x86_64-linux-gnu" else TRIPLET + "-objdump"
+
+
 def needed(path):
-    out = subprocess.run(["objdump", "-p", path], capture_output=True, text=True).stdout
+    out = subprocess.run([OBJDUMP, "-p", path], capture_output=True, text=True).stdout
     return [line.split()[1] for line in out.split("\n") if line.strip().startswith("NEEDED")]
 
 
@@ -25,7 +31,7 @@ def main():
     tree, root, paths = sys.argv[1], sys.argv[2], sys.argv[3:]
     libraries = {}
     for folder, _, names in sorted(os.walk(tree)):
-        if "x86_64-linux-gnu" in folder and "gconv" not in folder:
+        if TRIPLET in folder and "gconv" not in folder:
             libraries.update({n: os.path.join(folder, n) for n in names if ".so" in n})
     for folder, _, names in os.walk(tree):
         if "lib/xen-4.17" in folder:
@@ -46,7 +52,8 @@ def main():
             raise SystemExit("pick.py: no package has %s" % name)
         copy(libraries[name], os.path.join(root, "lib", name))
         todo += needed(libraries[name])
-    copy(libraries["ld-linux-x86-64.so.2"], os.path.join(root, "lib64/ld-linux-x86-64.so.2"))
+    loader, folder = LOADERS[TRIPLET]
+    copy(libraries[loader], os.path.join(root, folder, loader))
 
 
 main()
