@@ -97,7 +97,7 @@ cp -a $x/etc/xen $r/etc/
 modules $r image/dom0/modules
 cp image/dom0/init $r/init
 cp image/dom0/*.sh $r/etc/proxenos/
-cp image/dom0/guest.cfg $r/etc/xen/guest.cfg
+grep -v '^maxmem' image/dom0/guest.cfg > $r/etc/xen/guest.cfg # no populate on demand on Arm
 echo root:x:0:0:root:/root:/bin/sh > $r/etc/passwd
 echo root:x:0: > $r/etc/group
 cp $out/vmlinuz $r/boot/vmlinuz

@@ -204,6 +204,20 @@ static long resource_size(struct domain *d, struct xen_mem_acquire_resource *r, 
     return copy_to_guest(arg, r, sizeof(*r));
 }
 
+/* A PV caller gets the frame's number; a translated one has said where in its own physical space it wants it. */
+static int resource_give(struct domain *d, guest_ptr_t entry, mfn_t mfn)
+{
+    xen_pfn_t value = (xen_pfn_t)mfn_x(mfn);
+
+    if (!current_domain()->is_translated) {
+        return copy_to_guest(entry, &value, sizeof(value));
+    }
+    if (copy_from_guest(&value, entry, sizeof(value)) != 0) {
+        return -EFAULT;
+    }
+    return p2m_add_resource(current_domain(), _gfn(value), d, mfn);
+}
+
 static long resource_map(struct domain *d, const struct xen_mem_acquire_resource *r,
                          unsigned long *start)
 {
@@ -214,7 +228,6 @@ static long resource_map(struct domain *d, const struct xen_mem_acquire_resource
         return *start >= r->nr_frames && *start != 0 ? -EILSEQ : -EINVAL;
     }
     for (unsigned long i = *start; i < r->nr_frames; i++) {
-        xen_pfn_t value;
         mfn_t mfn;
         int rc;
 
@@ -226,10 +239,9 @@ static long resource_map(struct domain *d, const struct xen_mem_acquire_resource
         if (rc != 0) {
             return rc;
         }
-        value = (xen_pfn_t)mfn_x(mfn);
-        if (copy_to_guest(guest_ptr_at(guest_ptr(r->frame_list), i, sizeof(value)), &value,
-                          sizeof(value)) != 0) {
-            return -EFAULT;
+        rc = resource_give(d, guest_ptr_at(guest_ptr(r->frame_list), i, sizeof(xen_pfn_t)), mfn);
+        if (rc != 0) {
+            return rc;
         }
     }
     return 0;
@@ -256,9 +268,6 @@ long memory_acquire_resource(guest_ptr_t arg, unsigned long *start)
         rc = -EPERM;
     } else if (r.nr_frames == 0) {
         rc = guest_ptr_is_null(guest_ptr(r.frame_list)) ? resource_size(d, &r, arg) : -EINVAL;
-    } else if (current_domain()->is_translated) {
-        /* Its list names places in the caller's own physical space. */
-        rc = -EOPNOTSUPP;
     } else {
         rc = resource_map(d, &r, start);
     }

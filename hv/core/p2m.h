@@ -72,6 +72,9 @@ MUST_CHECK int p2m_remove_any(struct domain *d, gfn_t gfn);
 MUST_CHECK int p2m_add_to_physmap(struct domain *d, unsigned int space, struct domain *foreign,
                                   unsigned long idx, gfn_t gfn);
 
+/* XENMEM_acquire_resource: a page of the hypervisor's that is shared with owner, shown to a control domain. */
+MUST_CHECK int p2m_add_resource(struct domain *d, gfn_t gfn, const struct domain *owner, mfn_t mfn);
+
 /* Host mappings of grants, arch_grant_map() and its kin for a translated current domain. GNTST_*. */
 MUST_CHECK int p2m_grant_map(uint64_t addr, mfn_t mfn, unsigned int flags);
 MUST_CHECK int p2m_grant_unmap(uint64_t addr, mfn_t mfn, unsigned int flags);

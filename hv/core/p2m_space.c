@@ -120,6 +120,29 @@ static int add_foreign(struct domain *d, struct domain *foreign, gfn_t from, gfn
     return rc;
 }
 
+int p2m_add_resource(struct domain *d, gfn_t gfn, const struct domain *owner, mfn_t mfn)
+{
+    struct frame *f = frame_get_mfn(mfn, owner->id);
+    int rc;
+
+    if (f == NULL) {
+        return -EINVAL;
+    }
+    rc = frame_get_role(f, ROLE_WRITABLE, false);
+    if (rc != 0) {
+        frame_put(f);
+        return rc;
+    }
+    rc = make_room(d, gfn);
+    if (rc == 0) {
+        rc = p2m_set(d, gfn, mfn, 0, P2M_FOREIGN);
+    }
+    if (rc != 0) {
+        arch_put_gfn(f, true);
+    }
+    return rc;
+}
+
 int p2m_add_to_physmap(struct domain *d, unsigned int space, struct domain *foreign,
                        unsigned long idx, gfn_t gfn)
 {

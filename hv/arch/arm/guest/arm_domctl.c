@@ -24,6 +24,16 @@ static int paging_pool(struct xen_domctl_shadow_op *s, struct domain *d)
     }
 }
 
+static int set_pool_bytes(struct domain *d, uint64_t bytes)
+{
+    if ((bytes & ~PAGE_MASK) != 0 || bytes >> PAGE_SHIFT > UINT32_MAX) {
+        return -EINVAL;
+    }
+    d->arch->p2m_pool = bytes >> PAGE_SHIFT;
+    d->p2m->table_limit = (uint32_t)d->arch->p2m_pool;
+    return 0;
+}
+
 int arch_domctl(struct xen_domctl *op, struct domain *d, guest_ptr_t u_op, bool *copy_back)
 {
     (void)u_op;
@@ -31,6 +41,12 @@ int arch_domctl(struct xen_domctl *op, struct domain *d, guest_ptr_t u_op, bool 
     case XEN_DOMCTL_shadow_op:
         *copy_back = true;
         return paging_pool(&op->u.shadow_op, d);
+    case XEN_DOMCTL_get_paging_mempool_size:
+        op->u.paging_mempool.size = d->arch->p2m_pool << PAGE_SHIFT;
+        *copy_back = true;
+        return 0;
+    case XEN_DOMCTL_set_paging_mempool_size:
+        return set_pool_bytes(d, op->u.paging_mempool.size);
     case XEN_DOMCTL_set_address_size:
         return op->u.address_size.size == 64 ? 0 : -EINVAL;
     case XEN_DOMCTL_get_address_size:
