@@ -37,6 +37,7 @@ kernels=$(/usr/bin/python3 guest/run-tests.py --list | grep -v '^random$')
 {
     part boot $pytest tests/boot
     part xl $pytest tests/compat/test_pv_guest.py
+    part pvh $pytest tests/compat/test_pvh_guest.py
     part load $pytest tests/compat/test_load.py
     part disk-and-network env DATA_MB=8 $pytest tests/compat/test_disk_net.py
 }

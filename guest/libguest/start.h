@@ -20,6 +20,7 @@ extern struct shared_info *shared_info;
 
 void start_main(void);
 bool start_is_dom0(void);
+bool start_is_pv(void); /* or PVH */
 const char *start_cmdline(void);
 
 /* A page of this guest given as a machine frame, at the address where it is mapped at boot. */

@@ -28,6 +28,11 @@ bool start_is_dom0(void)
     return (start_info->flags & SIF_INITDOMAIN) != 0;
 }
 
+bool start_is_pv(void)
+{
+    return true;
+}
+
 const char *start_cmdline(void)
 {
     return (const char *)start_info->cmd_line;

@@ -47,10 +47,12 @@ static void test_features(void)
     struct xen_feature_info info = { .submap_idx = 0 };
 
     EXPECT_EQ(hypercall_xen_version(XENVER_get_features, &info), 0);
-    EXPECT(info.submap >> XENFEAT_mmu_pt_update_preserve_ad & 1);
-    EXPECT(info.submap >> XENFEAT_gnttab_map_avail_bits & 1);
-    EXPECT(!(info.submap >> XENFEAT_writable_page_tables & 1));
-    EXPECT(!(info.submap >> XENFEAT_auto_translated_physmap & 1));
+    EXPECT_EQ(info.submap >> XENFEAT_mmu_pt_update_preserve_ad & 1, start_is_pv());
+    EXPECT_EQ(info.submap >> XENFEAT_gnttab_map_avail_bits & 1, start_is_pv());
+    EXPECT_EQ(info.submap >> XENFEAT_writable_page_tables & 1, !start_is_pv());
+    EXPECT_EQ(info.submap >> XENFEAT_auto_translated_physmap & 1, !start_is_pv());
+    EXPECT_EQ(info.submap >> XENFEAT_hvm_callback_vector & 1, !start_is_pv());
+    EXPECT_EQ(info.submap >> XENFEAT_hvm_safe_pvclock & 1, !start_is_pv());
     EXPECT_EQ(info.submap >> XENFEAT_dom0 & 1, start_is_dom0());
     test_note("features %x", info.submap);
     info = (struct xen_feature_info){ .submap_idx = XENFEAT_NR_SUBMAPS };
@@ -92,8 +94,9 @@ static void test_version_refused(void)
     EXPECT_EQ(hypercall_xen_version(999, NULL), -ENOSYS);
     EXPECT_EQ(hypercall_xen_version(-1, NULL), -ENOSYS);
     EXPECT_EQ(hypercall_xen_version(XENVER_extraversion, (void *)UNMAPPED), -EFAULT);
-    EXPECT_EQ(hypercall_xen_version(XENVER_capabilities, (void *)MACH2PHYS_VIRT_START),
-              -EFAULT);
+    if (start_is_pv()) {
+        EXPECT_EQ(hypercall_xen_version(XENVER_capabilities, (void *)MACH2PHYS_VIRT_START), -EFAULT);
+    }
     EXPECT_EQ(hypercall_xen_version(XENVER_compile_info, (void *)(HYPERVISOR_VIRT_END - 4096)),
               -EFAULT);
     EXPECT_EQ(hypercall_xen_version(XENVER_get_features, (void *)0x0001000000000000UL),

@@ -44,6 +44,18 @@ void fpu_init_cpu(void)
     }
 }
 
+uint64_t fpu_xcr0_now(void)
+{
+    uint32_t a, d;
+
+    if (!have_xsave) {
+        return 0;
+    }
+    __asm__ __volatile__("xgetbv" : "=a"(a), "=d"(d) : "c"(0));
+    this_cpu(xcr0_now) = a | (uint64_t)d << 32;
+    return this_cpu(xcr0_now);
+}
+
 uint64_t fpu_xcr0_mask(void)
 {
     return xcr0_mask;

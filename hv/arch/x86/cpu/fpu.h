@@ -9,6 +9,8 @@
 
 void fpu_init_cpu(void);
 uint64_t fpu_xcr0_mask(void); /* features guests may enable; 0: no XSAVE */
+/* What XCR0 holds, which the guest that runs may have written itself: emulated CPUs do not intercept XSETBV. */
+uint64_t fpu_xcr0_now(void);
 unsigned int fpu_area_size(void);
 void *fpu_area_alloc(void);
 void fpu_area_free(void *area);

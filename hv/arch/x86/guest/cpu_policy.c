@@ -593,6 +593,9 @@ static void dynamic_bits(struct vcpu *v, uint32_t leaf, uint32_t subleaf, struct
         out->d = v->id * 2;
     }
     if (leaf == 0xd && subleaf <= 1 && xstates_of(p) != 0) {
+        if (v->arch->hvm != NULL) {
+            hvm_sync_xcr0(v);
+        }
         out->b = xstate_size(p, v->arch->xcr0 | XSTATE_BASIC);
     }
 }

@@ -131,6 +131,13 @@ void hvm_vcpu_reset(struct vcpu *v)
 
 /* ---- The switch ----------------------------------------------------------------------------- */
 
+void hvm_sync_xcr0(struct vcpu *v)
+{
+    if (cpu_policy_xstates(v->domain) != 0) {
+        v->arch->xcr0 = fpu_xcr0_now() & cpu_policy_xstates(v->domain);
+    }
+}
+
 void hvm_leave(struct vcpu *v)
 {
     uint64_t *dr = hvm_vcpu(v)->dr;
@@ -139,6 +146,7 @@ void hvm_leave(struct vcpu *v)
     dr[1] = read_dr1();
     dr[2] = read_dr2();
     dr[3] = read_dr3();
+    hvm_sync_xcr0(v);
     hvm->leave(v);
 }
 

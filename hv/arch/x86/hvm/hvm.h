@@ -123,6 +123,8 @@ void hvm_vcpu_exit(struct vcpu *v);
 void hvm_vcpu_reset(struct vcpu *v);
 void hvm_enter(struct vcpu *v);
 void hvm_leave(struct vcpu *v);
+/* Learns the current vcpu's XCR0 from the CPU. */
+void hvm_sync_xcr0(struct vcpu *v);
 NORETURN void hvm_run_guest(void);
 /* What other vcpus left for the current one to do before it goes on. */
 void hvm_process_notes(struct vcpu *v);

@@ -91,6 +91,7 @@ static int load_cpu(struct vcpu *v, const union record *r)
         fpu_area_reset(v->arch->fpu);
     }
     v->arch->fpu_initialised = true;
+    arch_update_wallclock(v->domain);
     v->is_initialised = true;
     hvm_vcpu(v)->waits_for_startup = false;
     __atomic_fetch_and(&v->pause_flags, ~BIT(VCPU_DOWN), __ATOMIC_SEQ_CST);

@@ -85,7 +85,7 @@ void vlapic_set_irq(struct vcpu *v, unsigned int vector)
 {
     struct vlapic *l = of(v);
 
-    if (vector < VECTOR_FIRST_VALID || !vlapic_enabled(v)) {
+    if (vector < VECTOR_FIRST_VALID) {
         return;
     }
     bit_set_atomic(l->irr, vector);
@@ -127,7 +127,7 @@ int vlapic_pending(const struct vcpu *v)
     struct vlapic *l = of(v);
     int vector;
 
-    if (!READ_ONCE(l->irr_maybe)) {
+    if (!READ_ONCE(l->irr_maybe) || !vlapic_enabled(v)) {
         return -1;
     }
     __atomic_store_n(&l->irr_maybe, false, __ATOMIC_SEQ_CST);
@@ -217,8 +217,10 @@ static void deliver(struct vcpu *v, unsigned int mode, unsigned int vector)
     switch (mode) {
     case MODE_FIXED:
     case MODE_LOWEST:
-        vlapic_set_irq(v, vector);
-        kick(v);
+        if (vlapic_enabled(v)) {
+            vlapic_set_irq(v, vector);
+            kick(v);
+        }
         break;
     case MODE_NMI:
         WRITE_ONCE(v->nmi_pending, true);

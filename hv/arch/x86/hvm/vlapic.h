@@ -34,7 +34,8 @@ void vlapic_init(struct vcpu *v);
 void vlapic_exit(struct vcpu *v);
 /* As after INIT; reset: the base as well. */
 void vlapic_reset(struct vcpu *v, bool reset);
-/* Requests a vector; may come from anywhere. */
+/* Requests a vector; may come from anywhere. It waits while the APIC is switched off: an event's upcall asked for
+ * before must not be lost. */
 void vlapic_set_irq(struct vcpu *v, unsigned int vector);
 /* The vector to be delivered next, above the priority of what is in service: -1 for none. */
 int vlapic_pending(const struct vcpu *v);
