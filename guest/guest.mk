@@ -31,7 +31,7 @@ GUEST_PVH_LIB_C := $(wildcard guest/libguest/*.c guest/libguest/pvh/*.c) guest/l
 GUEST_PVH_LIB_C := $(filter-out guest/libguest/grant.c,$(GUEST_PVH_LIB_C))
 GUEST_PVH_LIB := $(GUEST_PVH_LIB_C:guest/%.c=$(GUEST_OUT)/obj/%.o) $(GUEST_OUT)/obj/libguest/pvh/entry.o \
 	$(GUEST_OUT)/obj/start/pvh64.o
-GUEST_PVH_ELF := $(GUEST_PVH_TESTS:%=$(GUEST_OUT)/%-pvh.elf) $(GUEST_PVH_ONLY:%=$(GUEST_OUT)/%.elf)
+GUEST_PVH_ELF := $(GUEST_OUT)/pvhost.elf $(GUEST_PVH_TESTS:%=$(GUEST_OUT)/%-pvh.elf) $(GUEST_PVH_ONLY:%=$(GUEST_OUT)/%.elf)
 GUEST_BENCH := $(if $(wildcard guest/bench/*.c),$(GUEST_OUT)/bench.elf)
 GUEST_ELF := $(filter-out $(GUEST_PVH_ONLY:%=$(GUEST_OUT)/%.elf),$(GUEST_TESTS:%=$(GUEST_OUT)/%.elf)) \
 	$(GUEST_PAGE_ELF) $(GUEST_PVH_ELF) $(GUEST_BENCH)
@@ -76,6 +76,10 @@ $(foreach t,$(GUEST_PVH_ONLY),$(eval $(call guest_pvh_test,$(t),$(t))))
 $(GUEST_OUT)/bench.elf: $(patsubst guest/%.c,$(GUEST_OUT)/obj/%.o,$(wildcard guest/bench/*.c)) \
 	$(GUEST_OUT)/obj/bench/entry.o \
 	$(GUEST_START_PAGE) $(GUEST_LIB) guest/start/pv64.lds
+	$(guest_link)
+
+# The PV dom0 that runs one PVH kernel.
+$(GUEST_OUT)/pvhost.elf: $(GUEST_OUT)/obj/host/main.o $(GUEST_START_SYSCALL) $(GUEST_LIB) guest/start/pv64.lds
 	$(guest_link)
 
 -include $(shell find $(GUEST_OUT)/obj -name '*.d' 2>/dev/null)

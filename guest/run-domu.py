@@ -53,13 +53,9 @@ def cpio(files):
     return out + b"\0" * (-len(out) % 512)
 
 
-def is_pvh(name):
-    return name.endswith("-pvh") or name.startswith("pvh-")
-
-
 def config(name, options, args):
     words = (options["args"] + " " + (args.args or "")).strip()
-    kind = "pvh" if is_pvh(name) else "pv"
+    kind = "pvh" if run_tests.is_pvh(name) else "pv"
     return ("name = '%s'\ntype = '%s'\nkernel = '/guest/%s.elf'\nextra = '%s'\nmemory = 64\nvcpus = %s\n"
             "on_poweroff = 'destroy'\non_crash = 'destroy'\n" % (name, kind, name, words, options["smp"]))
 

@@ -8,7 +8,10 @@ Prints one line per test and `N passed, N failed` at the end; the console of a t
 follows its line. A test passes with the verdict `pass` or `skip`; `broken`, `fail`, no verdict, or a
 hypervisor that crashes or complains of itself are failures. Exit code 0 only when nothing failed.
 
-guest/tests/NAME/options may hold lines KEY=VALUE: smp, mem, timeout, args (the kernel's command line),
+A PVH kernel (NAME-pvh, pvh-NAME) is the guest of a dom0 that does nothing else (guest/host), and both must pass.
+
+guest/tests/NAME/options may hold lines KEY=VALUE: smp, vcpus (of a PVH guest), guest_verdict=no (a PVH
+kernel that ends by something else than a verdict), mem, timeout, args (the kernel's command line),
 hv (extra hypervisor options), peer_args (added to args when --peer says that the image is Debian's Xen,
 for its known deviations), plus `expect=crash TEXT` for kernels whose right end is to be crashed by
 the hypervisor with TEXT on its console.
@@ -27,13 +30,15 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
 QEMU = os.environ.get("QEMU", "qemu-system-x86_64")
 VERDICT = re.compile(r"^verdict: (pass|skip|broken|fail)\s*$", re.M)
+GUEST_VERDICT = re.compile(r"^guest: verdict: (pass|skip|broken|fail)\s*$", re.M)
 CRASH = re.compile(r"(Panic on CPU|Assertion .* failed|Xen BUG at|hypervisor panic|PANIC:|BUG at |"
                    r"ASSERT failed|FATAL TRAP|FATAL PAGE FAULT)")
 
 
 def read_options(name):
     options = {"smp": "1", "mem": "512", "timeout": None, "args": "", "hv": "", "expect": None,
-               "peer_args": ""}
+               "peer_args": "", "vcpus": "1",
+               "guest_verdict": "yes"}
     path = os.path.join(HERE, "tests", name, "options")
     if os.path.exists(path):
         with open(path) as f:
@@ -51,17 +56,27 @@ def base_name(name):
 
 
 def pvh_tests():
-    """Kernels that are built for PVH: guests only (run-domu.py)."""
+    """Kernels that are built for PVH: guests of pvhost.elf here, of Debian's xl in run-domu.py."""
     return sorted(os.path.basename(p)[:-4] for p in glob.glob(os.path.join(ROOT, "build/guest/*pvh*.elf")))
+
+
+def is_pvh(name):
+    return name.endswith("-pvh") or name.startswith("pvh-")
 
 
 def qemu_command(hv, elf, options):
     line = ("console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all dom0_max_vcpus=%s %s"
             % (options["smp"], options["hv"]))
+    if is_pvh(os.path.basename(elf)[:-4]):
+        host = os.path.join(os.path.dirname(elf), "pvhost.elf")
+        initrd = "%s vcpus=%s %s,%s" % (host, options["vcpus"], options["args"], elf)
+        line += " dom0_mem=128M"
+    else:
+        initrd = (elf + " " + options["args"]).strip()
     return [QEMU, "-accel", "tcg", "-cpu", "max,-smap,-rdtscp", "-m", options["mem"],
             "-smp", options["smp"], "-display", "none", "-monitor", "none", "-serial", "stdio",
             "-net", "none", "-no-reboot", "-kernel", hv, "-append", line.strip(),
-            "-initrd", (elf + " " + options["args"]).strip()]
+            "-initrd", initrd]
 
 
 def run_qemu(command, timeout, done):
@@ -114,10 +129,13 @@ def run_test(hv, name, args):
     text, late = run_qemu(qemu_command(hv, elf, options), timeout, done)
     seconds = time.monotonic() - start
     verdict = VERDICT.search(text)
+    guest = GUEST_VERDICT.search(text)
     if CRASH.search(text):
         result = "hypervisor crash"
     elif crash_text:
         result = "pass" if crash_text in text else "no crash seen"
+    elif verdict and is_pvh(name) and verdict.group(1) == "pass" and options["guest_verdict"] == "yes":
+        result = guest.group(1) if guest else "no verdict"
     elif verdict:
         result = verdict.group(1)
     else:
@@ -149,7 +167,7 @@ def main():
     parser.add_argument("--list", action="store_true")
     parser.add_argument("names", nargs="*")
     args = parser.parse_args()
-    names = args.names or all_tests()
+    names = args.names or all_tests() + pvh_tests()
     if args.list:
         print("\n".join(names))
         return 0
