@@ -7,7 +7,8 @@
 Runs build/guest/bench.elf as dom0 of each image (one vcpu, -icount shift=0) and prints one row per
 figure: the medians, the ratio of the first image to the last, and the share to reach. `boot` counts from
 the image's first instruction to that of Debian's kernel as dom0, uncompressed; `boot_vmlinuz` the same with the
-kernel as Debian ships it; `kept` is the memory in KiB that is neither free nor dom0's, `image` the size of the
+kernel as Debian ships it; rows `pvh_` are
+of a PVH guest; `kept` is the memory in KiB that is neither free nor dom0's, `image` the size of the
 gzipped image. --check: exit code 1 when a target is missed.
 """
 import argparse
@@ -34,9 +35,11 @@ TARGETS = {
     "null": 1 / 3, "null_page": None, "evtchn_send": 1 / 3, "multicall8": 1 / 3, "set_timer": 1 / 3,
     "yield": 1 / 3, "update_va": 1 / 3, "mmu_update": 1 / 3, "ptwr": None, "grant_copy64": 1 / 3,
     "cpuid": None, "page_fault": 1 / 2, "page_fault_iretq": None, "boot": 1 / 5, "boot_vmlinuz": 1, "kept": 3 / 4,
+    "pvh_null": 1 / 6, "pvh_cpuid": 1 / 6, "pvh_evtchn_send": 1 / 6, "pvh_set_timer": 1 / 6, "pvh_yield": 1 / 6,
+    "pvh_msr_read": None,
 }
 IMAGE_LIMIT = 300 * 1024
-LINE = re.compile(r"^bench (\S+) (\d+) (\d+)\s*$", re.M)
+LINE = re.compile(r"^(?:guest: )?bench (\S+) (\d+) (\d+)\s*$", re.M)
 ENTRY_NOTE = struct.pack("<III4s", 4, 8, 1, b"Xen")  # XEN_ELFNOTE_ENTRY, followed by its address
 KERNELS = {"boot": "vmlinux", "boot_vmlinuz": "vmlinuz"}
 
@@ -45,7 +48,8 @@ def command(image, memory, module, icount=",sleep=off"):
     return [run_tests.QEMU, "-accel", "tcg", "-cpu", "max,-smap,-rdtscp", "-icount",
             "shift=0" + icount, "-rtc", "base=2024-01-01,clock=vm", "-smp", "1", "-net", "none",
             "-m", str(memory), "-display", "none", "-monitor", "none", "-serial", "stdio",
-            "-no-reboot", "-kernel", image, "-append", "console=com1 com1=115200,8n1",
+            "-no-reboot", "-kernel", image, "-append", "console=com1 com1=115200,8n1" +
+            (" dom0_mem=128M" if "," in module else ""),
             "-initrd", module]
 
 
@@ -53,7 +57,7 @@ def measure(image, memory, kernel, timeout):
     text, _ = run_tests.run_qemu(command(image, memory, kernel), timeout,
                                  lambda t: bool(run_tests.VERDICT.search(t)))
     figures = {name: int(median) for name, median, _ in LINE.findall(text)}
-    if "kept" not in figures:
+    if not figures:
         print(text[-4000:])
     return figures
 
@@ -91,6 +95,8 @@ def boot(image, memory, kernel, timeout):
 def all_figures(image, args):
     kernel = os.path.join(ROOT, "build", "guest", "bench.elf")
     figures = measure(image, args.memory, kernel, args.timeout)
+    host, pvh = (os.path.join(ROOT, "build", "guest", name) for name in ("pvhost.elf", "pvh-bench.elf"))
+    figures.update(measure(image, args.memory, "%s vcpus=1,%s" % (host, pvh), args.timeout))
     for name, file in KERNELS.items():
         figures[name] = boot(image, args.memory, file, args.timeout)
     return figures

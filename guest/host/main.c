@@ -268,6 +268,14 @@ static void build(unsigned int vcpus)
     must(hypercall_memory_op(XENMEM_populate_physmap, &r) - EXTENTS, "populate_physmap");
 }
 
+/* A few milliseconds in which the guest has the CPU for itself. */
+static void nap(void)
+{
+    struct sched_poll poll = { .timeout = time_now() + 3000000UL };
+
+    hypercall_sched_op(SCHEDOP_poll, &poll);
+}
+
 /* Until it has shut down: the reason. */
 static unsigned int wait(void)
 {
@@ -278,7 +286,7 @@ static unsigned int wait(void)
         if (op.u.getdomaininfo.flags & XEN_DOMINF_shutdown) {
             return op.u.getdomaininfo.flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask;
         }
-        hypercall_sched_op(SCHEDOP_yield, NULL);
+        nap();
     }
 }
 

@@ -80,7 +80,7 @@ struct hvm_ops {
 
 extern const struct hvm_ops *hvm; /* NULL: no hardware virtualisation */
 
-#define HVM_TRANSLATIONS 16U
+#define HVM_TRANSLATIONS 64U
 
 struct hvm_translation {
     uint64_t gfn;
