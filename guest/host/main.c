@@ -26,7 +26,8 @@
 #include <xen/elfnote.h>
 #include <xen/io/console.h>
 
-enum { DOM = 33, EXTENT_ORDER = 9, EXTENTS = 24, PAGES = EXTENTS << EXTENT_ORDER, INFO_GFN = 1, RING_GFN = 2, CONTEXT_BYTES = 65536 };
+enum { DOM = 33, EXTENT_ORDER = 9, EXTENTS = 24, PAGES = EXTENTS << EXTENT_ORDER };
+enum { INFO_GFN = 1, RING_GFN = 2, CONTEXT_BYTES = 65536 };
 enum { PT_LOAD = 1, PT_NOTE = 4 };
 
 struct elf_header {
