@@ -131,9 +131,11 @@ int arch_domain_check_config(struct xen_domctl_createdomain *config)
     return config->arch.gic_version == native ? 0 : -EINVAL;
 }
 
-static void guest_layout(struct domain *d)
+/* Where the toolstack's device tree has it; of a GICv2 the guest's CPU interface is a page of the machine's. */
+static int guest_layout(struct domain *d)
 {
     struct vgic *g = &d->arch->vgic;
+    int rc = 0;
 
     if (g->version == 3) {
         g->dist_base = GUEST_GICV3_GICD_BASE;
@@ -143,6 +145,11 @@ static void guest_layout(struct domain *d)
         g->dist_base = GUEST_GICD_BASE;
         g->cpu_base = GUEST_GICC_BASE;
     }
+    for (uint64_t at = 0; rc == 0 && g->version == 2 && d->id != 0 && at < GUEST_GICC_SIZE; at += PAGE_SIZE) {
+        rc = p2m_set(d, _gfn((GUEST_GICC_BASE + at) >> PAGE_SHIFT),
+                     _mfn((gic_machine.vcpu_base + at) >> PAGE_SHIFT), 0, P2M_DEVICE);
+    }
+    return rc;
 }
 
 int arch_domain_init(struct domain *d)
@@ -163,13 +170,14 @@ int arch_domain_init(struct domain *d)
     if (rc == 0) {
         rc = vgic_domain_init(d, ALIGN_UP(d->config.arch.nr_spis, 32U));
     }
+    if (rc == 0) {
+        a->vttbr = mfn_to_paddr(d->p2m->root).v | (uint64_t)a->vmid << 48;
+        rc = guest_layout(d);
+    }
     if (rc != 0) {
         arch_domain_exit(d);
-        return rc;
     }
-    a->vttbr = mfn_to_paddr(d->p2m->root).v | (uint64_t)a->vmid << 48;
-    guest_layout(d);
-    return 0;
+    return rc;
 }
 
 void arch_domain_exit(struct domain *d)

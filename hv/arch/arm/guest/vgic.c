@@ -348,8 +348,8 @@ static void lr_fill(struct vcpu *v, unsigned int i, struct virq *q)
 
     if (q->source != 0) { /* one list register at a time: the others follow */
         lr.source = (uint8_t)__builtin_ctz(q->source);
-        lr.eoi_notice = true;
         q->source &= (uint16_t)(q->source - 1);
+        lr.eoi_notice = q->source != 0;
     }
     q->pending = q->source != 0;
     q->lr = (uint8_t)i;
@@ -372,14 +372,17 @@ static void lr_review(struct vcpu *v, unsigned int i, bool empty)
         if (!q->enabled && lr.pending && !lr.active && !lr.is_hw) {
             q->pending = true;
             empty = true;
-            gic->lr_write(i, 0);
         } else if (q->pending && q->source == 0 && !lr.is_hw) {
             lr.pending = true;
             q->pending = false;
             gic->lr_write(i, gic->lr_encode(&lr));
+        } else if (q->pending && !lr.is_hw) {
+            lr.eoi_notice = true; /* from another CPU: when this one has ended */
+            gic->lr_write(i, gic->lr_encode(&lr));
         }
     }
     if (empty) {
+        gic->lr_write(i, 0); /* which also ends its maintenance interrupt */
         vg->lr_used &= ~(1U << i);
         q->lr = VIRQ_NO_LR;
         if (q->pending && q->enabled && !q->listed) {
