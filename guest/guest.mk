@@ -9,7 +9,7 @@ GUEST_OUT := build/guest
 GUEST_INCLUDE := build/include/xen
 
 GUEST_CFLAGS := -std=gnu11 -ffreestanding -nostdinc -isystem $(shell $(GUEST_CC) -print-file-name=include) \
-	-I. -isystem build/include -include stdint.h -D__XEN_TOOLS__ -O2 -g -m64 -mcmodel=kernel -mno-red-zone -mgeneral-regs-only \
+	-I. -Iguest/libguest/x86 -isystem build/include -include stdint.h -D__XEN_TOOLS__ -O2 -g -m64 -mcmodel=kernel -mno-red-zone -mgeneral-regs-only \
 	-fno-pic -fno-pie -fno-stack-protector -fno-asynchronous-unwind-tables -fno-common -fno-strict-aliasing \
 	-fno-tree-loop-distribute-patterns -fcf-protection=none -fno-delete-null-pointer-checks \
 	-Wall -Wextra -Werror -Wshadow -Wundef -Wmissing-prototypes -Wstrict-prototypes -Wvla \
@@ -37,7 +37,11 @@ GUEST_ELF := $(filter-out $(GUEST_PVH_ONLY:%=$(GUEST_OUT)/%.elf),$(GUEST_TESTS:%
 	$(GUEST_PAGE_ELF) $(GUEST_PVH_ELF) $(GUEST_BENCH)
 
 .PHONY: guest
+ifeq ($(ARCH),arm64)
+include guest/arm64/arm64.mk
+else
 guest: $(GUEST_ELF)
+endif
 
 guest_link = $(GUEST_Q)$(GUEST_CC) -m64 -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,max-page-size=4096 \
 	-Wl,-z,noexecstack -Wl,--no-warn-rwx-segments -Wl,-T,guest/start/pv64.lds -o $@ $(filter %.o,$^)

@@ -9,6 +9,11 @@ IMG := build/image
 IMAGE := $(IMG)/vmlinuz $(IMG)/vmlinux $(IMG)/guest.cpio.gz $(IMG)/dom0.cpio.gz build/peer/xen.elf
 IMAGE_DISK := $(IMG)/guest-disk.img $(IMG)/grub-x86_64-xen.bin
 
+IMAGE_ARM64 := $(addprefix $(IMG)/arm64/,vmlinuz guest.cpio.gz dom0.cpio.gz peer)
+$(IMG)/arm64/%: image/build-arm64.sh image/packages-dom0.txt $(wildcard image/dom0/* image/guest/*)
+	@echo "  CPIO $(IMG)/arm64"
+	$(Q)sh image/build-arm64.sh
+
 .PHONY: image image-disk image-tools run need-build need-run need-test
 need-build:
 	@sh image/need.sh image/packages-build.txt
@@ -16,6 +21,12 @@ need-run:
 	@sh image/need.sh image/packages-build.txt image/packages-run.txt
 need-test:
 	@sh image/need.sh image/packages-build.txt image/packages-run.txt image/packages-test.txt image/packages-fuzz.txt
+
+# The cross compiler, and a library of the other architecture, which dpkg has to know first.
+.PHONY: need-arm64
+need-arm64:
+	@dpkg --print-foreign-architectures | grep -qx arm64 || dpkg --add-architecture arm64
+	@sh image/need.sh image/packages-arm64.txt
 
 image: $(IMAGE)
 image-disk: image $(IMAGE_DISK)

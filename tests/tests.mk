@@ -8,16 +8,23 @@
 #                 Debian's; Debian's xl with our daemons; our xl with Debian's daemons. CELLS="ours:ours ..." selects
 #   make store    xenstored and its clients against Debian's clients and test-xenstore, on this machine
 #   make bench-store   xenstored beside Debian's; PART=time,instructions,memory,flat
+#   make boot ARCH=arm64   the same on 64-bit Arm: test kernels, Debian's dom0 and guests on GICv3 and GICv2
 #   make bench    ours beside Debian's Xen
 CELLS ?= ours:ours peer:ours ours:daemons ours:xl
 CELL_TESTS := tests/compat/test_pv_guest.py tests/compat/test_disk_net.py
 PYTEST := /usr/bin/python3 -m pytest -q -p no:cacheprovider --tb=short
 
 .PHONY: boot system cells bench test store bench-store
+ifeq ($(ARCH),arm64)
+boot: need-test need-arm64
+	+@$(MAKE) --no-print-directory -s ARCH=arm64 hv guest $(IMAGE_ARM64)
+	@$(PYTEST) tests/arm64 $(if $(TEST),-k "$(TEST)")
+else
 boot: need-test
 	+@$(MAKE) --no-print-directory -s hv guest image
 	@/usr/bin/python3 guest/run-tests.py
 	@$(PYTEST) tests/boot $(if $(HV),--hv=$(HV)) $(if $(TEST),-k $(TEST))
+endif
 
 system: need-test
 	+@$(MAKE) --no-print-directory -s hv guest image image-disk image-tools test-programs

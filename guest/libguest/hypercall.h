@@ -13,7 +13,7 @@
 #include "abi/callback.h"
 #include "abi/errno.h"
 #include "abi/xen.h"
-#include "guest/libguest/x86/hypercall_raw.h"
+#include <hypercall_raw.h> /* of the architecture */
 
 static inline long hypercall(unsigned long nr, unsigned long a, unsigned long b,
                              unsigned long c, unsigned long d, unsigned long e)
@@ -77,6 +77,8 @@ static inline long hypercall_physdev_op(int cmd, void *arg)
 }
 
 /* The calls below exist for PV guests only. */
+struct trap_info;
+
 static inline long hypercall_set_trap_table(const struct trap_info *traps)
 {
     return hypercall(__HYPERVISOR_set_trap_table, (unsigned long)traps, 0, 0, 0, 0);

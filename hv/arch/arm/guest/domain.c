@@ -46,14 +46,15 @@ static struct spinlock vmid_lock = SPINLOCK_INIT(LOCK_LEAF);
 
 /* ---- machine ----------------------------------------------------------------------------------- */
 
+/* Its cause has to go before it is ended, or it comes again at once. */
 static void maintenance_interrupt(unsigned int irq)
 {
     struct vcpu *v = current_vcpu();
 
     (void)irq;
     gic->underflow_notice(false);
-    if (!vcpu_is_idle(v)) {
-        v->arch->exit_work = 1;
+    if (!vcpu_is_idle(v) && v->arch->vgic.loaded) {
+        vgic_flush(v);
     }
 }
 

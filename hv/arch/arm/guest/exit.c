@@ -187,6 +187,7 @@ static void on_hvc(struct cpu_user_regs *regs, uint64_t esr)
     if ((esr & 0xffff) == 0) {
         smccc(regs);
     } else {
+        regs->pc -= 4; /* of HVC the CPU gives the address behind it */
         inject_undefined(regs);
     }
 }

@@ -170,13 +170,15 @@ static struct vcpu *target_of(struct domain *d, struct virq *q)
     return q->target != NULL ? q->target : d->vcpu[0];
 }
 
-static void make_pending(struct domain *d, struct virq *q)
+/* source: bits of the CPUs that sent a GICv2's SGI. */
+static void make_pending(struct domain *d, struct virq *q, uint16_t source)
 {
     struct vgic *g = &d->arch->vgic;
     unsigned long flags = spin_lock_irqsave(&g->lock);
     struct vcpu *v;
 
     q->pending = true;
+    q->source |= source;
     v = queue(q, target_of(d, q));
     spin_unlock_irqrestore(&g->lock, flags);
     if (v != NULL) {
@@ -189,14 +191,14 @@ void vgic_inject(struct vcpu *v, unsigned int irq)
     struct virq *q = vgic_find(v, irq);
 
     if (q != NULL) {
-        make_pending(v->domain, q);
+        make_pending(v->domain, q, 0);
     }
 }
 
 void vgic_inject_spi(struct domain *d, unsigned int irq)
 {
     if (irq - VIRQ_LOCALS < d->arch->vgic.spi_count) {
-        make_pending(d, &d->arch->vgic.spis[irq - VIRQ_LOCALS]);
+        make_pending(d, &d->arch->vgic.spis[irq - VIRQ_LOCALS], 0);
     }
 }
 
@@ -214,12 +216,8 @@ void upcall_guest_irq(unsigned int irq)
 
 void vgic_send_sgi(struct vcpu *from, struct vcpu *to, unsigned int sgi)
 {
-    struct virq *q = &to->arch->vgic.local[sgi];
-
-    if (from->domain->arch->vgic.version == 2) {
-        __atomic_fetch_or(&q->source, (uint16_t)BIT(from->id), __ATOMIC_SEQ_CST);
-    }
-    make_pending(to->domain, q);
+    make_pending(to->domain, &to->arch->vgic.local[sgi],
+                 from->domain->arch->vgic.version == 2 ? (uint16_t)BIT(from->id) : 0);
 }
 
 /* ---- changes by the emulated registers -------------------------------------------------------- */
@@ -259,7 +257,7 @@ void vgic_set_pending(struct virq *q, struct vcpu *v, bool on)
     unsigned long flags;
 
     if (on) {
-        make_pending(v->domain, q);
+        make_pending(v->domain, q, 0);
         return;
     }
     flags = spin_lock_irqsave(&g->lock);
@@ -369,7 +367,9 @@ static void lr_review(struct vcpu *v, unsigned int i, bool empty)
         uint64_t raw = gic->lr_read(i);
 
         gic->lr_decode(raw, &lr);
-        if (!q->enabled && lr.pending && !lr.active && !lr.is_hw) {
+        if (!lr.pending && !lr.active) {
+            empty = true; /* ended, with a notice: not among the empty ones before it is cleared */
+        } else if (!q->enabled && lr.pending && !lr.active && !lr.is_hw) {
             q->pending = true;
             empty = true;
         } else if (q->pending && q->source == 0 && !lr.is_hw) {

@@ -256,7 +256,7 @@ static void dist_access(struct access *a, unsigned int offset)
         sgir_write(a->v, (uint32_t)a->value);
     } else if (offset == GICD_CTLR && a->is_write) {
         vgic_dist_enable(d, (a->value & 3) != 0);
-    } else if (bank_access(a, offset)) {
+    } else if (offset >= banks[0].offset && bank_access(a, offset)) {
         return;
     } else if (!a->is_write) {
         switch (offset) {

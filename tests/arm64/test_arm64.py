@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: MIT
+"""The hypervisor on 64-bit Arm: test kernels and Debian's unmodified kernel and toolstack as dom0, on QEMU's `virt`
+machine with GICv3 and GICv2 (emulation, EL2 by virtualization=on). `make boot ARCH=arm64` runs it.
+"""
+import os
+import re
+import subprocess
+
+import pexpect
+import pytest
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+HV = os.path.join(ROOT, "build/arm64/proxenos")
+IMAGE = os.path.join(ROOT, "build/image/arm64")
+LINE = "console=dtuart dtuart=/pl011@9000000 noreboot loglvl=all guest_loglvl=all "
+BAD = re.compile(r"Panic on CPU|exception in the hypervisor|BUG at|not so:")
+
+
+def machine(gic, cpus, memory=2048):
+    return ["-M", "virt,virtualization=on,gic-version=%d" % gic, "-cpu", "cortex-a57", "-m", str(memory), "-smp",
+            str(cpus), "-display", "none", "-monitor", "none", "-nodefaults", "-serial", "stdio", "-no-reboot",
+            "-kernel", HV]
+
+
+def kernel(path, args="", address=0x49000000):
+    return ["-device", "guest-loader,addr=0x%x,kernel=%s,bootargs=%s" % (address, path, args.replace(",", ",,"))]
+
+
+class Dom0:
+    """Debian's dom0 with the tests' shell on its console (image/dom0/rig.sh)."""
+
+    def __init__(self, gic, cpus):
+        command = machine(gic, cpus) + ["-append", LINE + "dom0_mem=768M"]
+        command += kernel(os.path.join(IMAGE, "vmlinuz"), "console=hvc0 quiet proxenos.script=rig")
+        command += ["-device", "guest-loader,addr=0x4d000000,initrd=" + os.path.join(IMAGE, "dom0.cpio.gz")]
+        self.child = pexpect.spawn("qemu-system-aarch64", command, timeout=300, encoding="utf-8", codec_errors="replace")
+        self.text = ""
+        self.wait("@@ready@@")
+
+    def wait(self, what):
+        self.child.expect(what)
+        self.text += self.child.before
+        assert not BAD.search(self.child.before), self.child.before
+
+    def run(self, command):
+        """Exit code and output of a command; a line that lost characters is sent again."""
+        for _ in range(5):
+            self.child.send("%d %s\n" % (len(command), command))
+            if self.child.expect(["@@go@@", "@@again@@"]) == 0:
+                break
+        self.child.expect(r"@@rc=(\d+)@@")
+        assert not BAD.search(self.child.before), self.child.before
+        return int(self.child.match[1]), self.child.before.replace("\r", "").strip()
+
+    def ok(self, command):
+        code, output = self.run(command)
+        assert code == 0, "%s: %s" % (command, output)
+        return output
+
+    def until(self, command, seconds=120):
+        """Repeats a command in dom0 until it succeeds."""
+        return self.ok("n=0; until %s; do n=$((n+1)); [ $n -lt %d ] || break; sleep 1; done; %s"
+                       % (command, seconds, command))
+
+
+@pytest.fixture(params=[(3, 1), (3, 4), (2, 1), (2, 4)], ids=lambda p: "gicv%d-%dcpu" % p)
+def dom0(request):
+    d = Dom0(*request.param)
+    d.cpus = request.param[1]
+    yield d
+    d.child.close(force=True)
+
+
+LOG = "/var/log/xen/console/guest-guest.log"
+
+
+def test_dom0_and_guest(dom0):
+    assert dom0.ok("nproc") == str(dom0.cpus)
+    assert re.search(r"nr_cpus *: %d" % dom0.cpus, dom0.ok("xl info"))
+    dom0.ok("xl create -q /etc/xen/guest.cfg 'vcpus=2'")
+    dom0.until("grep -q 'guest: up' " + LOG)
+    assert "2 vcpus" in dom0.ok("grep 'guest: Linux' " + LOG)
+    dom0.ok("xl pause guest")
+    assert "p" in dom0.ok("xl list guest | tail -1").split()[-2]
+    dom0.ok("xl unpause guest")
+    dom0.ok("xl shutdown -w guest")
+    dom0.until("! xl list guest >/dev/null 2>&1")
+    free = dom0.ok("xl info free_memory")
+    dom0.ok("xl create -q /etc/xen/guest.cfg")
+    dom0.ok("xl destroy guest")
+    dom0.until("[ \"$(xl info free_memory)\" = %s ]" % free)
+
+
+def run_kernel(path, gic=3, cpus=1, seconds=60):
+    command = ["timeout", str(seconds), "qemu-system-aarch64"] + machine(gic, cpus, 1024)
+    command += ["-append", LINE + "dom0_mem=64M"] + kernel(path)
+    return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          text=True, errors="replace").stdout.replace("\r", "")
+
+
+KERNELS = sorted(name[:-2] for name in os.listdir(os.path.join(ROOT, "guest/tests-arm64")) if name.endswith(".c"))
+
+
+@pytest.mark.parametrize("gic", [3, 2])
+@pytest.mark.parametrize("name", KERNELS)
+def test_kernel(name, gic):
+    text = run_kernel(os.path.join(ROOT, "build/guest/arm64", name), gic)
+    assert "verdict: pass" in text, text
+
+
+def test_no_kernel():
+    text = subprocess.run(["timeout", "10", "qemu-system-aarch64"] + machine(3, 2) + ["-append", LINE],
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, errors="replace").stdout
+    assert "2 CPUs online" in text and "no kernel for dom0" in text
+
+
+def test_not_an_image():
+    text = run_kernel(HV + ".gz", seconds=10)
+    assert "dom0: its kernel is not an uncompressed arm64 Image" in text and "Halted" in text
