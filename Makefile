@@ -66,18 +66,24 @@ build/include/xen:
 	$(Q)mkdir -p $(@D)
 	$(Q)ln -sfn /usr/include/xen $@
 
-$(B)/asm_offsets.h: hv/arch/$(HVARCH)/guest/asm_offsets.c | $(ABI_INCLUDE)/xen
+# Written anew when the flags have changed (DEBUG=1 and back), which rebuilds every object.
+$(B)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(CC) $(HV_CFLAGS)' | cmp -s - $@ || echo '$(CC) $(HV_CFLAGS)' > $@
+FORCE:
+
+$(B)/asm_offsets.h: hv/arch/$(HVARCH)/guest/asm_offsets.c $(B)/flags | $(ABI_INCLUDE)/xen
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(HV_CFLAGS) -MD -MP -MF $(B)/asm_offsets.d -MT $@ -S -o $(B)/asm_offsets.s $<
 	$(Q)sed -n 's/.*==>\([A-Za-z0-9_]*\) \$$\?\([-0-9]*\).*/#define \1 \2/p' $(B)/asm_offsets.s > $@.tmp
 	$(Q)mv $@.tmp $@
 
-$(B)/%.o: %.c | $(ABI_INCLUDE)/xen
+$(B)/%.o: %.c $(B)/flags | $(ABI_INCLUDE)/xen
 	@mkdir -p $(@D)
 	@echo "  CC   $<"
 	$(Q)$(CC) $(HV_CFLAGS) -MD -MP -c -o $@ $<
 
-$(B)/%.o: %.S $(B)/asm_offsets.h
+$(B)/%.o: %.S $(B)/asm_offsets.h $(B)/flags
 	@mkdir -p $(@D)
 	@echo "  AS   $<"
 	$(Q)$(CC) $(filter-out -include hv/lib/hidden.h,$(HV_CFLAGS)) -D__ASSEMBLY__ -MD -MP -c -o $@ $<
