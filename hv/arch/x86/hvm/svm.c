@@ -341,6 +341,8 @@ static void svm_dump(const struct vcpu *v)
            (unsigned long)b->cr0, (unsigned long)b->cr2, (unsigned long)b->cr3, (unsigned long)b->cr4,
            (unsigned long)b->efer, b->cpl, b->cs.selector, (unsigned long)b->rip, (unsigned long)b->rflags,
            b->ss.selector, (unsigned long)b->rsp);
+    printk("dr6 %lx dr7 %lx pat %lx tlb %x shadow %lx\n", (unsigned long)b->dr6, (unsigned long)b->dr7,
+           (unsigned long)b->pat, b->tlb_control, (unsigned long)b->interrupt_shadow);
     printk("cs %x %x %lx ss %x %x %lx tr %x %x %lx\n", b->cs.attributes, b->cs.limit, (unsigned long)b->cs.base,
            b->ss.attributes, b->ss.limit, (unsigned long)b->ss.base, b->tr.attributes, b->tr.limit,
            (unsigned long)b->tr.base);
