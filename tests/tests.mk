@@ -10,11 +10,12 @@
 #   make bench-store   xenstored beside Debian's; PART=time,instructions,memory,flat
 #   make boot ARCH=arm64   the same on 64-bit Arm: test kernels, Debian's dom0 and guests on GICv3 and GICv2
 #   make bench    ours beside Debian's Xen
+#   make bench-tools   xl create and list beside Debian's, in instructions of the whole machine
 CELLS ?= ours:ours peer:ours ours:daemons ours:xl
 CELL_TESTS := tests/compat/test_pv_guest.py tests/compat/test_disk_net.py
 PYTEST := /usr/bin/python3 -m pytest -q -p no:cacheprovider --tb=short
 
-.PHONY: boot system cells bench test store bench-store
+.PHONY: boot system cells bench bench-tools test store bench-store
 ifeq ($(ARCH),arm64)
 boot: need-test need-arm64
 	+@$(MAKE) --no-print-directory -s ARCH=arm64 hv guest $(IMAGE_ARM64)
@@ -40,6 +41,10 @@ cells: need-test
 bench: need-run
 	+@$(MAKE) --no-print-directory -s hv guest image
 	@/usr/bin/python3 guest/bench.py
+
+bench-tools: need-run
+	+@$(MAKE) --no-print-directory -s hv guest image image-tools
+	@/usr/bin/python3 tests/bench/toolstack.py
 
 # xenstored and its clients, on this machine: no hypervisor, no emulation.
 store: need-test

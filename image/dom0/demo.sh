@@ -29,14 +29,16 @@ until_up() {
     wait $tail 2>/dev/null
 }
 
-# In the guest, through xl console, as if typed: commands, then ctrl-].
+# In the guest, through xl console, as if typed; it leaves after a while.
 in_guest() {
-    say "xl console guest   (typed for you: $*; ctrl-])"
-    {
-        sleep 1
-        echo "$*"
-        sleep 8
-    } | timeout 9 xl console guest
+    say "xl console guest   (typed for you: $*)"
+    (
+        {
+            sleep 1
+            echo "$*"
+            sleep 8
+        } | timeout 9 xl console guest
+    ) 2>/dev/null
     echo
 }
 
@@ -52,7 +54,7 @@ session() {
     show xl network-list guest
     show xl block-detach guest xvda
     show xl network-detach guest 0
-    show xl shutdown -w guest
+    show xl shutdown -ww guest
     show xl list
 }
 
