@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cmd/xl/man.h"
 #include "lib/ctrl/ctrl.h"
 #include "lib/domain/domain.h"
 #include "lib/store/xenstore.h"
@@ -140,6 +141,9 @@ int xl_main_help(struct xl *xl, int argc, char **argv)
     if (argc < 2 || !strcmp(argv[1], "--long") || !strcmp(argv[1], "-l")) {
         xl_print_help(true);
         return 0;
+    }
+    if (!strncmp(argv[1], "--man=", 6)) {
+        return man_print(argv[1] + 6) ? 1 : 0;
     }
     c = xl_find_command(argv[1], &ambiguous);
     if (!c) {

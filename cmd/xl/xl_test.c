@@ -4,7 +4,9 @@
 
 #include <string.h>
 
+#include "cmd/xl/man.h"
 #include "cmd/xl/size.h"
+#include "lib/conf/domain_keys.h"
 #include "tests/unit/unit.h"
 
 TEST(xl_finds_commands)
@@ -38,6 +40,20 @@ TEST(xl_rows_are_whole)
                 EXPECT(p->letter != o->letter);
             }
         }
+    }
+}
+
+TEST(xl_manual_has_every_key)
+{
+    const struct domain_key *k;
+    const char *name;
+
+    for (unsigned int i = 0; (k = domain_key_at(i)); i++) {
+        EXPECT(k->kind == KEY_HVM || k->kind == KEY_UNBUILT || man_key_help(k->name));
+    }
+    for (unsigned int i = 0; (name = man_key_at(i)); i++) {
+        k = domain_key_find(name);
+        EXPECT(k && k->kind != KEY_HVM && k->kind != KEY_UNBUILT);
     }
 }
 

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Manual pages, made from the tables that the programs themselves read: xl(1) from the table of commands, xl.cfg(5)
+ * from that of keys. `xl help --man=xl` and `xl help --man=xl.cfg` print them as roff; install-tools does so.
+ */
+#include "cmd/xl/man.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd/xl/xl.h"
+#include "lib/conf/domain_keys.h"
+
+/* What each key that is built is for. */
+static const struct {
+    const char *key, *help;
+} key_help[] = {
+    { "name", "The domain's name: unique on the host, no slash, not a number alone. Must be there." },
+    { "type", "\"pv\". \"pvh\" and \"hvm\" are known and refused: they are not built yet." },
+    { "builder", "Old name of type: \"generic\" or \"linux\" is a PV guest." },
+    { "uuid", "The domain's UUID; a random one otherwise." },
+    { "pool", "Name or number of the CPU pool it runs in." },
+    { "vcpus", "Virtual CPUs that are online at the start; 1 when not set." },
+    { "maxvcpus", "The most it can ever have; as vcpus when not set." },
+    { "cpus", "CPUs its virtual CPUs may run on: \"0-3,5,^2\", \"nodes:0\", \"all\", or a list with one for each." },
+    { "cpus_soft", "CPUs they run on by preference; written as cpus." },
+    { "cpu_weight", "Share of CPU time against other domains; 256 is the usual." },
+    { "cap", "The most CPU time, in percent of one CPU; 0 is no limit." },
+    { "memory", "Memory at the start, in MiB." },
+    { "maxmem", "The most memory xl mem-set can give it, in MiB; as memory when not set." },
+    { "on_poweroff", "What becomes of it when it has shut down; destroy when not set." },
+    { "on_reboot", "When it asks for a reboot; restart when not set." },
+    { "on_crash", "When it has crashed; destroy when not set." },
+    { "on_watchdog", "When its watchdog was not fed; destroy when not set." },
+    { "on_soft_reset", "When it asks for a new start in place; it is restarted." },
+    { "kernel", "The kernel's file in dom0: an ELF file with Xen notes or a Linux bzImage." },
+    { "ramdisk", "The initial RAM disk's file in dom0." },
+    { "cmdline", "The kernel's command line. With it, root and extra mean nothing." },
+    { "root", "Adds root=... to the command line." },
+    { "extra", "Is added to the command line." },
+    { "bootloader", "A program, such as pygrub, that finds kernel and RAM disk on the first disk." },
+    { "bootloader_args", "Arguments for it: a list, or one string." },
+    { "max_grant_frames", "The most frames of its grant table." },
+    { "max_maptrack_frames", "The most frames that track what it has mapped of others." },
+    { "max_grant_version", "The highest version of grant tables it may use." },
+    { "max_event_channels", "The highest number of an event channel; 1023 when not set." },
+    { "nomigrate", "It may not be moved to another host." },
+    { "driver_domain", "It serves devices to other domains: it may write the nodes that takes." },
+    { "xend_suspend_evtchn_compat", "Is accepted and kept." },
+    { "disk", "A list of disks, see DISKS." },
+    { "vif", "A list of network interfaces, see NETWORKS." },
+    { "channel", "A list of channels: connection=pty or connection=socket,path=..., name=..." },
+    { "hap", "Means something to PVH and HVM guests only." },
+    { "shadow_memory", "Means something to PVH and HVM guests only." },
+    { "tsc_mode", "How the time stamp counter reads: default, always_emulate, native or native_paravirt." },
+    { "localtime", "The guest's clock is local time." },
+    { "rtc_timeoffset", "Seconds the guest's clock is off UTC." },
+    { "acpi", "Means something to PVH and HVM guests only." },
+};
+
+const char *man_key_help(const char *key)
+{
+    for (unsigned int i = 0; i < sizeof(key_help) / sizeof(key_help[0]); i++) {
+        if (!strcmp(key_help[i].key, key)) {
+            return key_help[i].help;
+        }
+    }
+    return NULL;
+}
+
+const char *man_key_at(unsigned int index)
+{
+    return index < sizeof(key_help) / sizeof(key_help[0]) ? key_help[index].key : NULL;
+}
+
+/* Text in which roff finds no request, no escape and no hyphen of its own. */
+static void text(const char *s)
+{
+    if (*s == '.' || *s == '\'') {
+        fputs("\\&", stdout);
+    }
+    for (; *s; s++) {
+        if (*s == '\\') {
+            fputs("\\e", stdout);
+        } else if (*s == '-') {
+            fputs("\\-", stdout);
+        } else {
+            putchar(*s);
+        }
+    }
+}
+
+static void line(const char *s)
+{
+    text(s);
+    putchar('\n');
+}
+
+static void item(const char *name, const char *more, const char *help)
+{
+    fputs(".TP\n\\fB", stdout);
+    text(name);
+    fputs("\\fR", stdout);
+    if (more && *more) {
+        putchar(' ');
+        text(more);
+    }
+    putchar('\n');
+    printf("%s%s\n", help, *help && help[strlen(help) - 1] == '.' ? "" : ".");
+}
+
+/* ---- xl(1) -------------------------------------------------------------------------------------- */
+
+static void option(const struct xl_option *o)
+{
+    char names[80];
+    bool letter = o->letter < XL_OPTION_JSON;
+
+    snprintf(names, sizeof(names), "-%c%s%s", letter ? o->letter : '-', o->name && letter ? ", --" : "",
+             o->name ? o->name : "");
+    item(names, o->argument, o->help);
+}
+
+static void commands(void)
+{
+    const char *group = "";
+
+    for (unsigned int i = 0; i < xl_command_count; i++) {
+        const struct xl_command *c = &xl_commands[i];
+
+        if (strcmp(group, c->group)) {
+            group = c->group;
+            printf(".SH %s\n", group);
+        }
+        item(c->name, c->synopsis, c->summary);
+        if (c->options && c->options->letter) {
+            printf(".RS\n");
+            for (const struct xl_option *o = c->options; o->letter; o++) {
+                option(o);
+            }
+            printf(".RE\n");
+        }
+    }
+}
+
+static void page_xl(void)
+{
+    printf(".TH XL 1 \"\" Proxenos\n.SH NAME\nxl \\- manage the guests of a Xen compatible hypervisor\n"
+           ".SH SYNOPSIS\n.B xl\n[\\-vfNtT] command [options] [arguments]\n.SH DESCRIPTION\n");
+    line("A command may be shortened to any beginning no other command has. A domain is given by name or number. "
+         "Options may come before or after arguments.");
+    printf(".PP\nEvery command that prints state takes\n.B \\-\\-json\nand prints it as JSON.\n");
+    item("-v", NULL, "Say more");
+    item("-N", NULL, "Do nothing, but say what would be done");
+    item("-T", NULL, "Put the time before messages");
+    commands();
+    printf(".SH EXIT STATUS\n0: done. 1: failed. 2: wrong usage. 3: a create that failed.\n.SH FILES\n");
+    item("/etc/xen/xl.conf", NULL, "Settings of the host");
+    item("/etc/xen/auto", NULL, "Configurations xendomains starts with the machine");
+    item("/var/log/xen", NULL, "What became of guests, and their consoles");
+    printf(".SH SEE ALSO\n.BR xl.cfg (5)\n");
+}
+
+/* ---- xl.cfg(5) ---------------------------------------------------------------------------------- */
+
+static const char *kind_of(const struct domain_key *k, char *out, size_t size)
+{
+    static const char *const kinds[] = { [KEY_STRING] = "\"text\"", [KEY_BOOL] = "0 or 1", [KEY_MIB] = "MiB",
+                                         [KEY_ACTION] = "\"action\"" };
+
+    if (k->kind == KEY_INT64 || k->kind == KEY_UINT) {
+        snprintf(out, size, "%lld to %lld", (long long)k->min, (long long)k->max);
+        return out;
+    }
+    return k->kind < sizeof(kinds) / sizeof(kinds[0]) && kinds[k->kind] ? kinds[k->kind] : "";
+}
+
+static void names_of(enum key_kind kind)
+{
+    const struct domain_key *k;
+    bool first = true;
+
+    for (unsigned int i = 0; (k = domain_key_at(i)); i++) {
+        if (k->kind == kind) {
+            fputs(first ? "" : ",\n", stdout);
+            text(k->name);
+            first = false;
+        }
+    }
+    printf(".\n");
+}
+
+static void page_cfg(void)
+{
+    const struct domain_key *k;
+    char range[48];
+
+    printf(".TH XL.CFG 5 \"\" Proxenos\n.SH NAME\nxl.cfg \\- configuration of a guest\n.SH DESCRIPTION\n");
+    line("Lines of KEY = VALUE. A value is a number, a \"string\" or a [ list ] of values with commas between; "
+         "# begins a comment. A key that is unknown is warned of; an error names file, line and column.");
+    printf(".SH EXAMPLE\n.nf\n");
+    printf("name = \"guest\"\nkernel = \"/boot/vmlinuz\"\nramdisk = \"/boot/initrd.img\"\nmemory = 512\nvcpus = 2\n"
+           "disk = [ \"file:/srv/guest.img,xvda,w\" ]\nvif = [ \"bridge=xenbr0\" ]\n.fi\n.SH KEYS\n");
+    for (unsigned int i = 0; (k = domain_key_at(i)); i++) {
+        if (k->kind != KEY_HVM && k->kind != KEY_UNBUILT) {
+            const char *help = man_key_help(k->name);
+
+            item(k->name, kind_of(k, range, sizeof(range)), help ? help : "");
+        }
+    }
+    printf(".PP\nActions: destroy, restart, rename\\-restart, preserve, coredump\\-destroy, coredump\\-restart.\n.SH DISKS\n");
+    line("TARGET,FORMAT,VDEV,ACCESS as in \"/srv/guest.img,raw,xvda,w\", or named: target=, format=, vdev=, access=, "
+         "script=, backend=, devtype=cdrom. The old \"phy:DEVICE,VDEV,MODE\" and \"file:IMAGE,VDEV,MODE\" are taken too.");
+    printf(".SH NETWORKS\n");
+    line("mac=, bridge=, ip=, script=, vifname=, rate=, backend=, gatewaydev=, mtu=, separated by commas. Without mac= one of "
+         "00:16:3e is made up.");
+    printf(".SH KEYS OF HVM GUESTS\nKnown, and without meaning to the guests that are built:\n");
+    names_of(KEY_HVM);
+    printf(".SH NOT BUILT\nRefused unless they ask for nothing:\n");
+    names_of(KEY_UNBUILT);
+    printf(".SH SEE ALSO\n.BR xl (1)\n");
+}
+
+int man_print(const char *page)
+{
+    if (!strcmp(page, "xl")) {
+        page_xl();
+    } else if (!strcmp(page, "xl.cfg")) {
+        page_cfg();
+    } else {
+        return -ENOENT;
+    }
+    return 0;
+}
