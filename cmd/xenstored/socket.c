@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -194,23 +195,24 @@ int socket_listen_on(struct err *e, int fd)
     return rc == 0 ? 0 : err_set(e, rc, "cannot wait for clients");
 }
 
+/* Under another name first: the socket's own is there all the time, so that a client finds either us or our
+ * predecessor's, which refuses it, and knows that it has to wait. */
 int socket_listen(struct err *e, const char *path)
 {
     struct sockaddr_un a = { .sun_family = AF_UNIX };
 
-    if (strlen(path) >= sizeof(a.sun_path)) {
+    if (snprintf(a.sun_path, sizeof(a.sun_path), "%s.new", path) >= (int)sizeof(a.sun_path)) {
         return err_set(e, -ENAMETOOLONG, "%s: name too long for a socket", path);
     }
-    strcpy(a.sun_path, path);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0) {
         return err_errno(e, "cannot make a socket");
     }
-    unlink(path);
+    unlink(a.sun_path);
     mode_t mask = umask(0177);
     int rc = bind(fd, (struct sockaddr *)&a, sizeof(a));
     umask(mask);
-    if (rc != 0 || listen(fd, 128) != 0) {
+    if (rc != 0 || listen(fd, 128) != 0 || rename(a.sun_path, path) != 0) {
         rc = err_errno(e, "cannot listen on %s", path);
         close(fd);
         return rc;

@@ -123,6 +123,7 @@ static int take_signals(struct err *e, struct session *s)
     return s->signals < 0 ? err_errno(e, "cannot take signals") : 0;
 }
 
+/* What was typed ahead is the guest's: nothing is flushed. */
 static void make_raw(struct session *s)
 {
     struct termios raw;
@@ -131,13 +132,13 @@ static void make_raw(struct session *s)
     }
     raw = s->saved;
     cfmakeraw(&raw);
-    s->raw = tcsetattr(s->c->in_fd, TCSAFLUSH, &raw) == 0;
+    s->raw = tcsetattr(s->c->in_fd, TCSANOW, &raw) == 0;
 }
 
 static void restore(struct session *s)
 {
     if (s->raw) {
-        tcsetattr(s->c->in_fd, TCSAFLUSH, &s->saved);
+        tcsetattr(s->c->in_fd, TCSANOW, &s->saved);
     }
     if (s->signals >= 0) {
         close(s->signals);

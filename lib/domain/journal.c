@@ -21,6 +21,7 @@
 #include "lib/domain/disk.h"
 #include "lib/domain/domain.h"
 #include "lib/domain/saved.h"
+#include "lib/store/xenstore.h"
 
 static void __attribute__((format(printf, 2, 3))) note(struct journal *j, const char *format, ...)
 {
@@ -133,15 +134,39 @@ static void undo_file(FILE *f, struct ctrl *c, struct xs_handle *s)
     domain_name_abandon(s, r.name, r.domid, r.creator);
 }
 
+/* What is to be undone may have come from the store's daemon going away: then the nodes are removed through its
+ * successor, which is waited for. */
+static struct xs_handle *living_store(struct xs_handle *s)
+{
+    unsigned int count;
+    char **names = xs_directory(s, XBT_NULL, "/", &count);
+
+    if (!names) {
+        return xs_open(XS_OPEN_SOCKETONLY);
+    }
+    free(names);
+    return s;
+}
+
 void journal_undo(struct journal *j, struct ctrl *c, struct xs_handle *s)
 {
-    FILE *f = fopen(j->path, "re");
+    struct xs_handle *living = living_store(s);
+    FILE *f = living ? fopen(j->path, "re") : NULL;
 
+    if (!living) {
+        /* It stays for the monitor, or for the next create. */
+        close(j->fd);
+        j->fd = -1;
+        return;
+    }
     if (f) {
-        undo_file(f, c, s);
+        undo_file(f, c, living);
         fclose(f);
     }
     journal_end(j);
+    if (living != s) {
+        xs_close(living);
+    }
 }
 
 unsigned int journal_recover(struct ctrl *c, struct xs_handle *s)

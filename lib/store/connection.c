@@ -19,6 +19,8 @@
 
 #include "lib/store/xenstore.h"
 
+enum { RESTART_TRIES = 30, RESTART_WAIT_US = 100000 };
+
 struct event {
     struct event *next;
     unsigned int size;
@@ -56,6 +58,18 @@ static int open_socket(void)
     return fd;
 }
 
+/* Nobody listens, but the socket is there: the daemon is being started again. */
+static int open_socket_patiently(void)
+{
+    int fd = open_socket();
+
+    for (int tries = 0; fd < 0 && errno == ECONNREFUSED && tries < RESTART_TRIES; tries++) {
+        usleep(RESTART_WAIT_US);
+        fd = open_socket();
+    }
+    return fd;
+}
+
 static int open_device(void)
 {
     return open("/dev/xen/xenbus", O_RDWR | O_CLOEXEC);
@@ -82,8 +96,9 @@ struct xs_handle *xs_open(unsigned long flags)
     }
     h->wake = h->poll = -1;
     h->last = &h->first;
-    h->fd = open_socket();
-    if (h->fd < 0 && !(flags & XS_OPEN_SOCKETONLY)) {
+    h->fd = open_socket_patiently();
+    /* Where a daemon should listen and does not, its kernel would wait for it without end. */
+    if (h->fd < 0 && errno != ECONNREFUSED && !(flags & XS_OPEN_SOCKETONLY)) {
         h->fd = open_device();
     }
     if (h->fd < 0 || fcntl(h->fd, F_SETFL, O_NONBLOCK) || !set_up_poll(h)) {
@@ -223,6 +238,14 @@ static int receive(struct xs_handle *h)
     return h->in.failed ? -ENOMEM : 0;
 }
 
+/* A daemon that is gone is an error, not the end of this process by SIGPIPE. */
+static ssize_t put(struct xs_handle *h, const char *bytes, size_t size)
+{
+    ssize_t done = send(h->fd, bytes, size, MSG_NOSIGNAL);
+
+    return done < 0 && errno == ENOTSOCK ? write(h->fd, bytes, size) : done;
+}
+
 int connection_exchange(struct xs_handle *h, const char *out, size_t size, unsigned int answers,
                         int (*take)(void *context, const struct xsd_sockmsg *m, const char *payload),
                         void *context)
@@ -234,7 +257,7 @@ int connection_exchange(struct xs_handle *h, const char *out, size_t size, unsig
         int rc;
 
         if (sent < size) {
-            ssize_t done = write(h->fd, out + sent, size - sent);
+            ssize_t done = put(h, out + sent, size - sent);
 
             if (done < 0 && errno != EAGAIN && errno != EINTR) {
                 return -errno;
