@@ -209,12 +209,13 @@ static void page_cfg(void)
             item(k->name, kind_of(k, range, sizeof(range)), help ? help : "");
         }
     }
-    printf(".PP\nActions: destroy, restart, rename\\-restart, preserve, coredump\\-destroy, coredump\\-restart.\n.SH DISKS\n");
-    line("TARGET,FORMAT,VDEV,ACCESS as in \"/srv/guest.img,raw,xvda,w\", or named: target=, format=, vdev=, access=, "
-         "script=, backend=, devtype=cdrom. The old \"phy:DEVICE,VDEV,MODE\" and \"file:IMAGE,VDEV,MODE\" are taken too.");
+    printf(".PP\nActions: destroy, restart, rename\\-restart, preserve, coredump\\-destroy, coredump\\-restart.\n"
+           ".SH DISKS\n");
+    line("TARGET,FORMAT,VDEV,ACCESS as in \"/srv/guest.img,raw,xvda,w\", or named: target=, format=, vdev=, "
+         "access=, script=, backend=, devtype=cdrom. The old \"phy:DEVICE,VDEV,MODE\" and \"file:IMAGE,VDEV,MODE\" are taken too.");
     printf(".SH NETWORKS\n");
-    line("mac=, bridge=, ip=, script=, vifname=, rate=, backend=, gatewaydev=, mtu=, separated by commas. Without mac= one of "
-         "00:16:3e is made up.");
+    line("mac=, bridge=, ip=, script=, vifname=, rate=, backend=, gatewaydev=, mtu=, separated by commas. Without "
+         "mac= one of 00:16:3e is made up.");
     printf(".SH KEYS OF HVM GUESTS\nKnown, and without meaning to the guests that are built:\n");
     names_of(KEY_HVM);
     printf(".SH NOT BUILT\nRefused unless they ask for nothing:\n");
