@@ -212,7 +212,8 @@ static void page_cfg(void)
     printf(".PP\nActions: destroy, restart, rename\\-restart, preserve, coredump\\-destroy, coredump\\-restart.\n"
            ".SH DISKS\n");
     line("TARGET,FORMAT,VDEV,ACCESS as in \"/srv/guest.img,raw,xvda,w\", or named: target=, format=, vdev=, "
-         "access=, script=, backend=, devtype=cdrom. The old \"phy:DEVICE,VDEV,MODE\" and \"file:IMAGE,VDEV,MODE\" are taken too.");
+         "access=, script=, backend=, devtype=cdrom. The old \"phy:DEVICE,VDEV,MODE\" and "
+         "\"file:IMAGE,VDEV,MODE\" are taken too.");
     printf(".SH NETWORKS\n");
     line("mac=, bridge=, ip=, script=, vifname=, rate=, backend=, gatewaydev=, mtu=, separated by commas. Without "
          "mac= one of 00:16:3e is made up.");
