@@ -15,6 +15,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/base/file.h"
+
 #define UNIT 8u
 #define UNITS_MAX 8191u
 #define UNITS_MIN 2u
@@ -367,7 +369,7 @@ int arena_open(struct err *e, const char *path, bool fresh)
         if (file < 0 || fstat(file, &st) != 0) {
             return err_errno(e, "cannot open %s", path);
         }
-        if (flock(file, LOCK_EX | LOCK_NB) != 0) {
+        if (file_lock(file) != 0) {
             return err_set(e, -EBUSY, "another xenstored holds %s", path);
         }
     }

@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { LOCK_TRIES = 100, LOCK_WAIT_US = 20000 };
+
 int file_read_all(struct err *e, int fd, void *data, size_t size)
 {
     char *p = data;
@@ -140,13 +142,24 @@ int file_make_dirs(struct err *e, const char *path, mode_t mode)
     return 0;
 }
 
+int file_lock(int fd)
+{
+    int rc = flock(fd, LOCK_EX | LOCK_NB);
+
+    for (int tries = 0; rc != 0 && errno == EWOULDBLOCK && tries < LOCK_TRIES; tries++) {
+        usleep(LOCK_WAIT_US);
+        rc = flock(fd, LOCK_EX | LOCK_NB);
+    }
+    return rc;
+}
+
 int file_pid_take(struct err *e, const char *path)
 {
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
     if (fd < 0) {
         return err_errno(e, "cannot open the pid file %s", path);
     }
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    if (file_lock(fd) != 0) {
         int rc = errno == EWOULDBLOCK ? err_set(e, -EBUSY, "already running (%s is locked)", path)
                                       : err_errno(e, "cannot lock %s", path);
         close(fd);

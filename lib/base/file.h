@@ -23,6 +23,9 @@ int file_save(struct err *e, const char *path, const void *data, size_t size, mo
 /* mkdir -p. */
 int file_make_dirs(struct err *e, const char *path, mode_t mode);
 
+/* Locks an open file for this process alone; waits up to two seconds for a predecessor that is just ending.
+ * 0, or -1 and errno. */
+int file_lock(int fd);
 /*
  * Takes the pid file: locked for as long as the process lives, so a second daemon is refused (-EBUSY). The
  * descriptor is returned and stays open.
