@@ -161,5 +161,6 @@ NORETURN void boot_start(uint64_t fdt_start, uint64_t image_start)
         pl011_start_polling();
     }
     dom0_build();
+    dom0less_build();
     stack_reset_and_call(sched_idle_loop); /* the scheduler finds dom0 runnable */
 }

@@ -10,6 +10,8 @@
 void cpus_start(void);
 /* dom0.c: the hardware domain, if there is a kernel for it; returns with it ready to run. */
 void dom0_build(void);
+/* dom0less.c: guests described in the device tree; returns how many there are. */
+unsigned int dom0less_build(void);
 /* dom0_fdt.c: dom0's device tree into a buffer of size bytes: its length, or a negative number of libfdt's. */
 #define DOM0_BANKS_MAX 8
 struct dom0_tree {

@@ -7,6 +7,7 @@
 #include "hv/arch/arm/cpu/sysreg.h"
 #include "hv/arch/arm/cpu/traps.h"
 #include "hv/arch/arm/guest/vgic.h"
+#include "hv/arch/arm/guest/vpl011.h"
 #include "hv/base/printk.h"
 #include "hv/base/softirq.h"
 #include "hv/core/arch_guest.h"
@@ -186,6 +187,7 @@ void arch_domain_exit(struct domain *d)
     if (d->arch == NULL) {
         return;
     }
+    vpl011_exit(d);
     vgic_domain_exit(d);
     p2m_domain_exit(d);
     guest_vmid_free(d);

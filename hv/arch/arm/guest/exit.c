@@ -5,6 +5,7 @@
  */
 #include "hv/arch/arm/cpu/sysreg.h"
 #include "hv/arch/arm/guest/vgic.h"
+#include "hv/arch/arm/guest/vpl011.h"
 #include "hv/base/printk.h"
 #include "hv/base/softirq.h"
 #include "hv/core/arch_guest.h"
@@ -104,7 +105,7 @@ static bool emulate(struct vcpu *v, struct cpu_user_regs *regs, uint64_t ipa, ui
     if (ls.is_write && ls.bytes < 8) {
         value &= (1ULL << (8 * ls.bytes)) - 1;
     }
-    if (!vgic_mmio(v, ipa, ls.bytes, ls.is_write, &value)) {
+    if (!vgic_mmio(v, ipa, ls.bytes, ls.is_write, &value) && !vpl011_mmio(v, ipa, ls.is_write, &value)) {
         return false;
     }
     if (!ls.is_write) {

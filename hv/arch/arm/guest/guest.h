@@ -16,6 +16,8 @@
 #define GUEST_VCPUS_MAX 128U
 #define HVM_PARAMS      40U
 
+struct vpl011;
+
 struct arch_fpu {
     uint64_t q[64];
     uint64_t fpsr;
@@ -76,6 +78,7 @@ struct arch_domain {
     uint64_t hvm_params[HVM_PARAMS];
     unsigned int evtchn_irq;
     bool is_direct;           /* dom0: guest physical is machine */
+    struct vpl011 *vpl011;    /* NULL: none */
     uint64_t p2m_pool;        /* pages the toolstack set aside for tables */
 };
 

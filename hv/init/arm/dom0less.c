@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Guests that the hypervisor starts by itself: each xen,domain node of /chosen says how many cpus and how much memory
+ * (KiB), has its kernel and ramdisk as module nodes, and vpl011 for a serial port. They get the memory map and the
+ * device tree that a toolstack would make. One that cannot be made is named in one line and left out.
+ */
+#include <libfdt.h>
+
+#include "abi/domctl.h"
+#include "hv/arch/arm/cpu/clock.h"
+#include "hv/arch/arm/cpu/paging.h"
+#include "hv/arch/arm/guest/vgic.h"
+#include "hv/arch/arm/guest/vpl011.h"
+#include "hv/base/printk.h"
+#include "hv/core/arch_guest.h"
+#include "hv/core/p2m.h"
+#include "hv/drivers/fdt.h"
+#include "hv/init/arm/bootinfo.h"
+#include "hv/init/arm/main.h"
+#include "hv/init/cmdline.h"
+#include "hv/lib/printf.h"
+#include "hv/mm/heap.h"
+#include "hv/mm/page_alloc.h"
+
+#define LARGE_SIZE   (PAGE_SIZE << 9)
+#define LARGE_ORDER  9U
+#define IMAGE_MAGIC  0x644d5241U
+#define TREE_SIZE    PAGE_SIZE
+#define TABLES_LIMIT 4096U
+#define GIC_PHANDLE  1U
+
+struct guest {
+    struct domain *d;
+    int node;
+    unsigned int vcpus;
+    uint64_t size;        /* of its memory, bytes */
+    bool has_vpl011;
+    uint64_t initrd_start;
+    uint64_t initrd_end;  /* 0: none */
+    const char *why;      /* what is wrong */
+};
+
+/* ---- memory ------------------------------------------------------------------------------------- */
+
+static int allocate(struct guest *g)
+{
+    uint64_t gfn = GUEST_RAM0_BASE >> PAGE_SHIFT;
+    uint64_t left = g->size >> PAGE_SHIFT;
+    unsigned int order = PAGE_MAX_ORDER;
+
+    g->d->memory.max = left;
+    while (left > 0) {
+        mfn_t mfn = INVALID_MFN;
+        int rc;
+
+        if ((1UL << order) <= left && (gfn & ((1UL << order) - 1)) == 0) {
+            mfn = page_alloc(order, PAGE_ZERO);
+        }
+        if (mfn_eq(mfn, INVALID_MFN)) {
+            if (order == 0) {
+                return -ENOMEM;
+            }
+            order--;
+            continue;
+        }
+        rc = frame_assign(&g->d->memory, mfn, order, false);
+        if (rc == 0) {
+            rc = arch_p2m_add(g->d, _gfn(gfn), mfn, order);
+        }
+        if (rc != 0) {
+            return rc;
+        }
+        gfn += 1UL << order;
+        left -= 1UL << order;
+    }
+    return 0;
+}
+
+static void copy_to_space(struct domain *d, uint64_t to, const char *from, size_t size)
+{
+    while (size > 0) {
+        size_t n = MIN(size, PAGE_SIZE - (to & ~PAGE_MASK));
+        char *page = arch_direct_map(p2m_lookup(d, _gfn(to >> PAGE_SHIFT), NULL));
+
+        memcpy(page + (to & ~PAGE_MASK), from, n);
+        paging_clean_cache(page + (to & ~PAGE_MASK), n);
+        to += n;
+        from += n;
+        size -= n;
+    }
+}
+
+static const char *module_bytes(const struct boot_module *m)
+{
+    return (const char *)arch_direct_map(_mfn(m->start >> PAGE_SHIFT)) + (m->start & ~PAGE_MASK);
+}
+
+/* ---- device tree -------------------------------------------------------------------------------- */
+
+/* Errors of libfdt add up in *rc: the first stays. */
+static void keep(int *rc, int result)
+{
+    if (*rc == 0 && result < 0) {
+        *rc = result;
+    }
+}
+
+static int add_node(void *fdt, int parent, const char *name, const char *compatible, int *rc)
+{
+    int node = *rc != 0 ? -1 : fdt_add_subnode(fdt, parent, name);
+
+    keep(rc, node);
+    if (compatible != NULL && *rc == 0) {
+        keep(rc, fdt_setprop_string(fdt, node, "compatible", compatible));
+    }
+    return node;
+}
+
+static void add_reg(void *fdt, int node, uint64_t start, uint64_t size, int *rc)
+{
+    keep(rc, fdt_appendprop_u64(fdt, node, "reg", start));
+    keep(rc, fdt_appendprop_u64(fdt, node, "reg", size));
+}
+
+static void add_irq(void *fdt, int node, unsigned int irq, unsigned int flags, int *rc)
+{
+    keep(rc, fdt_appendprop_u32(fdt, node, "interrupts", irq < 32 ? 1 : 0));
+    keep(rc, fdt_appendprop_u32(fdt, node, "interrupts", irq < 32 ? irq - 16 : irq - 32));
+    keep(rc, fdt_appendprop_u32(fdt, node, "interrupts", flags));
+}
+
+static void add_cpus(void *fdt, unsigned int count, int *rc)
+{
+    int cpus = add_node(fdt, 0, "cpus", NULL, rc);
+
+    keep(rc, fdt_setprop_u32(fdt, cpus, "#address-cells", 1));
+    keep(rc, fdt_setprop_u32(fdt, cpus, "#size-cells", 0));
+    for (unsigned int i = count; i-- > 0;) { /* a new node comes first */
+        char name[16];
+        int node;
+
+        (void)format_string(name, sizeof(name), "cpu@%x", i);
+        node = add_node(fdt, cpus, name, "arm,armv8", rc);
+        keep(rc, fdt_setprop_string(fdt, node, "device_type", "cpu"));
+        keep(rc, fdt_setprop_string(fdt, node, "enable-method", "psci"));
+        keep(rc, fdt_setprop_u32(fdt, node, "reg", (i & 15) | (i >> 4) << 8));
+    }
+}
+
+static void add_gic(void *fdt, const struct vgic *g, int *rc)
+{
+    int node = add_node(fdt, 0, "interrupt-controller", g->version == 3 ? "arm,gic-v3" : "arm,cortex-a15-gic", rc);
+
+    keep(rc, fdt_setprop_u32(fdt, node, "#interrupt-cells", 3));
+    keep(rc, fdt_setprop_empty(fdt, node, "interrupt-controller"));
+    keep(rc, fdt_setprop_u32(fdt, node, "phandle", GIC_PHANDLE));
+    if (g->version == 3) {
+        add_reg(fdt, node, GUEST_GICV3_GICD_BASE, GUEST_GICV3_GICD_SIZE, rc);
+        add_reg(fdt, node, GUEST_GICV3_GICR0_BASE, GUEST_GICV3_GICR0_SIZE, rc);
+    } else {
+        add_reg(fdt, node, GUEST_GICD_BASE, GUEST_GICD_SIZE, rc);
+        add_reg(fdt, node, GUEST_GICC_BASE, GUEST_GICC_SIZE, rc);
+    }
+}
+
+static void add_platform(void *fdt, const struct guest *g, int *rc)
+{
+    int node = add_node(fdt, 0, "psci", "arm,psci-1.0", rc);
+
+    keep(rc, fdt_setprop_string(fdt, node, "method", "hvc"));
+    node = add_node(fdt, 0, "timer", "arm,armv8-timer", rc);
+    add_irq(fdt, node, GUEST_TIMER_PHYS_S_PPI, 0xf08, rc);
+    add_irq(fdt, node, GUEST_TIMER_PHYS_NS_PPI, 0xf08, rc);
+    add_irq(fdt, node, clock_irqs.virtual, 0xf08, rc);
+    node = add_node(fdt, 0, "hypervisor", "xen,xen", rc);
+    add_reg(fdt, node, GUEST_GNTTAB_BASE, GUEST_GNTTAB_SIZE, rc);
+    add_irq(fdt, node, GUEST_EVTCHN_PPI, 0xf08, rc);
+    if (g->has_vpl011) {
+        node = add_node(fdt, 0, "sbsa-uart", "arm,sbsa-uart", rc);
+        add_reg(fdt, node, GUEST_PL011_BASE, GUEST_PL011_SIZE, rc);
+        add_irq(fdt, node, GUEST_VPL011_SPI, 4, rc);
+        keep(rc, fdt_setprop_u32(fdt, node, "current-speed", 115200));
+    }
+}
+
+static int make_tree(void *fdt, const struct guest *g, const char *args)
+{
+    int rc = fdt_create_empty_tree(fdt, (int)TREE_SIZE);
+    int node;
+
+    keep(&rc, fdt_setprop_string(fdt, 0, "compatible", "xen,xenvm"));
+    keep(&rc, fdt_setprop_u32(fdt, 0, "#address-cells", 2));
+    keep(&rc, fdt_setprop_u32(fdt, 0, "#size-cells", 2));
+    keep(&rc, fdt_setprop_u32(fdt, 0, "interrupt-parent", GIC_PHANDLE));
+    node = add_node(fdt, 0, "chosen", NULL, &rc);
+    keep(&rc, fdt_setprop_string(fdt, node, "bootargs", args != NULL ? args : ""));
+    if (g->initrd_end != 0) {
+        keep(&rc, fdt_setprop_u64(fdt, node, "linux,initrd-start", g->initrd_start));
+        keep(&rc, fdt_setprop_u64(fdt, node, "linux,initrd-end", g->initrd_end));
+    }
+    node = add_node(fdt, 0, "memory@40000000", NULL, &rc);
+    keep(&rc, fdt_setprop_string(fdt, node, "device_type", "memory"));
+    add_reg(fdt, node, GUEST_RAM0_BASE, g->size, &rc);
+    add_cpus(fdt, g->vcpus, &rc);
+    add_gic(fdt, &g->d->arch->vgic, &rc);
+    add_platform(fdt, g, &rc);
+    return rc;
+}
+
+/* ---- the guest ---------------------------------------------------------------------------------- */
+
+static int create(struct guest *g)
+{
+    struct xen_domctl_createdomain config = {
+        .flags = XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap,
+        .max_vcpus = g->vcpus,
+        .max_evtchn_port = 1023,
+        .max_grant_frames = (int32_t)cmdline.gnttab_max_frames,
+        .max_maptrack_frames = (int32_t)cmdline.gnttab_max_maptrack_frames,
+        .grant_opts = XEN_DOMCTL_GRANT_version(cmdline.gnttab_max_version),
+        .arch.nr_spis = 32,
+    };
+    int rc = domain_create(DOMID_INVALID, &config, false, &g->d);
+
+    if (rc == 0) {
+        g->d->p2m->table_limit = TABLES_LIMIT;
+        rc = domain_create_vcpus(g->d, g->vcpus);
+    }
+    if (rc == 0 && g->has_vpl011) {
+        rc = vpl011_init(g->d);
+    }
+    return rc != 0 ? rc : allocate(g);
+}
+
+/* Kernel at the start of memory, device tree in its last 2 MiB, ramdisk below. */
+static int load(struct guest *g, const struct boot_module *kernel, const struct boot_module *initrd)
+{
+    uint64_t end = GUEST_RAM0_BASE + g->size;
+    uint64_t tree_at = ALIGN_DOWN(end - LARGE_SIZE, LARGE_SIZE);
+    uint64_t kernel_end = GUEST_RAM0_BASE + (kernel->end - kernel->start);
+    uint64_t size = initrd == NULL ? 0 : initrd->end - initrd->start;
+    const uint32_t *header = (const uint32_t *)(const void *)module_bytes(kernel);
+    void *fdt;
+    int rc;
+
+    if (kernel->end - kernel->start < 64 || header[14] != IMAGE_MAGIC) {
+        g->why = "its kernel is not an uncompressed arm64 Image";
+        return -EINVAL;
+    }
+    kernel_end = MAX(kernel_end, GUEST_RAM0_BASE + *(const uint64_t *)(header + 4));
+    if (kernel_end >= tree_at || size >= tree_at - kernel_end) {
+        g->why = "kernel and ramdisk do not fit in its memory";
+        return -ENOMEM;
+    }
+    if (initrd != NULL) {
+        g->initrd_start = ALIGN_DOWN(tree_at - size, PAGE_SIZE);
+        g->initrd_end = g->initrd_start + size;
+        copy_to_space(g->d, g->initrd_start, module_bytes(initrd), size);
+    }
+    copy_to_space(g->d, GUEST_RAM0_BASE, module_bytes(kernel), kernel->end - kernel->start);
+    fdt = heap_alloc_page();
+    rc = fdt == NULL ? -ENOMEM : make_tree(fdt, g, kernel->args);
+    if (rc == 0) {
+        copy_to_space(g->d, tree_at, fdt, TREE_SIZE);
+        vcpu_start_at(g->d->vcpu[0], GUEST_RAM0_BASE, tree_at);
+    }
+    heap_free_page(fdt);
+    return rc;
+}
+
+static void start(int node)
+{
+    const struct boot_module *kernel = bootinfo_module(node, MODULE_KERNEL);
+    struct guest g = { .node = node, .vcpus = (unsigned int)fdt_number(node, "cpus", 1),
+                       .size = ALIGN_DOWN(fdt_number(node, "memory", 0) << 10, LARGE_SIZE),
+                       .has_vpl011 = fdt_getprop(fdt_machine, node, "vpl011", NULL) != NULL,
+                       .why = "there is not enough memory, or a property makes no sense" };
+    const char *name = fdt_get_name(fdt_machine, node, NULL);
+    int rc = -EINVAL;
+
+    if (kernel == NULL) {
+        g.why = "it has no kernel";
+    } else if (g.size < 2 * LARGE_SIZE || g.size > GUEST_RAM0_SIZE) {
+        g.why = "its memory is missing, too small or too large";
+    } else {
+        rc = create(&g);
+        if (rc == 0) {
+            rc = load(&g, kernel, bootinfo_module(node, MODULE_RAMDISK));
+        }
+    }
+    if (rc == 0) {
+        arch_update_wallclock(g.d);
+        rc = domain_unpause_by_controller(g.d);
+    }
+    if (rc != 0) {
+        log_error("guest %s is left out: %s (error %d)\n", name, g.why, -rc);
+        return;
+    }
+    log_info("%pd: guest %s of the device tree, %lu MiB, %u vcpus\n", g.d, name, (unsigned long)(g.size >> 20),
+             g.vcpus);
+}
+
+unsigned int dom0less_build(void)
+{
+    int chosen = fdt_path("/chosen");
+    unsigned int count = 0;
+    int node;
+
+    if (chosen < 0) {
+        return 0;
+    }
+    fdt_for_each_subnode (node, fdt_machine, chosen) {
+        if (fdt_is(node, "xen,domain")) {
+            start(node);
+            count++;
+        }
+    }
+    return count;
+}
