@@ -108,6 +108,48 @@ def test_kernel(name, gic):
     assert "verdict: pass" in text, text
 
 
+def domains_tree(path, gic, cpus, domains):
+    """The machine's own device tree with xen,domain nodes: (cpus, MiB, kernel's address, path, arguments)."""
+    blob = path + ".dtb"
+    subprocess.run(["qemu-system-aarch64"] + machine(gic, cpus)[:8] + ["-M", "dumpdtb=" + blob], check=True,
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    text = subprocess.run(["dtc", "-q", "-I", "dtb", "-O", "dts", blob], check=True, capture_output=True, text=True).stdout
+    nodes = 'xen,xen-bootargs = "%s";\n#address-cells = <2>;\n#size-cells = <2>;\n' % LINE
+    for i, (vcpus, size, address, image, args) in enumerate(domains):
+        nodes += """domU%d { compatible = "xen,domain"; #address-cells = <2>; #size-cells = <2>; cpus = <%d>;
+            memory = <0 %d>; vpl011; module@%x { compatible = "multiboot,kernel", "multiboot,module";
+            reg = <0 0x%x 0 0x%x>; bootargs = "%s"; }; };
+""" % (i, vcpus, size * 1024, address, address, os.path.getsize(image), args)
+    text = re.sub(r"(\n\tchosen \{\n)", lambda m: m[1] + nodes, text, count=1)
+    # Properties come before nodes: those that were there move up.
+    inner = re.search(r"\n\tchosen \{\n(.*?)\n\t\};", text, re.S)[1]
+    own = re.findall(r"^\t\t[a-z-]+ = .*;$", inner, re.M)
+    text = text.replace(inner, "\n".join(own) + "\n" + "\n".join(l for l in inner.split("\n") if l not in own))
+    with open(path, "w") as f:
+        f.write(text)
+    subprocess.run(["dtc", "-q", "-I", "dts", "-O", "dtb", "-o", blob, path], check=True)
+    return blob
+
+
+@pytest.mark.parametrize("gic", [3, 2])
+def test_dom0less(gic, tmp_path):
+    image = os.path.join(IMAGE, "vmlinuz")
+    args = "console=ttyAMA0 panic=-1"
+    blob = domains_tree(str(tmp_path / "tree"), gic, 2, [(1, 128, 0x50000000, image, args), (2, 128, 0x50000000, image, args)])
+    command = machine(gic, 2) + ["-dtb", blob, "-device", "loader,addr=0x50000000,force-raw=on,file=" + image]
+    child = pexpect.spawn("qemu-system-aarch64", command, timeout=120, encoding="utf-8", codec_errors="replace")
+    wanted = {r"d%d: .*Unable to mount root fs" % i for i in (1, 2)}
+    text = ""
+    while wanted:
+        child.expect(list(wanted))
+        text += child.before + child.after
+        wanted = {w for w in wanted if not re.search(w, text)}
+    child.close(force=True)
+    assert "d1: guest domU0 of the device tree, 128 MiB, 1 vcpus" in text
+    assert re.search(r"d2: .*Brought up 1 node, 2 CPUs", text), text
+    assert not BAD.search(text), text
+
+
 def test_no_kernel():
     text = subprocess.run(["timeout", "10", "qemu-system-aarch64"] + machine(3, 2) + ["-append", LINE],
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, errors="replace").stdout
