@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * See vpl011.h. The transmitter is always empty, so its interrupt is due whenever the guest has it unmasked: it is raised
- * when the mask opens and after each byte.
+ * See vpl011.h. The transmitter is always empty, so its interrupt is due whenever the guest has it unmasked: it is
+ * raised when the mask opens and after each byte.
  *
  * Lock: `lock` of the port for the mask and the unfinished line.
  */
