@@ -7,7 +7,8 @@
  * this CPU (arch_p2m_flush()), so no reference is needed. A vcpu remembers the last few pages; what it remembers is
  * good while the p2m's generation is the same.
  *
- * Access is checked as for the CPU at the guest's privilege level; a hypercall's arguments are the kernel's.
+ * Access is checked as for the CPU at the guest's privilege level; a hypercall's arguments are the kernel's. Page
+ * tables must lie in memory the guest may write, as the CPU demands too: the walk sets accessed and dirty bits in them.
  */
 #include "hv/arch/x86/cpu/pte.h"
 #include "hv/arch/x86/hvm/hvm.h"
@@ -71,7 +72,7 @@ static bool walk_wide(struct vcpu *v, const struct hvm_paging *p, uint64_t va, u
     uint64_t nx = 0;
 
     for (unsigned int level = levels;; level--) {
-        char *page = page_at(v, table >> PAGE_SHIFT, false);
+        char *page = page_at(v, table >> PAGE_SHIFT, true);
         unsigned int shift = PAGE_SHIFT + 9 * (level - 1);
         uint64_t *slot;
         uint64_t e;
@@ -112,7 +113,7 @@ static bool walk_narrow(struct vcpu *v, const struct hvm_paging *p, uint64_t va,
 
     for (unsigned int level = 2; level > 0; level--) {
         unsigned int shift = level == 2 ? 22 : 12;
-        char *page = page_at(v, table >> PAGE_SHIFT, false);
+        char *page = page_at(v, table >> PAGE_SHIFT, true);
         uint32_t e;
 
         if (page == NULL) {
