@@ -98,6 +98,26 @@ def run_kernel(path, gic=3, cpus=1, seconds=60):
                           text=True, errors="replace").stdout.replace("\r", "")
 
 
+def test_disk_and_network():
+    """The seed's way of a disk: a loop device under phy:, and a bridge."""
+    d = Dom0(3, 2)
+    run = ("echo hello-from-guest > /dev/xvda; sync; ip addr add 10.0.0.2/24 dev eth0; ip link set eth0 up; "
+           "ping -c 3 10.0.0.1; echo pinged")
+    d.ok("dd if=/dev/zero of=/tmp/d.img bs=1M count=8 2>/dev/null; losetup /dev/loop0 /tmp/d.img")
+    d.ok("grep -v '^extra' /etc/xen/guest.cfg > /tmp/g.cfg")
+    d.ok(r"""echo 'extra = "console=hvc0 quiet guest.run=\"%s\""' >> /tmp/g.cfg""" % run)
+    d.ok("""echo "disk = [ 'phy:/dev/loop0,xvda,w' ]" >> /tmp/g.cfg""")
+    d.ok("""echo "vif = [ 'bridge=xenbr0' ]" >> /tmp/g.cfg""")
+    d.ok("xl create -q /tmp/g.cfg")
+    d.until("grep -q '^pinged' " + LOG)
+    assert "3 packets received" in d.ok("cat " + LOG)
+    assert "hello-from-guest" in d.ok("sync; head -c 16 /tmp/d.img")
+    d.ok("xl reboot guest")
+    d.until("[ $(grep -c 'guest: up' %s) = 2 ]" % LOG)
+    d.ok("xl destroy guest")
+    d.child.close(force=True)
+
+
 KERNELS = sorted(name[:-2] for name in os.listdir(os.path.join(ROOT, "guest/tests-arm64")) if name.endswith(".c"))
 
 
