@@ -92,6 +92,14 @@ static void test_self(void)
     EXPECT_EQ(hits[LOW], 2);
 }
 
+/* Halts until the timer has come that often. What comes before the halt must not be slept over. */
+static void wait_hits(unsigned int count, uint64_t end)
+{
+    while (hits[TIMER] < count && time_now() < end) {
+        __asm__ volatile("sti; hlt; cli" : : : "memory");
+    }
+}
+
 static void test_timer(void)
 {
     uint64_t end = time_now() + 2000000000UL;
@@ -101,17 +109,11 @@ static void test_timer(void)
     reg_write(LVT_TIMER, TIMER);
     reg_write(INITIAL, 100000); /* one millisecond */
     EXPECT(reg_read(CURRENT) <= 100000);
-    pvh_sti();
-    while (hits[TIMER] == 0 && time_now() < end) {
-        __asm__ volatile("hlt");
-    }
+    wait_hits(1, end);
     EXPECT_EQ(hits[TIMER], 1);
     reg_write(LVT_TIMER, 0x20000 | TIMER);
     reg_write(INITIAL, 200000);
-    while (hits[TIMER] < 4 && time_now() < end) {
-        __asm__ volatile("hlt");
-    }
-    pvh_cli();
+    wait_hits(4, end);
     EXPECT(hits[TIMER] >= 4);
     reg_write(INITIAL, 0);
     reg_write(LVT_TIMER, 0x10000);
