@@ -62,12 +62,12 @@ static inline unsigned int fetch(struct multicall_entry *calls, guest_ptr_t at,
 }
 
 /* 0 when all have run. */
-static long run_entries(struct vcpu_restart *r, guest_ptr_t at, unsigned int count)
+static ALWAYS_INLINE long run_entries(struct vcpu_restart *r, guest_ptr_t at, unsigned int count,
+                                      bool translated)
 {
     struct multicall_entry calls[BATCH];
     struct multicall_entry *call = calls;
     struct multicall_entry *end = calls;
-    bool translated = current_domain()->is_translated;
 
     for (unsigned int left = count; left > 0; left--, call++, at.va += sizeof(*call)) {
         if (call == end) {
@@ -103,7 +103,9 @@ long do_multicall(guest_ptr_t calls, unsigned int count)
         return -EINVAL; /* a list within a list */
     }
     r->in_multicall = true;
-    rc = run_entries(r, calls, count);
+    /* Twice, so that a PV guest's list asks only once what kind of guest it is. */
+    rc = current_domain()->is_translated ? run_entries(r, calls, count, true)
+                                         : run_entries(r, calls, count, false);
     r->in_multicall = false;
     return rc;
 }

@@ -193,6 +193,7 @@ void traps_init_cpu(unsigned int cpu)
     struct gdt_page *g = cpu == 0 ? &boot_gdt_page : arch_direct_map(traps_gdt_mfn(cpu));
     struct tss *t = &this_cpu(tss);
 
+    cpu_local()->guest_limit = (long)HV_VIRT_END;
     if (cpu == 0) {
         idt_init();
         this_cpu(gdt) = g;

@@ -14,11 +14,20 @@ size_t raw_copy8(void *dst, const void *src);
 size_t raw_copy4(void *dst, const void *src);
 size_t raw_clear(unsigned long va, size_t bytes);
 
-/* Copies go upwards, so the start decides: what begins outside the hypervisor's slice meets the hole of
- * non-canonical addresses, and faults, before it could come into it. */
+/*
+ * As signed numbers the hypervisor's slice and the hole of non-canonical addresses below it come first: what is at
+ * HV_VIRT_END or above is the guest's. Copies go upwards, so the start decides: what begins in the lower half meets the
+ * hole, and faults, before it could come into the slice. While a guest under hardware virtualisation is current the
+ * limit is such that no address it could map passes: one compare for both questions.
+ */
 static inline bool guest_start_ok(unsigned long va)
 {
-    return va - HV_VIRT_START >= HV_VIRT_END - HV_VIRT_START;
+    return (long)va >= cpu_local()->guest_limit;
+}
+
+static inline bool by_walking(void)
+{
+    return current_vcpu()->arch->hvm != NULL;
 }
 
 static inline size_t copy_sized(void *dst, const void *src, size_t bytes)
@@ -32,33 +41,28 @@ static inline size_t copy_sized(void *dst, const void *src, size_t bytes)
     return raw_copy(dst, src, bytes);
 }
 
-static inline bool by_walking(void)
-{
-    return unlikely(current_vcpu()->arch->hvm != NULL);
-}
-
 size_t arch_copy_from_va(void *dst, unsigned long va, size_t bytes)
 {
-    if (by_walking()) {
-        return hvm_copy_from(dst, va, bytes);
+    if (likely(guest_start_ok(va))) {
+        return copy_sized(dst, (const void *)va, bytes);
     }
-    return guest_start_ok(va) ? copy_sized(dst, (const void *)va, bytes) : bytes;
+    return by_walking() ? hvm_copy_from(dst, va, bytes) : bytes;
 }
 
 size_t arch_copy_to_va(unsigned long va, const void *src, size_t bytes)
 {
-    if (by_walking()) {
-        return hvm_copy_to(va, src, bytes);
+    if (likely(guest_start_ok(va))) {
+        return copy_sized((void *)va, src, bytes);
     }
-    return guest_start_ok(va) ? copy_sized((void *)va, src, bytes) : bytes;
+    return by_walking() ? hvm_copy_to(va, src, bytes) : bytes;
 }
 
 size_t arch_clear_va(unsigned long va, size_t bytes)
 {
-    if (by_walking()) {
-        return hvm_clear(va, bytes);
+    if (likely(guest_start_ok(va))) {
+        return raw_clear(va, bytes);
     }
-    return guest_start_ok(va) ? raw_clear(va, bytes) : bytes;
+    return by_walking() ? hvm_clear(va, bytes) : bytes;
 }
 
 int copy_from_guest(void *dst, guest_ptr_t src, size_t bytes)
@@ -74,13 +78,10 @@ long copy_u32_from_guest(guest_ptr_t src)
 {
     long value; /* the load clears the upper half */
 
-    if (by_walking()) {
+    if (unlikely(!guest_start_ok(src.va))) {
         uint32_t word;
 
-        return hvm_copy_from(&word, src.va, sizeof(word)) == 0 ? (long)word : -EFAULT;
-    }
-    if (unlikely(!guest_start_ok(src.va))) {
-        return -EFAULT;
+        return by_walking() && hvm_copy_from(&word, src.va, sizeof(word)) == 0 ? (long)word : -EFAULT;
     }
     __asm__ goto("1: movl (%1), %k0\n" FAULT_GOES_TO(fault) : "=r"(value) : "r"(src.va) : : fault);
     return value;
@@ -93,11 +94,8 @@ int copy_pair_from_guest(uint64_t *pair, guest_ptr_t src)
     uint64_t first;
     uint64_t second;
 
-    if (by_walking()) {
-        return hvm_copy_from(pair, src.va, 2 * sizeof(*pair)) == 0 ? 0 : -EFAULT;
-    }
     if (unlikely(!guest_start_ok(src.va))) {
-        return -EFAULT;
+        return by_walking() && hvm_copy_from(pair, src.va, 2 * sizeof(*pair)) == 0 ? 0 : -EFAULT;
     }
     __asm__ goto("1: mov (%1), %0\n" FAULT_GOES_TO(fault) : "=r"(first) : "r"(src.va) : : fault);
     __asm__ goto("1: mov 8(%1), %0\n" FAULT_GOES_TO(fault) : "=r"(second) : "r"(src.va) : : fault);
@@ -110,11 +108,8 @@ fault:
 
 int copy_u64_to_guest(guest_ptr_t dst, uint64_t value)
 {
-    if (by_walking()) {
-        return hvm_copy_to(dst.va, &value, sizeof(value)) == 0 ? 0 : -EFAULT;
-    }
     if (unlikely(!guest_start_ok(dst.va))) {
-        return -EFAULT;
+        return by_walking() && hvm_copy_to(dst.va, &value, sizeof(value)) == 0 ? 0 : -EFAULT;
     }
     __asm__ goto("1: mov %1, (%0)\n" FAULT_GOES_TO(fault)
                  :

@@ -147,6 +147,7 @@ void hvm_leave(struct vcpu *v)
     dr[2] = read_dr2();
     dr[3] = read_dr3();
     hvm_sync_xcr0(v);
+    cpu_local()->guest_limit = (long)HV_VIRT_END;
     hvm->leave(v);
 }
 
@@ -166,6 +167,7 @@ void hvm_enter(struct vcpu *v)
     write_dr1(dr[1]);
     write_dr2(dr[2]);
     write_dr3(dr[3]);
+    cpu_local()->guest_limit = INT64_MAX; /* copies walk the guest's tables */
     hvm->enter(v);
 }
 

@@ -45,6 +45,8 @@ struct cpu_local {
     unsigned int pad;
     unsigned long vmcb;      /* physical address of the control block of the guest that runs (AMD-V) */
     unsigned long host_vmcb; /* and of the one that keeps the hypervisor's own state */
+    long guest_limit; /* which addresses copies follow as they are: see guest_copy.c */
+    unsigned long pad1;
 } ALIGNED(16);
 
 static inline struct cpu_local *cpu_local(void)
