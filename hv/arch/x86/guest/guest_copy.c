@@ -70,48 +70,54 @@ int copy_from_guest(void *dst, guest_ptr_t src, size_t bytes)
     return arch_copy_from_va(dst, src.va, bytes) == 0 ? 0 : -EFAULT;
 }
 
-/* What to add to a function that touches guest memory itself: where a fault at label 1 goes on. */
-#define FAULT_GOES_TO(label)                                                                     \
-    ".pushsection .ex_table, \"a\"\n.balign 4\n.long 1b - .\n.long %l[" #label "] - .\n.popsection"
+/* What to add to instructions that touch guest memory: a fault at label from goes on at label to. */
+#define FAULT_GOES(from, to) \
+    ".pushsection .ex_table, \"a\"\n.balign 4\n.long " from " - .\n.long " to " - .\n.popsection\n"
+
+static NOINLINE long u32_by_walking(guest_ptr_t src)
+{
+    uint32_t word;
+
+    return by_walking() && hvm_copy_from(&word, src.va, sizeof(word)) == 0 ? (long)word : -EFAULT;
+}
 
 long copy_u32_from_guest(guest_ptr_t src)
 {
-    long value; /* the load clears the upper half */
+    long value = -EFAULT; /* the load clears the upper half */
 
     if (unlikely(!guest_start_ok(src.va))) {
-        uint32_t word;
-
-        return by_walking() && hvm_copy_from(&word, src.va, sizeof(word)) == 0 ? (long)word : -EFAULT;
+        return u32_by_walking(src);
     }
-    __asm__ goto("1: movl (%1), %k0\n" FAULT_GOES_TO(fault) : "=r"(value) : "r"(src.va) : : fault);
+    __asm__ __volatile__("1: movl (%1), %k0\n2:\n" FAULT_GOES("1b", "2b") : "+&r"(value) : "r"(src.va));
     return value;
-fault:
-    return -EFAULT;
 }
 
 int copy_pair_from_guest(uint64_t *pair, guest_ptr_t src)
 {
+    int rc = -EFAULT;
     uint64_t first;
     uint64_t second;
 
     if (unlikely(!guest_start_ok(src.va))) {
-        return by_walking() && hvm_copy_from(pair, src.va, 2 * sizeof(*pair)) == 0 ? 0 : -EFAULT;
+        return copy_from_guest(pair, src, 2 * sizeof(*pair));
     }
-    __asm__ goto("1: mov (%1), %0\n" FAULT_GOES_TO(fault) : "=r"(first) : "r"(src.va) : : fault);
-    __asm__ goto("1: mov 8(%1), %0\n" FAULT_GOES_TO(fault) : "=r"(second) : "r"(src.va) : : fault);
-    pair[0] = first;
-    pair[1] = second;
-    return 0;
-fault:
-    return -EFAULT;
+    __asm__ __volatile__("1: mov (%3), %1\n2: mov 8(%3), %2\nxor %0, %0\n3:\n" FAULT_GOES("1b", "3b")
+                             FAULT_GOES("2b", "3b")
+                         : "+&r"(rc), "=&r"(first), "=&r"(second)
+                         : "r"(src.va));
+    if (rc == 0) {
+        pair[0] = first;
+        pair[1] = second;
+    }
+    return rc;
 }
 
 int copy_u64_to_guest(guest_ptr_t dst, uint64_t value)
 {
     if (unlikely(!guest_start_ok(dst.va))) {
-        return by_walking() && hvm_copy_to(dst.va, &value, sizeof(value)) == 0 ? 0 : -EFAULT;
+        return copy_to_guest(dst, &value, sizeof(value));
     }
-    __asm__ goto("1: mov %1, (%0)\n" FAULT_GOES_TO(fault)
+    __asm__ goto("1: mov %1, (%0)\n" FAULT_GOES("1b", "%l[fault]")
                  :
                  : "r"(dst.va), "r"(value)
                  : "memory"
