@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Secondary vcpus of a PVH guest: started by INIT and startup messages, they take interrupts from each other by APIC and
- * by event channel, see one memory, are stopped by INIT and started again.
+ * Secondary vcpus of a PVH guest: started by INIT and startup messages, they take interrupts from each other by
+ * APIC and by event channel, see one memory, are stopped by INIT and started again.
  */
 #include "guest/libguest/events.h"
 #include "guest/libguest/hypercall.h"
