@@ -8,7 +8,7 @@ GUEST_Q := $(if $(V),,@)
 GUEST_OUT := build/guest
 GUEST_INCLUDE := build/include/xen
 
-GUEST_CFLAGS := -std=gnu11 -ffreestanding -nostdinc -isystem $(shell $(GUEST_CC) -print-file-name=include) \
+GUEST_CFLAGS := -std=gnu11 -ffreestanding -nostdinc -isystem $(shell $(GUEST_CC) -print-file-name=include 2>/dev/null) \
 	-I. -Iguest/libguest/x86 -isystem build/include -include stdint.h -D__XEN_TOOLS__ -O2 -g -m64 -mcmodel=kernel -mno-red-zone -mgeneral-regs-only \
 	-fno-pic -fno-pie -fno-stack-protector -fno-asynchronous-unwind-tables -fno-common -fno-strict-aliasing \
 	-fno-tree-loop-distribute-patterns -fcf-protection=none -fno-delete-null-pointer-checks \

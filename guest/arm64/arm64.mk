@@ -4,7 +4,7 @@
 GUEST64_OUT := build/guest/arm64
 GUEST64_CC := $(CROSS_arm64)gcc
 GUEST64_CFLAGS := $(filter-out -m64 -mcmodel=kernel -mno-red-zone -fcf-protection=none -Iguest/libguest/x86 \
-    $(shell $(GUEST_CC) -print-file-name=include),$(GUEST_CFLAGS)) -isystem $(shell $(GUEST64_CC) -print-file-name=include) \
+    $(shell $(GUEST_CC) -print-file-name=include 2>/dev/null),$(GUEST_CFLAGS)) -isystem $(shell $(GUEST64_CC) -print-file-name=include 2>/dev/null) \
     -Iguest/arm64 -mno-outline-atomics
 GUEST64_CFLAGS := $(subst -isystem -I.,-I.,$(GUEST64_CFLAGS))
 GUEST64_LIB := $(patsubst guest/%.c,$(GUEST64_OUT)/obj/%.o,$(addprefix guest/libguest/,print.c test.c) \
