@@ -18,21 +18,32 @@
 #define CR0_WP      0x10000UL
 #define PTE_LARGE_ADDRESS(bits) (PTE_ADDRESS & ~((1UL << (bits)) - 1))
 
-/* Interrupts are off. NULL: nothing there that can be read, or written. */
+static inline bool is_of(const struct hvm_translation *t, uint64_t gfn, uint64_t generation)
+{
+    return likely(t->gfn == gfn) && likely(t->generation == generation);
+}
+
+/* Interrupts are off. NULL: nothing there that can be read, or written. A page is in one of two places: a guest's code,
+ * stack and tables are few, and any two of them may want the same one. */
 static char *page_at(struct vcpu *v, uint64_t gfn, bool write)
 {
-    struct hvm_translation *t = &v->arch->hvm->translations[gfn % HVM_TRANSLATIONS];
+    struct hvm_translation *all = v->arch->hvm->translations;
+    struct hvm_translation *t = &all[gfn % HVM_TRANSLATIONS];
+    struct hvm_translation *second = &all[(gfn % HVM_TRANSLATIONS) ^ (HVM_TRANSLATIONS / 2)];
     struct domain *d = v->domain;
     uint64_t generation = READ_ONCE(d->p2m->generation);
     enum p2m_type type;
     mfn_t mfn;
 
-    if (unlikely(t->gfn != gfn || t->generation != generation)) {
+    if (unlikely(!is_of(t, gfn, generation)) && is_of(second, gfn, generation)) {
+        t = second;
+    } else if (unlikely(!is_of(t, gfn, generation))) {
         smp_rmb(); /* generation before the entry: pairs with its growing after the entry went */
         mfn = p2m_lookup(d, _gfn(gfn), &type);
         if (type == P2M_NONE || type == P2M_DEVICE) {
             return NULL;
         }
+        *second = *t;
         *t = (struct hvm_translation){
             .gfn = gfn,
             .generation = generation,
