@@ -51,30 +51,10 @@ static long op_up(struct vcpu *v, guest_ptr_t arg)
     return 0;
 }
 
-static bool is_last_up(const struct vcpu *v)
-{
-    struct vcpu *other;
-
-    domain_for_each_vcpu(v->domain, other) {
-        if (other != v && (READ_ONCE(other->pause_flags) & BIT(VCPU_DOWN)) == 0) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* A domain without a vcpu that is up could never do anything again. */
 static long op_down(struct vcpu *v, guest_ptr_t arg)
 {
     (void)arg;
-    if (is_last_up(v)) {
-        domain_shutdown(v->domain, SHUTDOWN_poweroff);
-        return 0;
-    }
-    if ((__atomic_fetch_or(&v->pause_flags, BIT(VCPU_DOWN), __ATOMIC_SEQ_CST) &
-         BIT(VCPU_DOWN)) == 0) {
-        sched_sleep_nosync(v);
-    }
+    vcpu_down(v);
     return 0;
 }
 

@@ -12,6 +12,7 @@
  */
 #include "hv/core/vcpu.h"
 
+#include "abi/sched.h"
 #include "hv/core/arch_guest.h"
 #include "hv/core/evtchn.h"
 #include "hv/core/sched.h"
@@ -120,6 +121,27 @@ void vcpu_unpause(struct vcpu *v)
 {
     if (__atomic_sub_fetch(&v->pause_count, 1, __ATOMIC_SEQ_CST) == 0) {
         sched_wake(v);
+    }
+}
+
+static bool is_last_up(const struct vcpu *v)
+{
+    struct vcpu *other;
+
+    domain_for_each_vcpu(v->domain, other) {
+        if (other != v && (READ_ONCE(other->pause_flags) & BIT(VCPU_DOWN)) == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void vcpu_down(struct vcpu *v)
+{
+    if (is_last_up(v)) {
+        domain_shutdown(v->domain, SHUTDOWN_poweroff);
+    } else if ((__atomic_fetch_or(&v->pause_flags, BIT(VCPU_DOWN), __ATOMIC_SEQ_CST) & BIT(VCPU_DOWN)) == 0) {
+        sched_sleep_nosync(v);
     }
 }
 

@@ -107,6 +107,8 @@ void vcpu_pause(struct vcpu *v);        /* waits until it has stopped; never the
 void vcpu_pause_nosync(struct vcpu *v);
 void vcpu_unpause(struct vcpu *v);
 
+/* The vcpu runs no more until it is brought up again; the last one that goes takes its domain with it (power off). */
+void vcpu_down(struct vcpu *v);
 /* Blocks the current vcpu until an event is pending. */
 void vcpu_block(void);
 /* An event became pending: unblock, and interrupt the CPU it runs on if it is another. */

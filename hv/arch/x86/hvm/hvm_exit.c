@@ -67,12 +67,17 @@ void hvm_exit_msr(struct vcpu *v, struct cpu_user_regs *regs, unsigned int lengt
     regs->rip += length;
 }
 
+/* Without interrupts nothing but a startup message ends it: so an operating system takes a CPU offline. */
 void hvm_exit_halt(struct vcpu *v, struct cpu_user_regs *regs, unsigned int length)
 {
-    (void)v;
     regs->rip += length;
-    if (length != 0) {
+    if (length == 0) {
+        return;
+    }
+    if (regs->rflags & X86_EFLAGS_IF) {
         vcpu_block();
+    } else {
+        vcpu_down(v);
     }
 }
 
