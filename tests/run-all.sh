@@ -39,7 +39,6 @@ kernels=$(/usr/bin/python3 guest/run-tests.py --list | grep -v '^random$')
     part xl $pytest tests/compat/test_pv_guest.py
     part arm64-build $make --no-print-directory -s ARCH=arm64 need-arm64 hv guest
     part arm64 $pytest tests/arm64 -k "kernel or image"
-    part pvh $pytest tests/compat/test_pvh_guest.py
     part load $pytest tests/compat/test_load.py
     part disk-and-network env DATA_MB=8 $pytest tests/compat/test_disk_net.py
 }
