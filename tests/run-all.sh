@@ -37,7 +37,8 @@ kernels=$(/usr/bin/python3 guest/run-tests.py --list | grep -v '^random$')
 {
     part boot $pytest tests/boot
     part xl $pytest tests/compat/test_pv_guest.py
-    part arm64-build $make --no-print-directory -s ARCH=arm64 need-arm64 hv guest
+    part arm64-need $make --no-print-directory -s need-arm64
+    part arm64-build $make --no-print-directory -s ARCH=arm64 hv guest
     part arm64 $pytest tests/arm64 -k "kernel or image"
     part load $pytest tests/compat/test_load.py
     part disk-and-network env DATA_MB=8 $pytest tests/compat/test_disk_net.py
