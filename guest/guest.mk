@@ -20,7 +20,7 @@ GUEST_TESTS := $(sort $(notdir $(patsubst %/main.c,%,$(wildcard guest/tests/*/ma
 # Tests that are also built in the hypercall page variant.
 GUEST_PAGE_TESTS := hello traps
 GUEST_LIB_C := $(filter-out guest/libguest/x86/user_%,$(wildcard guest/libguest/*.c guest/libguest/x86/*.c))
-GUEST_LIB := $(GUEST_LIB_C:guest/%.c=$(GUEST_OUT)/obj/%.o) $(GUEST_OUT)/obj/libguest/x86/pv_entry.o
+GUEST_LIB := $(GUEST_LIB_C:guest/%.c=$(GUEST_OUT)/obj/%.o) $(addprefix $(GUEST_OUT)/obj/libguest/x86/,pv_entry.o trap_common.o)
 GUEST_START_SYSCALL := $(GUEST_OUT)/obj/start/pv64.o $(GUEST_OUT)/obj/libguest/x86/gate_syscall.o
 GUEST_START_PAGE := $(GUEST_OUT)/obj/start/pv64-page.o $(GUEST_OUT)/obj/libguest/x86/gate_page.o
 GUEST_PAGE_ELF := $(foreach t,$(filter $(GUEST_TESTS),$(GUEST_PAGE_TESTS)),$(GUEST_OUT)/$(t)-page.elf)
@@ -29,8 +29,8 @@ GUEST_PVH_TESTS := hello version events time sched
 GUEST_PVH_ONLY := $(filter pvh-%,$(GUEST_TESTS))
 GUEST_PVH_LIB_C := $(wildcard guest/libguest/*.c guest/libguest/pvh/*.c) guest/libguest/x86/traps.c
 GUEST_PVH_LIB_C := $(filter-out guest/libguest/grant.c,$(GUEST_PVH_LIB_C))
-GUEST_PVH_LIB := $(GUEST_PVH_LIB_C:guest/%.c=$(GUEST_OUT)/obj/%.o) $(GUEST_OUT)/obj/libguest/pvh/entry.o \
-	$(GUEST_OUT)/obj/libguest/pvh/ap.o $(GUEST_OUT)/obj/start/pvh64.o
+GUEST_PVH_LIB := $(GUEST_PVH_LIB_C:guest/%.c=$(GUEST_OUT)/obj/%.o) \
+	$(addprefix $(GUEST_OUT)/obj/,libguest/pvh/entry.o libguest/x86/trap_common.o libguest/pvh/ap.o start/pvh64.o)
 GUEST_PVH_ELF := $(GUEST_OUT)/pvhost.elf $(GUEST_PVH_TESTS:%=$(GUEST_OUT)/%-pvh.elf) $(GUEST_PVH_ONLY:%=$(GUEST_OUT)/%.elf)
 GUEST_BENCH := $(if $(wildcard guest/bench/*.c),$(GUEST_OUT)/bench.elf)
 GUEST_ELF := $(filter-out $(GUEST_PVH_ONLY:%=$(GUEST_OUT)/%.elf),$(GUEST_TESTS:%=$(GUEST_OUT)/%.elf)) \

@@ -9,6 +9,7 @@
 #include "hv/core/arch_guest.h"
 #include "hv/core/evtchn.h"
 #include "hv/core/sched.h"
+#include "hv/core/wallclock.h"
 #include "hv/lib/string.h"
 
 int domctl_createdomain(struct xen_domctl *op, struct domain *d)
@@ -95,7 +96,7 @@ int domctl_setdebugging(struct xen_domctl *op, struct domain *d)
 int domctl_settimeoffset(struct xen_domctl *op, struct domain *d)
 {
     d->time_offset_seconds = op->u.settimeoffset.time_offset_seconds;
-    arch_update_wallclock(d);
+    wallclock_update(d);
     return 0;
 }
 

@@ -9,6 +9,7 @@
 #include "hv/calls/hypercall.h"
 #include "hv/core/arch_guest.h"
 #include "hv/core/rights.h"
+#include "hv/core/wallclock.h"
 
 #define NS_PER_SECOND 1000000000ULL
 
@@ -22,7 +23,7 @@ static int set_time(uint64_t secs, uint32_t nsecs, uint64_t system_time)
         add_overflows(ns, nsecs, &ns) || system_time > ns) {
         return -EINVAL;
     }
-    arch_set_wallclock(ns, system_time);
+    wallclock_set(ns, system_time);
     return 0;
 }
 

@@ -48,9 +48,6 @@ bool arch_kernel_mapped(const struct vcpu *v);
 MUST_CHECK int arch_register_vcpu_time(struct vcpu *v, guest_ptr_t va);
 /* VCPUOP_get_physid: what names the CPU v is pinned to. */
 MUST_CHECK int arch_vcpu_physid(const struct vcpu *v, uint64_t *id);
-/* Sets the wallclock of shared_info from the machine's. */
-void arch_update_wallclock(struct domain *d);
-void arch_set_wallclock(uint64_t utc_ns, uint64_t at_system_ns);
 /* Sends NMI or other trigger; -ENOSYS for those the guest kind lacks. */
 MUST_CHECK int arch_vcpu_trigger(struct vcpu *v, unsigned int trigger);
 /* An interrupt other than an event's upcall waits for v, the current vcpu: it must not block. */

@@ -27,6 +27,7 @@
 #include "hv/core/domain.h"
 #include "hv/core/sched.h"
 #include "hv/core/vcpu.h"
+#include "hv/core/wallclock.h"
 #include "hv/init/bootinfo.h"
 #include "hv/init/cmdline.h"
 #include "hv/init/console_devices.h"
@@ -915,7 +916,7 @@ static void start(struct build *b, mfn_t l4)
         fail("its first page tables were refused (error %d)", -rc);
     }
     set_registers(b, v);
-    arch_update_wallclock(b->d);
+    wallclock_update(b->d);
     if (cmdline.dom0_vcpus_pin) {
         pin_vcpus(b->d);
     }

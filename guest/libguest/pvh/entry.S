@@ -27,77 +27,10 @@ trap_stubs:
     .set vector, vector + 1
     .endr
 
-trap_common:
-    push %rcx
-    push %r11
-    push %rax
-    push %rdi
-    push %rsi
-    push %rdx
-    push %r8
-    push %r9
-    push %r10
-    push %rbx
-    push %rbp
-    push %r12
-    push %r13
-    push %r14
-    push %r15
-    cld
-    mov %rsp, %rdi
-    mov %rsp, %rbx
-    and $-16, %rsp
-    call traps_handle
-    mov %rbx, %rsp
-    .globl trap_return
-trap_return:
-    pop %r15
-    pop %r14
-    pop %r13
-    pop %r12
-    pop %rbp
-    pop %rbx
-    pop %r10
-    pop %r9
-    pop %r8
-    pop %rdx
-    pop %rsi
-    pop %rdi
-    pop %rax
-    pop %r11
-    pop %rcx
+    .globl trap_leave
+trap_leave:
     add $8, %rsp
     iretq
-
-    .globl trap_return_to
-trap_return_to:
-    mov %rdi, %rsp
-    jmp trap_return
-
-    .globl trap_try_call, trap_try_fault
-trap_try_call:
-    push %rbx
-    push %rbp
-    push %r12
-    push %r13
-    push %r14
-    push %r15
-    sub $8, %rsp
-    mov %rsp, 0(%rdi)
-    mov %rdx, %rdi
-    call *%rsi
-    xor %eax, %eax
-1:  add $8, %rsp
-    pop %r15
-    pop %r14
-    pop %r13
-    pop %r12
-    pop %rbp
-    pop %rbx
-    ret
-trap_try_fault:
-    mov $1, %eax
-    jmp 1b
 
     .globl hypercall_gate
 hypercall_gate:

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Entries of a PV kernel: one stub per trap vector, the event and failsafe callbacks, the
- * syscall callbacks, and trap_try_call(), which lets C run a function that is expected to
- * fault.
+ * Entries of a PV kernel: one stub per trap vector, the event and failsafe callbacks, and
+ * the syscall callbacks; what follows is in trap_common.S.
  *
  * The hypervisor pushes rcx, r11, [error code], rip, cs, rflags, rsp, ss (lowest first). Stubs
  * turn that into struct trap_frame (libguest/x86/traps.h): vector and error code share one
@@ -73,83 +72,10 @@ entry_failsafe:
     push $0
     movl $0x104, 4(%rsp)
 
-trap_common:
-    push %rcx
-    push %r11
-    push %rax
-    push %rdi
-    push %rsi
-    push %rdx
-    push %r8
-    push %r9
-    push %r10
-    push %rbx
-    push %rbp
-    push %r12
-    push %r13
-    push %r14
-    push %r15
-    cld
-    mov %rsp, %rdi
-    mov %rsp, %rbx
-    and $-16, %rsp
-    call traps_handle
-    mov %rbx, %rsp
-    .globl trap_return
-trap_return:
-    pop %r15
-    pop %r14
-    pop %r13
-    pop %r12
-    pop %rbp
-    pop %rbx
-    pop %r10
-    pop %r9
-    pop %r8
-    pop %rdx
-    pop %rsi
-    pop %rdi
-    pop %rax
-    pop %r11
-    pop %rcx
+    .globl trap_leave
+trap_leave:
     movq $0, (%rsp)
     jmp hypercall_gate_iret
-
-    /* void trap_return_to(struct trap_frame *): leave through a frame built in memory. */
-    .globl trap_return_to
-trap_return_to:
-    mov %rdi, %rsp
-    jmp trap_return
-
-    /*
-     * int trap_try_call(struct trap_recovery *, void (*fn)(void *), void *arg): 0 when fn
-     * returned; traps_handle() resumes at trap_try_fault with the saved registers when it
-     * faulted, giving 1.
-     */
-    .globl trap_try_call, trap_try_fault
-trap_try_call:
-    push %rbx
-    push %rbp
-    push %r12
-    push %r13
-    push %r14
-    push %r15
-    sub $8, %rsp
-    mov %rsp, 0(%rdi)
-    mov %rdx, %rdi
-    call *%rsi
-    xor %eax, %eax
-1:  add $8, %rsp
-    pop %r15
-    pop %r14
-    pop %r13
-    pop %r12
-    pop %rbp
-    pop %rbx
-    ret
-trap_try_fault:
-    mov $1, %eax
-    jmp 1b
 
     .bss
     .balign 8

@@ -97,14 +97,6 @@ void arch_update_vcpu_time(struct vcpu *v)
 {
 }
 
-void arch_update_wallclock(struct domain *d)
-{
-}
-
-void arch_set_wallclock(uint64_t utc_ns, uint64_t at_system_ns)
-{
-}
-
 int arch_vcpu_trigger(struct vcpu *v, unsigned int trigger)
 {
     return -ENOSYS;

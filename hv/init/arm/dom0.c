@@ -14,6 +14,7 @@
 #include "hv/core/arch_guest.h"
 #include "hv/core/p2m.h"
 #include "hv/core/sched.h"
+#include "hv/core/wallclock.h"
 #include "hv/drivers/fdt.h"
 #include "hv/init/arm/bootinfo.h"
 #include "hv/init/arm/main.h"
@@ -343,7 +344,7 @@ void dom0_build(void)
     choose_grant_space();
     make_tree();
     vcpu_start_at(dom0->vcpu[0], kernel_entry, tree_start);
-    arch_update_wallclock(dom0);
+    wallclock_update(dom0);
     domain_hardware = dom0;
     if (domain_unpause_by_controller(dom0) != 0) {
         fail("it cannot be started");

@@ -14,6 +14,7 @@
 #include "hv/base/printk.h"
 #include "hv/core/arch_guest.h"
 #include "hv/core/p2m.h"
+#include "hv/core/wallclock.h"
 #include "hv/drivers/fdt.h"
 #include "hv/init/arm/bootinfo.h"
 #include "hv/init/arm/main.h"
@@ -289,7 +290,7 @@ static void start(int node)
         }
     }
     if (rc == 0) {
-        arch_update_wallclock(g.d);
+        wallclock_update(g.d);
         rc = domain_unpause_by_controller(g.d);
     }
     if (rc != 0) {

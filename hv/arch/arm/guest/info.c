@@ -20,7 +20,6 @@
 
 #define NS_PER_SECOND 1000000000ULL
 
-static uint64_t wall_at_zero;
 
 unsigned int arch_features(const struct domain *d)
 {
@@ -162,34 +161,6 @@ int arch_register_vcpu_time(struct vcpu *v, guest_ptr_t va)
     (void)v;
     (void)va;
     return -ENOSYS;
-}
-
-void arch_update_wallclock(struct domain *d)
-{
-    struct shared_info *s = d->shared_info;
-    uint64_t ns = (wall_at_zero != 0 ? wall_at_zero : arch_clock_wall_at_boot()) +
-                  (uint64_t)d->time_offset_seconds * NS_PER_SECOND;
-
-    WRITE_ONCE(s->wc_version, s->wc_version + 1);
-    smp_wmb(); /* odd version before the body */
-    s->wc_sec = (uint32_t)(ns / NS_PER_SECOND);
-    s->wc_sec_hi = (uint32_t)(ns / NS_PER_SECOND >> 32);
-    s->wc_nsec = (uint32_t)(ns % NS_PER_SECOND);
-    smp_wmb(); /* body before the even version */
-    WRITE_ONCE(s->wc_version, s->wc_version + 1);
-}
-
-void arch_set_wallclock(uint64_t utc_ns, uint64_t at_system_ns)
-{
-    unsigned int id = 0;
-    struct domain *d;
-
-    WRITE_ONCE(wall_at_zero, utc_ns - at_system_ns);
-    while (id < DOMID_FIRST_RESERVED && (d = domain_get_from((domid_t)id)) != NULL) {
-        id = d->id + 1U;
-        arch_update_wallclock(d);
-        domain_put(d);
-    }
 }
 
 /* ---- interrupts of devices: Arm guests get them by their GIC, not by event channels --------------- */

@@ -9,6 +9,7 @@
 #include "hv/arch/x86/hvm/hvm.h"
 #include "hv/core/arch_guest.h"
 #include "hv/core/sched.h"
+#include "hv/core/wallclock.h"
 #include "hv/lib/string.h"
 #include "hv/mm/heap.h"
 
@@ -91,7 +92,7 @@ static int load_cpu(struct vcpu *v, const union record *r)
         fpu_area_reset(v->arch->fpu);
     }
     v->arch->fpu_initialised = true;
-    arch_update_wallclock(v->domain);
+    wallclock_update(v->domain);
     v->is_initialised = true;
     hvm_vcpu(v)->waits_for_startup = false;
     __atomic_fetch_and(&v->pause_flags, ~BIT(VCPU_DOWN), __ATOMIC_SEQ_CST);
