@@ -19,6 +19,7 @@ WARN := -Wall -Wextra -Werror -Wshadow -Wundef -Wmissing-prototypes -Wstrict-pro
 ABI_INCLUDE := build/include
 HV_CFLAGS := -std=gnu11 -ffreestanding -fno-common -fno-strict-aliasing -fno-stack-protector \
     -fno-asynchronous-unwind-tables -fno-delete-null-pointer-checks -O2 -g $(WARN) \
+    -ffile-prefix-map=$(CURDIR)=. \
     -include hv/lib/hidden.h -I. -Ihv/arch/$(HVARCH)/inline -I$(B) -isystem $(ABI_INCLUDE) -D__XEN_TOOLS__
 HV_CFLAGS_x86 := -m64 -fPIE -mno-red-zone -mno-sse -mno-mmx -mno-80387 -mcmodel=small \
     -fcf-protection=none
