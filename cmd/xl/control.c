@@ -175,7 +175,7 @@ static void order_stop(struct xl *xl, const struct stop *s, uint32_t domid)
 }
 
 /* Is the wait for this domain over? One that is gone is always. */
-static bool stopped(struct xl *xl, uint32_t domid, bool death)
+static bool stopped(struct xl *xl, uint32_t domid, bool death, bool *dying)
 {
     struct domain_info d;
 
@@ -187,36 +187,32 @@ static bool stopped(struct xl *xl, uint32_t domid, bool death)
         printf("Domain %u has been shut down, reason code %u\n", domid, d.stop_reason);
         return true;
     }
+    *dying |= d.dying;
     return false;
 }
 
 static void wait_stop(struct xl *xl, uint32_t *domids, unsigned int count, bool death)
 {
-    struct xs_handle *s = xl_store(xl);
-    unsigned int number;
-
-    if (!xs_watch(s, "@releaseDomain", "stop")) {
+    if (!xs_watch(xl_store(xl), "@releaseDomain", "stop")) {
         err_errno(&xl->err, "cannot watch the store");
         xl_die(xl);
     }
     printf("Waiting for %u domains\n", count);
     for (;;) {
-        char **event = xs_read_watch(s, &number);
+        bool dying = false;
 
-        if (!event) {
-            err_errno(&xl->err, "xenstored went away");
-            xl_die(xl);
-        }
-        free(event);
-        for (unsigned int i = 0; i < count; i++) {
-            if (stopped(xl, domids[i], death)) {
-                domids[i--] = domids[--count];
+        for (unsigned int i = 0; i < count;) {
+            if (stopped(xl, domids[i], death, &dying)) {
+                domids[i] = domids[--count];
+            } else {
+                i++;
             }
         }
         fflush(stdout);
         if (!count) {
             return;
         }
+        xl_wait_release(xl, dying);
     }
 }
 

@@ -155,22 +155,15 @@ static int follow_console(struct xl *xl, const char *name, uint32_t domid)
 
 static void wait_end(struct xl *xl, const char *name, uint32_t domid)
 {
-    struct xs_handle *s = xl_store(xl);
     struct domain_info d;
-    unsigned int number;
 
-    if (!xs_watch(s, "@releaseDomain", "end")) {
+    if (!xs_watch(xl_store(xl), "@releaseDomain", "end")) {
         err_errno(&xl->err, "cannot watch the store");
         xl_die(xl);
     }
     do {
         while (!domain_get(NULL, xl_ctrl(xl), domid, &d)) {
-            char **event = xs_read_watch(s, &number);
-
-            if (!event) {
-                return;
-            }
-            free(event);
+            xl_wait_release(xl, d.dying);
         }
     } while (returned(xl, name, domid, &domid));
 }

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +21,7 @@
 #include "lib/domain/domain.h"
 #include "lib/store/xenstore.h"
 
-enum { OPTIONS_MAX = 32 };
+enum { OPTIONS_MAX = 32, DYING_LOOK_MS = 50 };
 
 static void print_stamp(const struct xl *xl)
 {
@@ -247,6 +248,23 @@ struct xs_handle *xl_store(struct xl *xl)
         }
     }
     return xl->store;
+}
+
+void xl_wait_release(struct xl *xl, bool dying)
+{
+    struct xs_handle *s = xl_store(xl);
+    struct pollfd p = { .fd = xs_fileno(s), .events = POLLIN };
+    char **event;
+
+    if (poll(&p, 1, dying ? DYING_LOOK_MS : -1) <= 0) {
+        return;
+    }
+    event = xs_check_watch(s);
+    if (!event && errno != EAGAIN) {
+        err_errno(&xl->err, "xenstored went away");
+        xl_die(xl);
+    }
+    free(event);
 }
 
 uint32_t xl_domain(struct xl *xl, const char *text)

@@ -69,6 +69,13 @@ const struct xl_command *xl_find_command(const char *name, bool *ambiguous);
 struct ctrl *xl_ctrl(struct xl *xl);
 struct xs_handle *xl_store(struct xl *xl);
 
+/*
+ * For who watches "@releaseDomain": until a domain was released. Of a dying domain's very end, when the last
+ * who maps its memory lets go, the store says nothing: with `dying` this returns soon in any case. Dies if
+ * xenstored went away.
+ */
+void xl_wait_release(struct xl *xl, bool dying);
+
 /* A domain given by name or number; dies with the words scripts look for. */
 uint32_t xl_domain(struct xl *xl, const char *text);
 

@@ -116,6 +116,13 @@ def test_reboot_and_shutdown(m):
     assert "/dev/loop" not in rest and "/vm/" not in rest and "vif" not in rest, rest
 
 
+def test_wait_for_a_slow_death(m):
+    """A domain is gone when the last who maps its memory lets go, later than the store tells of its end: -ww sees that too."""
+    m.ok("xl create -q -p /etc/xen/guest.cfg; kill -STOP $(pidof xenconsoled); (xl shutdown -ww guest > /tmp/said) & sleep 1", 60)
+    m.ok("xl destroy guest; sleep 1; xl list | grep -E ' [-a-z]{5}d '; kill -CONT $(pidof xenconsoled)", 60)
+    m.wait_for("cat /tmp/said", "Domain [0-9]+ has been destroyed", 20)
+
+
 @pytest.mark.parametrize("how", ("fail", "kill"))
 def test_faults_leave_nothing(m, how):
     m.run("xl monitor")
