@@ -223,16 +223,20 @@ def test_huge_transaction(store):
 def test_watches_elsewhere_cost_nothing(store):
     watcher, c = store.client(), store.client()
 
-    def seconds():
-        best = 1e9
-        for _ in range(5):
-            start = time.process_time(), time.time()
-            c.pipeline([(WRITE, 0, b"/here/%d\0v" % (i % 100)) for i in range(2000)])
-            best = min(best, time.time() - start[1])
+    def daemon_ns():
+        """What the daemon has run so far: the clock on the wall also shows what else the machine does."""
+        return int(open("/proc/%d/schedstat" % store.child.pid).read().split()[0])
+
+    def cost():
+        best = 1e18
+        for _ in range(8):
+            start = daemon_ns()
+            c.pipeline([(WRITE, 0, b"/here/%d\0v" % (i % 100)) for i in range(5000)])
+            best = min(best, daemon_ns() - start)
         return best
-    before = seconds()
+    before = cost()
     watcher.pipeline([(WATCH, 0, b"/elsewhere/%d\0t\0" % i) for i in range(10000)])
-    assert seconds() < before * 2
+    assert cost() < before * 2
     store.check()
 
 
