@@ -263,14 +263,17 @@ bool xs_watch(struct xs_handle *h, const char *path, const char *token)
 {
     struct part parts[2] = { string(path), string(token) };
 
-    return order(h, XS_WATCH, 0, parts, 2);
+    return order(h, XS_WATCH, 0, parts, 2) && connection_watch(h, path, token);
 }
 
 bool xs_unwatch(struct xs_handle *h, const char *path, const char *token)
 {
     struct part parts[2] = { string(path), string(token) };
 
-    return order(h, XS_UNWATCH, 0, parts, 2);
+    bool done = order(h, XS_UNWATCH, 0, parts, 2);
+
+    connection_unwatch(h, path, token);
+    return done;
 }
 
 xs_transaction_t xs_transaction_start(struct xs_handle *h)

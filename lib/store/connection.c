@@ -2,6 +2,10 @@
 /*
  * One connection to xenstored: see connection.h. The socket does not block: sending and receiving go on side
  * by side, so that a long batch cannot leave both ends waiting for the other to read.
+ *
+ * A handle opened with STORE_OPEN_LASTING outlives the daemon: when the connection breaks, the successor's takes its
+ * place under the same descriptors, the watches are set again (which fires each once) and what was not answered is asked
+ * again, unless it belongs to a transaction: that fails with EAGAIN, as one that lost against another does.
  */
 #include "lib/store/connection.h"
 
@@ -19,7 +23,7 @@
 
 #include "lib/store/xenstore.h"
 
-enum { RESTART_TRIES = 30, RESTART_WAIT_US = 100000 };
+enum { RESTART_TRIES = 30, LASTING_TRIES = 100, RESTART_WAIT_US = 100000, RENEWALS = 5 };
 
 struct event {
     struct event *next;
@@ -27,7 +31,15 @@ struct event {
     char payload[];
 };
 
+/* What a successor of the daemon is asked for first. */
+struct watch {
+    struct watch *next;
+    char *path, *token;
+};
+
 struct xs_handle {
+    bool lasting;
+    struct watch *watches;
     int fd;
     int wake;      /* eventfd: readable while events are kept */
     int poll;      /* epoll over both: xs_fileno() */
@@ -59,11 +71,11 @@ static int open_socket(void)
 }
 
 /* Nobody listens, but the socket is there: the daemon is being started again. */
-static int open_socket_patiently(void)
+static int open_socket_patiently(int tries_max)
 {
     int fd = open_socket();
 
-    for (int tries = 0; fd < 0 && errno == ECONNREFUSED && tries < RESTART_TRIES; tries++) {
+    for (int tries = 0; fd < 0 && errno == ECONNREFUSED && tries < tries_max; tries++) {
         usleep(RESTART_WAIT_US);
         fd = open_socket();
     }
@@ -96,7 +108,8 @@ struct xs_handle *xs_open(unsigned long flags)
     }
     h->wake = h->poll = -1;
     h->last = &h->first;
-    h->fd = open_socket_patiently();
+    h->fd = open_socket_patiently(RESTART_TRIES);
+    h->lasting = h->fd >= 0 && (flags & STORE_OPEN_LASTING);
     /* Where a daemon should listen and does not, its kernel would wait for it without end. */
     if (h->fd < 0 && errno != ECONNREFUSED && !(flags & XS_OPEN_SOCKETONLY)) {
         h->fd = open_device();
@@ -109,6 +122,16 @@ struct xs_handle *xs_open(unsigned long flags)
         return NULL;
     }
     return h;
+}
+
+static void drop_watch(struct watch **link)
+{
+    struct watch *w = *link;
+
+    *link = w->next;
+    free(w->path);
+    free(w->token);
+    free(w);
 }
 
 void xs_close(struct xs_handle *h)
@@ -128,6 +151,9 @@ void xs_close(struct xs_handle *h)
 
         h->first = e->next;
         free(e);
+    }
+    while (h->watches) {
+        drop_watch(&h->watches);
     }
     buf_free(&h->in);
     free(h);
@@ -246,13 +272,13 @@ static ssize_t put(struct xs_handle *h, const char *bytes, size_t size)
     return done < 0 && errno == ENOTSOCK ? write(h->fd, bytes, size) : done;
 }
 
-int connection_exchange(struct xs_handle *h, const char *out, size_t size, unsigned int answers,
-                        int (*take)(void *context, const struct xsd_sockmsg *m, const char *payload),
-                        void *context)
+/* One conversation with one daemon; `left` counts answers down. */
+static int converse(struct xs_handle *h, const char *out, size_t size, unsigned int *left,
+                    int (*take)(void *context, const struct xsd_sockmsg *m, const char *payload), void *context)
 {
     size_t sent = 0;
 
-    while (answers || sent < size) {
+    while (*left || sent < size) {
         struct pollfd p = { .fd = h->fd, .events = (short)(POLLIN | (sent < size ? POLLOUT : 0)) };
         int rc;
 
@@ -271,12 +297,140 @@ int connection_exchange(struct xs_handle *h, const char *out, size_t size, unsig
         if (rc && rc != -EAGAIN) {
             return rc;
         }
-        rc = digest(h, &answers, take, context);
+        rc = digest(h, left, take, context);
         if (rc) {
             return rc;
         }
     }
     return 0;
+}
+
+/* ---- a daemon that went away -------------------------------------------------------------------- */
+
+bool connection_watch(struct xs_handle *h, const char *path, const char *token)
+{
+    struct watch *w = calloc(1, sizeof(*w));
+
+    if (!w) {
+        return false;
+    }
+    *w = (struct watch){ .next = h->watches, .path = strdup(path), .token = strdup(token) };
+    h->watches = w;
+    if (!w->path || !w->token) {
+        drop_watch(&h->watches);
+        return false;
+    }
+    return true;
+}
+
+void connection_unwatch(struct xs_handle *h, const char *path, const char *token)
+{
+    for (struct watch **link = &h->watches; *link; link = &(*link)->next) {
+        if (!strcmp((*link)->path, path) && !strcmp((*link)->token, token)) {
+            drop_watch(link);
+            return;
+        }
+    }
+}
+
+static bool is_lost(int rc)
+{
+    return rc == -ECONNRESET || rc == -EPIPE;
+}
+
+static int ignore_answer(void *context, const struct xsd_sockmsg *m, const char *payload)
+{
+    return 0;
+}
+
+static int set_watches(struct xs_handle *h)
+{
+    struct buf out = BUF_INIT;
+    unsigned int left = 0;
+    int rc;
+
+    for (const struct watch *w = h->watches; w; w = w->next) {
+        const struct part parts[2] = { { w->path, strlen(w->path) + 1 }, { w->token, strlen(w->token) + 1 } };
+
+        left += connection_request(&out, XS_WATCH, 0, parts, 2);
+    }
+    rc = out.failed ? -ENOMEM : converse(h, out.text, out.length, &left, ignore_answer, NULL);
+    buf_free(&out);
+    return rc;
+}
+
+/* The successor's connection under the number of the old one. The poll set goes by open files, and a child may have kept
+ * the old one open. */
+static int renew(struct xs_handle *h)
+{
+    struct epoll_event e = { .events = EPOLLIN };
+    int fd = open_socket_patiently(LASTING_TRIES);
+    int rc = 0;
+
+    if (fd < 0) {
+        return -errno;
+    }
+    epoll_ctl(h->poll, EPOLL_CTL_DEL, h->fd, NULL);
+    if (dup3(fd, h->fd, O_CLOEXEC) < 0 || fcntl(h->fd, F_SETFL, O_NONBLOCK) ||
+        epoll_ctl(h->poll, EPOLL_CTL_ADD, h->fd, &e)) {
+        rc = -errno;
+    }
+    close(fd);
+    buf_reset(&h->in);
+    return rc ? rc : set_watches(h);
+}
+
+/* 0 when there is a connection again. */
+static int survive(struct xs_handle *h, int lost)
+{
+    int rc = lost;
+
+    for (int tries = 0; h->lasting && is_lost(rc) && tries < RENEWALS; tries++) {
+        rc = renew(h);
+    }
+    return rc;
+}
+
+/* The first `answered` of the requests are done with. */
+static void skip_answered(const char **out, size_t *size, unsigned int answered)
+{
+    while (answered--) {
+        struct xsd_sockmsg m;
+
+        memcpy(&m, *out, sizeof(m));
+        *out += sizeof(m) + m.len;
+        *size -= sizeof(m) + m.len;
+    }
+}
+
+static bool in_transaction(const char *out)
+{
+    struct xsd_sockmsg m;
+
+    memcpy(&m, out, sizeof(m));
+    return m.tx_id != 0;
+}
+
+int connection_exchange(struct xs_handle *h, const char *out, size_t size, unsigned int answers,
+                        int (*take)(void *context, const struct xsd_sockmsg *m, const char *payload),
+                        void *context)
+{
+    unsigned int left = answers;
+    int rc = converse(h, out, size, &left, take, context);
+
+    for (int tries = 0; is_lost(rc) && h->lasting && tries < RENEWALS; tries++) {
+        rc = survive(h, rc);
+        if (rc) {
+            return rc;
+        }
+        skip_answered(&out, &size, answers - left);
+        answers = left;
+        if (left && in_transaction(out)) {
+            return -EAGAIN;
+        }
+        rc = converse(h, out, size, &left, take, context);
+    }
+    return rc;
 }
 
 /* ---- events ------------------------------------------------------------------------------------- */
@@ -329,6 +483,7 @@ static char **get_event(struct xs_handle *h, unsigned int *count, bool wait)
         int rc = receive(h);
 
         rc = rc ? rc : digest(h, &none, no_answer, NULL);
+        rc = is_lost(rc) ? survive(h, rc) : rc;
         if (rc == -EAGAIN && wait) {
             if (poll(&p, 1, -1) < 0) {
                 return NULL;

@@ -27,6 +27,10 @@ int connection_exchange(struct xs_handle *h, const char *out, size_t size, unsig
                         int (*take)(void *context, const struct xsd_sockmsg *m, const char *payload),
                         void *context);
 
+/* What a lasting handle asks a successor of the daemon for. */
+bool connection_watch(struct xs_handle *h, const char *path, const char *token);
+void connection_unwatch(struct xs_handle *h, const char *path, const char *token);
+
 /* errno for the text of an error message. */
 int connection_errno(const char *text, size_t length);
 

@@ -2,7 +2,7 @@
 /*
  * The client against a daemon of a few lines that answers READ with the path, DIRECTORY with two names,
  * errors for paths with "none" in them, and pours watch events between its answers, in pieces as small as a
- * socket may give.
+ * socket may give. It can be made to hang up every few requests, as one that is killed and started again.
  */
 #include <errno.h>
 #include <poll.h>
@@ -20,6 +20,8 @@
 
 static int listener;
 static char folder[] = "/tmp/storeXXXXXX";
+static unsigned int hang_up_after, hang_ups; /* requests; how often, then it serves on */
+static unsigned int watches_asked;
 
 static bool read_whole(int fd, void *to, size_t size)
 {
@@ -52,18 +54,23 @@ static void say(int fd, uint32_t type, const void *data, uint32_t size)
     }
 }
 
-static void *serve(void *unused)
+/* Until the client goes, or until it is time to hang up. */
+static void serve_connection(int fd)
 {
-    int fd = accept(listener, NULL, NULL);
     struct xsd_sockmsg m;
     char payload[XENSTORE_PAYLOAD_MAX + 1];
     unsigned int asked = 0;
 
     while (read_whole(fd, &m, sizeof(m)) && read_whole(fd, payload, m.len)) {
         payload[m.len] = '\0';
+        if (hang_ups && asked == hang_up_after) {
+            hang_ups--;
+            return;
+        }
         if (asked++ % 3 == 1) {
             say(fd, XS_WATCH_EVENT, "/event\0token", 13);
         }
+        watches_asked += m.type == XS_WATCH;
         if (strstr(payload, "none")) {
             say(fd, XS_ERROR, "ENOENT", 7);
         } else if (m.type == XS_READ) {
@@ -76,7 +83,20 @@ static void *serve(void *unused)
             say(fd, m.type, "OK", 3);
         }
     }
-    close(fd);
+    hang_ups = 0;
+}
+
+static void *serve(void *unused)
+{
+    bool more;
+
+    do {
+        int fd = accept(listener, NULL, NULL);
+
+        more = hang_ups;
+        serve_connection(fd);
+        close(fd);
+    } while (more);
     return NULL;
 }
 
@@ -92,18 +112,21 @@ static struct xs_handle *connect_server(pthread_t *thread)
     EXPECT(listen(listener, 1) == 0);
     EXPECT(pthread_create(thread, NULL, serve, NULL) == 0);
     setenv("XENSTORED_RUNDIR", folder, 1);
-    h = xs_open(XS_OPEN_SOCKETONLY);
+    h = xs_open(XS_OPEN_SOCKETONLY | STORE_OPEN_LASTING);
     EXPECT(h);
-    unlink(address.sun_path);
-    rmdir(folder);
     return h;
 }
 
 static void disconnect(struct xs_handle *h, pthread_t thread)
 {
+    char path[64];
+
     xs_close(h);
     pthread_join(thread, NULL);
     close(listener);
+    snprintf(path, sizeof(path), "%s/socket", folder);
+    unlink(path);
+    rmdir(folder);
 }
 
 TEST(store_requests_and_answers)
@@ -202,5 +225,78 @@ TEST(store_batch_limits)
     store_batch_write(&b, XBT_NULL, "/a", big, sizeof(big) - 3);
     EXPECT_EQ(store_batch_run(h, &b), 0);
     store_batch_free(&b);
+    disconnect(h, thread);
+}
+
+/* The daemon dies under a batch: each answer comes once and in its place, and the watch is set with every successor. */
+TEST(store_lasting_outlives_the_daemon)
+{
+    enum { COUNT = 40 };
+    struct store_batch b = STORE_BATCH_INIT;
+    struct xs_handle *h;
+    pthread_t thread;
+    char path[16];
+
+    hang_up_after = 7;
+    hang_ups = 4;
+    h = connect_server(&thread);
+    EXPECT(xs_watch(h, "/event", "token"));
+    for (unsigned int i = 0; i < COUNT; i++) {
+        snprintf(path, sizeof(path), "/%s%u", i % 5 ? "" : "none", i);
+        store_batch_read(&b, XBT_NULL, path);
+    }
+    EXPECT_EQ(store_batch_run(h, &b), 0);
+    for (unsigned int i = 0; i < COUNT; i++) {
+        snprintf(path, sizeof(path), "/%s%u", i % 5 ? "" : "none", i);
+        EXPECT_EQ(store_batch_error(&b, i), i % 5 ? 0 : ENOENT);
+        if (i % 5) {
+            EXPECT_STR(store_batch_text(&b, i), path);
+        }
+    }
+    EXPECT_EQ(watches_asked, 5);
+    store_batch_free(&b);
+    disconnect(h, thread);
+}
+
+/* What the successor does not know of is started again by who began it, and fails as a conflict does. */
+TEST(store_lasting_loses_transactions)
+{
+    struct xs_handle *h;
+    pthread_t thread;
+    xs_transaction_t t;
+
+    hang_up_after = 2;
+    hang_ups = 1;
+    h = connect_server(&thread);
+    t = xs_transaction_start(h);
+    EXPECT_EQ(t, 17);
+    EXPECT(xs_write(h, t, "/a", "b", 1));
+    EXPECT(!xs_transaction_end(h, t, false));
+    EXPECT_EQ(errno, EAGAIN);
+    t = xs_transaction_start(h);
+    EXPECT(xs_write(h, t, "/a", "b", 1));
+    EXPECT(xs_transaction_end(h, t, false));
+    disconnect(h, thread);
+}
+
+/* While nobody asks anything: the one who waits for events is not told that the daemon went. */
+TEST(store_lasting_waits_on)
+{
+    struct xs_handle *h;
+    unsigned int count;
+    pthread_t thread;
+    char **event;
+
+    hang_up_after = 2;
+    hang_ups = 1;
+    h = connect_server(&thread);
+    EXPECT(xs_watch(h, "/event", "token"));
+    free(xs_read(h, XBT_NULL, "/x", NULL));
+    free(xs_read_watch(h, &count));
+    free(xs_read(h, XBT_NULL, "/x", NULL));
+    free(xs_read(h, XBT_NULL, "/x", NULL));
+    event = xs_read_watch(h, &count);
+    EXPECT(event && count == 2);
+    free(event);
     disconnect(h, thread);
 }
