@@ -206,6 +206,19 @@ bool domain_own(void)
     return page != NULL && connect(0, true, page, 0, port) == 0;
 }
 
+/* Our predecessor's domain cannot be reached. When that is because it died, its nodes go as if we had seen it. */
+static struct conn *not_adopted(uint16_t domid, const char *what)
+{
+    struct hw_domain d;
+    int got = hw->domains(domid, &d, 1);
+
+    trace_warn("domain %u: its %s is gone", domid, what);
+    if (got == 0 || (got > 0 && (d.domid != domid || d.state == HW_GONE))) {
+        sweep_later(domid);
+    }
+    return NULL;
+}
+
 struct conn *domain_adopt(uint32_t record)
 {
     struct persist_conn *p = persist_at(record);
@@ -217,15 +230,13 @@ struct conn *domain_adopt(uint32_t record)
     struct xenstore_domain_interface *page = p->domid == 0 ? hw->map_own(&port) : hw->map(p->domid, p->frame);
     struct conn *c = page != NULL ? new_conn(p->domid, p->domid == 0) : NULL;
     if (c == NULL) {
-        trace_warn("domain %u: its ring is gone", p->domid);
-        return NULL;
+        return not_adopted(p->domid, "ring");
     }
     c->record = record;
     if (connect_ring(c, page, port, false) != 0) {
-        trace_warn("domain %u: its event channel is gone", p->domid);
         c->record = 0;
         forget(c);
-        return NULL;
+        return not_adopted(p->domid, "event channel");
     }
     c->id = p->id;
     c->tx_last = c->tx_lost = p->tx_last;

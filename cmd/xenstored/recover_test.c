@@ -103,6 +103,8 @@ TEST(recover_death_meanwhile)
     sim_start(state); /* every domain but 0 is gone in the new world */
     SIM_OK(0, XS_IS_DOMAIN_INTRODUCED, 0, "1\0");
     EXPECT_STR(sim_answer.data, "F");
+    sim_settle();
+    SIM_ERROR(0, XS_READ, 0, "/of1\0", "ENOENT");
     check();
     end();
 }
