@@ -240,7 +240,7 @@ struct ctrl *xl_ctrl(struct xl *xl)
 struct xs_handle *xl_store(struct xl *xl)
 {
     if (!xl->store) {
-        xl->store = xs_open(0);
+        xl->store = xs_open(STORE_OPEN_LASTING);
         if (!xl->store) {
             err_errno(&xl->err, "cannot reach xenstored");
             err_hint(&xl->err, "is xenstored running? (systemctl status xenstored)");

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The end of a domain: also of one that is half created or already gone from the hypervisor, so that whoever
- * finds remains can clear them. Each step is tried even when another failed; the first failure is reported.
+ * finds remains can clear them. Each step is tried even when another failed; the first failure is reported. The journal
+ * says that a destroy is under way, so that one which is killed, or has lost the store, is done to its end later.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -12,6 +13,7 @@
 #include "lib/ctrl/ctrl.h"
 #include "lib/domain/device.h"
 #include "lib/domain/domain.h"
+#include "lib/domain/journal.h"
 #include "lib/domain/nodes.h"
 #include "lib/domain/saved.h"
 #include "lib/store/xenstore.h"
@@ -44,37 +46,53 @@ static void drop_backend_folders(struct nodes *n, uint32_t domid)
     }
 }
 
-int domain_destroy(struct err *e, struct ctrl *c, struct xs_handle *s, uint32_t domid)
+int domain_sweep(struct err *e, struct xs_handle *s, uint32_t domid, const uint8_t uuid[16])
 {
-    struct domain_info info = { 0 };
     struct nodes n = { 0 };
-    char vm[64] = "/vm/", name[DOMAIN_NAME_MAX] = "";
     struct err first = { 0 };
-    bool exists = !domain_get(NULL, c, domid, &info);
-    int rc = 0;
+    char vm[64] = "/vm/";
 
-    if (!exists) {
-        return err_set(e, -ESRCH, "there is no domain %u", domid);
-    }
-    domain_read_name(NULL, s, domid, name);
-    uuid_format(info.uuid, vm + 4);
-    ctrl_domain_pause(c, (domid_t)domid);
-    rc = ctrl_domain_destroy(c, (domid_t)domid);
-    if (rc) {
-        return err_set(e, rc, "cannot destroy domain %u: %s", domid, strerror(-rc));
-    }
+    uuid_format(uuid, vm + 4);
     destroy_devices(&first, s, domid);
     layout_remove_guest(&n, domid, vm);
     drop_backend_folders(&n, domid);
     nodes_apply(&first, s, &n);
     nodes_free(&n);
     xs_release_domain(s, domid);
-    if (name[0]) {
-        domain_name_release(name);
-    }
-    saved_remove(domid, info.uuid);
+    saved_remove(domid, uuid);
     if (first.code) {
         err_set(e, first.code, "domain %u is gone, but: %s", domid, first.text);
     }
     return first.code;
+}
+
+int domain_destroy(struct err *e, struct ctrl *c, struct xs_handle *s, uint32_t domid)
+{
+    struct domain_info info = { 0 };
+    struct journal j;
+    char name[DOMAIN_NAME_MAX] = "";
+    bool noted;
+    int rc;
+
+    if (domain_get(NULL, c, domid, &info)) {
+        return err_set(e, -ESRCH, "there is no domain %u", domid);
+    }
+    domain_read_name(NULL, s, domid, name);
+    noted = !journal_begin_destroy(&j, name, info.uuid, domid);
+    ctrl_domain_pause(c, (domid_t)domid);
+    rc = ctrl_domain_destroy(c, (domid_t)domid);
+    if (rc) {
+        err_set(e, rc, "cannot destroy domain %u: %s", domid, strerror(-rc));
+    } else {
+        rc = domain_sweep(e, s, domid, info.uuid);
+        if (name[0]) {
+            domain_name_release(name);
+        }
+    }
+    if (noted && rc) {
+        journal_undo(&j, c, s);
+    } else if (noted) {
+        journal_end(&j);
+    }
+    return rc;
 }

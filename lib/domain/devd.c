@@ -149,7 +149,7 @@ static void look(struct xs_handle *s, const char *event)
 int devd_run(struct err *e, int ready_fd)
 {
     struct sigaction term = { .sa_handler = on_stop };
-    struct xs_handle *s = xs_open(0);
+    struct xs_handle *s = xs_open(STORE_OPEN_LASTING);
     unsigned int number;
 
     if (!s || !xs_watch(s, "backend", "devd")) {

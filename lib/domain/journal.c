@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The record of a create in progress: see journal.h. Lines:
+ * The record of a create or a destroy in progress: see journal.h. The file is UUID, or UUID.end of a destroy. Lines:
  *   process PID | name NAME | uuid UUID | domain DOMID | disk DEVID LOOPDEVICE-or-- USERFILE-or--
  */
 #include "lib/domain/journal.h"
@@ -23,6 +23,8 @@
 #include "lib/domain/saved.h"
 #include "lib/store/xenstore.h"
 
+enum { NAME_LENGTH = 36, NAME_LENGTH_END = 40 };
+
 static void __attribute__((format(printf, 2, 3))) note(struct journal *j, const char *format, ...)
 {
     va_list args;
@@ -32,23 +34,46 @@ static void __attribute__((format(printf, 2, 3))) note(struct journal *j, const 
     va_end(args);
 }
 
-/* One file a process and domain: several configurations may be created at once by threads of children. */
-int journal_begin(struct err *e, struct journal *j, const char *name, const uint8_t uuid[16])
+/* One file a domain, and one more for its end. */
+static int begin(struct err *e, struct journal *j, const char *name, const uint8_t uuid[16], const char *suffix)
 {
-    char text[37];
+    char text[37], fresh[64];
     int rc = file_make_dirs(e, JOURNAL_FOLDER, 0700);
 
     if (rc) {
         return rc;
     }
     uuid_format(uuid, text);
-    snprintf(j->path, sizeof(j->path), JOURNAL_FOLDER "/%s", text);
-    j->fd = open(j->path, O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);
-    if (j->fd < 0 || flock(j->fd, LOCK_EX | LOCK_NB)) {
-        return err_errno(e, "cannot write %s", j->path);
+    snprintf(j->path, sizeof(j->path), JOURNAL_FOLDER "/%s%s", text, suffix);
+    /* It gets its name when it is locked: nobody may take it for a dead process's. */
+    snprintf(fresh, sizeof(fresh), JOURNAL_FOLDER "/.%ld", (long)getpid());
+    j->fd = open(fresh, O_RDWR | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
+    if (j->fd < 0) {
+        return err_errno(e, "cannot write %s", fresh);
     }
     note(j, "process %ld\nuuid %s\nname %s\n", (long)getpid(), text, name);
-    return 0;
+    rc = flock(j->fd, LOCK_EX | LOCK_NB) || link(fresh, j->path) ? err_errno(e, "cannot make %s", j->path) : 0;
+    unlink(fresh);
+    if (rc) {
+        close(j->fd);
+        j->fd = -1;
+    }
+    return rc;
+}
+
+int journal_begin(struct err *e, struct journal *j, const char *name, const uint8_t uuid[16])
+{
+    return begin(e, j, name, uuid, "");
+}
+
+int journal_begin_destroy(struct journal *j, const char *name, const uint8_t uuid[16], uint32_t domid)
+{
+    int rc = begin(NULL, j, name, uuid, ".end");
+
+    if (!rc) {
+        journal_domain(j, domid);
+    }
+    return rc;
 }
 
 void journal_domain(struct journal *j, uint32_t domid)
@@ -123,8 +148,14 @@ static void undo_file(FILE *f, struct ctrl *c, struct xs_handle *s)
         }
     }
     find_domain(c, &r);
-    if (r.domid != DOMAIN_NONE && !domain_get(NULL, c, r.domid, &info) && !memcmp(info.uuid, r.uuid, 16)) {
-        domain_destroy(NULL, c, s, r.domid);
+    if (r.domid != DOMAIN_NONE) {
+        int rc = domain_get(NULL, c, r.domid, &info);
+
+        if (!rc && !memcmp(info.uuid, r.uuid, 16)) {
+            domain_destroy(NULL, c, s, r.domid);
+        } else if (rc == -ESRCH) {
+            domain_sweep(NULL, s, r.domid, r.uuid);
+        }
     }
     rewind(f);
     while (fgets(line, sizeof(line), f)) {
@@ -134,39 +165,31 @@ static void undo_file(FILE *f, struct ctrl *c, struct xs_handle *s)
     domain_name_abandon(s, r.name, r.domid, r.creator);
 }
 
-/* What is to be undone may have come from the store's daemon going away: then the nodes are removed through its
- * successor, which is waited for. */
-static struct xs_handle *living_store(struct xs_handle *s)
+/* What is to be undone may have come from the store's daemon going away: its successor is waited for, not for ever. */
+static bool store_answers(struct xs_handle *s)
 {
     unsigned int count;
     char **names = xs_directory(s, XBT_NULL, "/", &count);
 
-    if (!names) {
-        return xs_open(XS_OPEN_SOCKETONLY);
-    }
     free(names);
-    return s;
+    return names;
 }
 
 void journal_undo(struct journal *j, struct ctrl *c, struct xs_handle *s)
 {
-    struct xs_handle *living = living_store(s);
-    FILE *f = living ? fopen(j->path, "re") : NULL;
+    FILE *f;
 
-    if (!living) {
-        /* It stays for the monitor, or for the next create. */
+    if (!store_answers(s)) {
         close(j->fd);
         j->fd = -1;
         return;
     }
+    f = fopen(j->path, "re");
     if (f) {
-        undo_file(f, c, living);
+        undo_file(f, c, s);
         fclose(f);
     }
     journal_end(j);
-    if (living != s) {
-        xs_close(living);
-    }
 }
 
 unsigned int journal_recover(struct ctrl *c, struct xs_handle *s)
@@ -178,11 +201,12 @@ unsigned int journal_recover(struct ctrl *c, struct xs_handle *s)
     while (folder && (entry = readdir(folder))) {
         struct journal j;
 
-        if (entry->d_name[0] == '.' || strlen(entry->d_name) != 36) {
+        if (strlen(entry->d_name) != NAME_LENGTH && strlen(entry->d_name) != NAME_LENGTH_END) {
             continue;
         }
-        snprintf(j.path, sizeof(j.path), JOURNAL_FOLDER "/%.36s", entry->d_name);
-        j.fd = open(j.path, O_RDWR | O_CLOEXEC);
+        snprintf(j.path, sizeof(j.path), JOURNAL_FOLDER "/%.40s", entry->d_name);
+        /* Not for writing: closing it is nothing that wakes the monitor. */
+        j.fd = open(j.path, O_RDONLY | O_CLOEXEC);
         if (j.fd < 0) {
             continue;
         }

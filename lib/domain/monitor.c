@@ -123,7 +123,7 @@ static void child(struct monitor *m, struct domain_info *d, enum domain_action a
 
     /* The parent's connections are not ours to speak on, and its lock ends with it. */
     close(m->lock);
-    m->s = xs_open(0);
+    m->s = xs_open(STORE_OPEN_LASTING);
     if (!m->s || ctrl_open(&e, &m->c)) {
         _exit(1);
     }
@@ -262,7 +262,7 @@ static int open_all(struct err *e, struct monitor *m)
     if (rc) {
         return rc;
     }
-    m->s = xs_open(0);
+    m->s = xs_open(STORE_OPEN_LASTING);
     if (!m->s || !xs_watch(m->s, "@releaseDomain", "stop")) {
         return err_errno(e, "cannot watch the store");
     }
@@ -287,7 +287,7 @@ static void reconnect(struct monitor *m)
 {
     xs_close(m->s);
     while (!stop) {
-        m->s = xs_open(0);
+        m->s = xs_open(STORE_OPEN_LASTING);
         if (m->s && xs_watch(m->s, "@releaseDomain", "stop")) {
             return;
         }
@@ -322,6 +322,8 @@ static int loop(struct err *e, struct monitor *m)
             }
             free(event);
             rc = look(e, m);
+            /* Those that were left when the store could not be reached. */
+            journal_recover(m->c, m->s);
         }
         if (p[1].revents) {
             drain(m->journals);

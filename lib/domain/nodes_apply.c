@@ -32,7 +32,8 @@ static void add_node(struct store_batch *b, xs_transaction_t t, const struct nod
     }
 }
 
-/* All requests of one try; a refusal of any fails it, but for the removal of what is not there. */
+/* All requests of one try; a refusal of any fails it, but for the removal of what is not there. -EAGAIN, without a text:
+ * the daemon was started anew meanwhile and knows nothing of the transaction. */
 static int send_nodes(struct err *e, struct xs_handle *s, xs_transaction_t t, const struct nodes *n)
 {
     struct store_batch b = STORE_BATCH_INIT;
@@ -42,7 +43,7 @@ static int send_nodes(struct err *e, struct xs_handle *s, xs_transaction_t t, co
         add_node(&b, t, &n->list[i]);
     }
     rc = store_batch_run(s, &b);
-    if (rc) {
+    if (rc && rc != -EAGAIN) {
         err_set(e, rc, "the store does not answer: %s", strerror(-rc));
     }
     for (unsigned int i = 0; i < n->count && !rc; i++) {
@@ -71,13 +72,13 @@ int nodes_apply(struct err *e, struct xs_handle *s, const struct nodes *n)
         rc = send_nodes(e, s, t, n);
         if (rc) {
             xs_transaction_end(s, t, true);
-            return rc;
-        }
-        if (xs_transaction_end(s, t, false)) {
+        } else if (xs_transaction_end(s, t, false)) {
             return 0;
+        } else {
+            rc = -errno;
         }
-        if (errno != EAGAIN) {
-            return err_errno(e, "the store does not take the changes");
+        if (rc != -EAGAIN) {
+            return err_set(e, rc, "the store does not take the changes: %s", strerror(-rc));
         }
     }
     return err_set(e, -EAGAIN, "the store is too busy: %d transactions conflicted", CONFLICTS_MAX);
