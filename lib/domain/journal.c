@@ -196,7 +196,7 @@ unsigned int journal_recover(struct ctrl *c, struct xs_handle *s)
 {
     DIR *folder = opendir(JOURNAL_FOLDER);
     struct dirent *entry;
-    unsigned int count = 0;
+    unsigned int left = 0;
 
     while (folder && (entry = readdir(folder))) {
         struct journal j;
@@ -213,13 +213,13 @@ unsigned int journal_recover(struct ctrl *c, struct xs_handle *s)
         /* Removed between the look and the lock: its create has ended well. */
         if (!flock(j.fd, LOCK_EX | LOCK_NB) && !access(j.path, F_OK)) {
             journal_undo(&j, c, s);
-            count++;
         } else {
             close(j.fd);
         }
+        left += !access(j.path, F_OK);
     }
     if (folder) {
         closedir(folder);
     }
-    return count;
+    return left;
 }

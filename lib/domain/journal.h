@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The record of a create or of a destroy in progress, in /run/xen/creating: what has to be undone, or done to its end,
- * when it fails or when its process is killed. One undo for all cases, so it is the one that is tested.
+ * The record of a create or of a destroy in progress, in /run/xen/creating: what has to be undone, or done to
+ * its end, when it fails or when its process is killed. One undo for all cases, so it is the one that is tested.
  *
  * journal_begin() locks the file for the life of the process; each acquisition is noted before or, where its
  * name is known only then, right after it happens; journal_end() forgets it all. A journal whose lock is free
- * belongs to a dead process: journal_recover() undoes it, and leaves it when the store cannot be reached. The monitor does
- * that when it sees such a file closed and when the store is there again, and each create at start.
+ * belongs to a dead process: journal_recover() undoes it, and leaves it when the store cannot be reached. The
+ * monitor does that when it sees such a file closed and when the store is there again, and each create at start.
  */
 #ifndef LIB_DOMAIN_JOURNAL_H
 #define LIB_DOMAIN_JOURNAL_H
@@ -38,7 +38,8 @@ void journal_end(struct journal *j);
 /* Undoes what the journal says and removes it. */
 void journal_undo(struct journal *j, struct ctrl *c, struct xs_handle *s);
 
-/* Undoes the journals of dead processes; returns how many. */
+/* Undoes the journals of dead processes. Returns how many there are still: of living processes, of one that is just
+ * dying (its file is closed a moment before its lock goes), or waiting for the store. */
 unsigned int journal_recover(struct ctrl *c, struct xs_handle *s);
 
 #endif

@@ -28,6 +28,8 @@
 #include "lib/domain/saved.h"
 #include "lib/store/xenstore.h"
 
+enum { RETRY_MS = 300 };
+
 /* A stop that was seen: its child is at work, or it is to be left as it is. */
 struct seen {
     uint32_t domid;
@@ -123,8 +125,10 @@ static void child(struct monitor *m, struct domain_info *d, enum domain_action a
 
     /* The parent's connections are not ours to speak on, and its lock ends with it. */
     close(m->lock);
-    m->s = xs_open(STORE_OPEN_LASTING);
-    if (!m->s || ctrl_open(&e, &m->c)) {
+    while (!(m->s = xs_open(STORE_OPEN_LASTING))) {
+        sleep(1);
+    }
+    if (ctrl_open(&e, &m->c)) {
         _exit(1);
     }
     domain_read_name(NULL, m->s, d->domid, d->name);
@@ -300,7 +304,7 @@ static void reconnect(struct monitor *m)
 
 static int loop(struct err *e, struct monitor *m)
 {
-    unsigned int number;
+    unsigned int number, unfinished = 1;
     int rc = 0;
 
     while (!stop && !rc) {
@@ -311,7 +315,7 @@ static int loop(struct err *e, struct monitor *m)
 
         while (waitpid(-1, NULL, WNOHANG) > 0) {
         }
-        if (poll(p, 2, -1) < 0) {
+        if (poll(p, 2, unfinished ? RETRY_MS : -1) < 0) {
             continue;
         }
         if (p[0].revents) {
@@ -322,12 +326,10 @@ static int loop(struct err *e, struct monitor *m)
             }
             free(event);
             rc = look(e, m);
-            /* Those that were left when the store could not be reached. */
-            journal_recover(m->c, m->s);
         }
-        if (p[1].revents) {
+        if (p[1].revents || unfinished) {
             drain(m->journals);
-            journal_recover(m->c, m->s);
+            unfinished = journal_recover(m->c, m->s);
         }
     }
     return rc;

@@ -32,8 +32,8 @@ static void add_node(struct store_batch *b, xs_transaction_t t, const struct nod
     }
 }
 
-/* All requests of one try; a refusal of any fails it, but for the removal of what is not there. -EAGAIN, without a text:
- * the daemon was started anew meanwhile and knows nothing of the transaction. */
+/* All requests of one try; a refusal of any fails it, but for the removal of what is not there. -EAGAIN, without
+ * a text: the daemon was started anew meanwhile and knows nothing of the transaction. */
 static int send_nodes(struct err *e, struct xs_handle *s, xs_transaction_t t, const struct nodes *n)
 {
     struct store_batch b = STORE_BATCH_INIT;

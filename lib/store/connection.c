@@ -3,9 +3,10 @@
  * One connection to xenstored: see connection.h. The socket does not block: sending and receiving go on side
  * by side, so that a long batch cannot leave both ends waiting for the other to read.
  *
- * A handle opened with STORE_OPEN_LASTING outlives the daemon: when the connection breaks, the successor's takes its
- * place under the same descriptors, the watches are set again (which fires each once) and what was not answered is asked
- * again, unless it belongs to a transaction: that fails with EAGAIN, as one that lost against another does.
+ * A handle opened with STORE_OPEN_LASTING outlives the daemon: when the connection breaks, the successor's takes
+ * its place under the same descriptors, the watches are set again (which fires each once) and what was not
+ * answered is asked again, unless it belongs to a transaction: that fails with EAGAIN, as one that lost against
+ * another does.
  */
 #include "lib/store/connection.h"
 
@@ -359,8 +360,8 @@ static int set_watches(struct xs_handle *h)
     return rc;
 }
 
-/* The successor's connection under the number of the old one. The poll set goes by open files, and a child may have kept
- * the old one open. */
+/* The successor's connection under the number of the old one. The poll set goes by open files, and a child may
+ * have kept the old one open. */
 static int renew(struct xs_handle *h)
 {
     struct epoll_event e = { .events = EPOLLIN };

@@ -20,9 +20,9 @@
 
 #define XS_OPEN_READONLY   (1UL << 0)
 #define XS_OPEN_SOCKETONLY (1UL << 1)
-/* Ours: the handle outlives a daemon that dies and is started again within some seconds. What was under way is done by
- * the successor; a transaction fails with EAGAIN and is started again by whoever expects that one may lose; each watch
- * fires once more. */
+/* Ours: the handle outlives a daemon that dies and is started again within some seconds. What was under way is
+ * done by the successor; a transaction fails with EAGAIN and is started again by whoever expects that one may
+ * lose; each watch fires once more. */
 #define STORE_OPEN_LASTING (1UL << 16)
 
 /* What xs_read_watch() returns: [XS_WATCH_PATH], [XS_WATCH_TOKEN]. */
