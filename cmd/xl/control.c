@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cmd/xl/progress.h"
 #include "cmd/xl/xl.h"
 #include "lib/ctrl/ctrl.h"
 #include "lib/domain/domain.h"
@@ -57,7 +58,7 @@ int xl_destroy(struct xl *xl, int argc, char **argv)
 {
     bool even_dom0 = false;
     uint32_t domid;
-    int letter;
+    int letter, rc;
 
     while ((letter = xl_options(xl, argc, argv)) != -1) {
         even_dom0 |= letter == 'f';
@@ -69,7 +70,10 @@ int xl_destroy(struct xl *xl, int argc, char **argv)
                 "This can only be done when using a disaggregated hardware domain and toolstack.\n\n");
         return 1;
     }
-    if (domain_destroy(&xl->err, xl_ctrl(xl), xl_store(xl), domid)) {
+    progress_begin(xl, "destroying the domain");
+    rc = domain_destroy(&xl->err, xl_ctrl(xl), xl_store(xl), domid);
+    progress_end();
+    if (rc) {
         xl_die(xl);
     }
     return 0;
@@ -198,6 +202,7 @@ static void wait_stop(struct xl *xl, uint32_t *domids, unsigned int count, bool 
         xl_die(xl);
     }
     printf("Waiting for %u domains\n", count);
+    fflush(stdout);
     for (;;) {
         bool dying = false;
 
@@ -212,7 +217,9 @@ static void wait_stop(struct xl *xl, uint32_t *domids, unsigned int count, bool 
         if (!count) {
             return;
         }
+        progress_begin(xl, "waiting for the guests");
         xl_wait_release(xl, dying);
+        progress_end();
     }
 }
 

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cmd/xl/progress.h"
 #include "cmd/xl/xl.h"
 #include "lib/base/buf.h"
 #include "lib/base/file.h"
@@ -104,13 +105,14 @@ static void warn_all(struct xl *xl, const struct domain_config *d)
     }
 }
 
-/* ---- faults for the tests ----------------------------------------------------------------------- */
+/* ---- steps -------------------------------------------------------------------------------------- */
 
 /* XL_CREATE_FAULT=fail:STEP or kill:STEP ends a create there: the tests look for what it leaves behind. */
-static int fault_step(struct err *e, const char *what, void *context)
+static int on_step(struct err *e, const char *what, void *context)
 {
     const char *fault = context;
 
+    progress_step(what);
     if (fault && !strncmp(fault, "fail:", 5) && !strcmp(fault + 5, what)) {
         return err_set(e, -EINTR, "failed at %s as asked for", what);
     }
@@ -174,11 +176,12 @@ static void create_one(struct xl *xl, const char *file, const struct request *q)
 {
     struct create_options o = { .paused = q->paused,
                                 .interactive = q->console && isatty(STDIN_FILENO),
-                                .step = fault_step,
+                                .step = on_step,
                                 .context = getenv("XL_CREATE_FAULT") };
     struct domain_config config;
     char *text, *json;
     uint32_t domid;
+    int rc;
 
     text = kept_text(xl, file, q);
     if (!q->quiet) {
@@ -206,7 +209,12 @@ static void create_one(struct xl *xl, const char *file, const struct request *q)
             err_clear(&xl->err);
         }
     }
-    if (domain_create(&xl->err, xl_ctrl(xl), xl_store(xl), &config, &o, &domid)) {
+    if (!o.interactive) {
+        progress_begin(xl, config.name);
+    }
+    rc = domain_create(&xl->err, xl_ctrl(xl), xl_store(xl), &config, &o, &domid);
+    progress_end();
+    if (rc) {
         err_prefix(&xl->err, "%s", config.name);
         xl_complain(xl);
         exit(EXIT_CREATE);

@@ -341,6 +341,6 @@ int xl_set_parameters(struct xl *xl, int argc, char **argv)
 int xl_getenforce(struct xl *xl, int argc, char **argv)
 {
     xl_options(xl, argc, argv);
-    printf("Flask XSM Disabled\n");
+    puts(xl->json ? "{\"flask\": false}" : "Flask XSM Disabled");
     return 255;
 }

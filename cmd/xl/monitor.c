@@ -47,8 +47,14 @@ int xl_monitor(struct xl *xl, int argc, char **argv)
         return kill_monitor(xl);
     }
     if (status) {
-        puts(monitor_running() ? "running" : "not running");
-        return !monitor_running();
+        bool running = monitor_running();
+
+        if (xl->json) {
+            printf("{\"running\": %s}\n", running ? "true" : "false");
+        } else {
+            puts(running ? "running" : "not running");
+        }
+        return !running;
     }
     rc = foreground ? 0 : file_daemon_fork(&xl->err, &ready);
     rc = rc ? rc : monitor_run(&xl->err, ready);

@@ -42,7 +42,24 @@ struct request {
     const char *domain, *pool;
     long weight, cap, ratelimit, tslice, delay;
     bool pool_parameters;
+    struct json *json; /* NULL: lines of text */
 };
+
+/* A domain's line, or its object. */
+static void put_domain(const struct request *q, const char *name, uint32_t domid, unsigned int weight,
+                       unsigned int cap)
+{
+    if (!q->json) {
+        format_sched_row(stdout, name, domid, weight, cap);
+        return;
+    }
+    json_object_begin(q->json);
+    json_field_string(q->json, "name", name[0] ? name : NULL);
+    json_field_uint(q->json, "domid", domid);
+    json_field_uint(q->json, "weight", weight);
+    json_field_uint(q->json, "cap", cap);
+    json_object_end(q->json);
+}
 
 static void parse_request(struct xl *xl, int argc, char **argv, struct request *q)
 {
@@ -126,7 +143,7 @@ static int set_domain(struct xl *xl, uint32_t sched, uint32_t domid, unsigned in
                                           : ctrl_sched_credit_set(xl_ctrl(xl), (domid_t)domid, &one);
 }
 
-static int one_domain(struct xl *xl, const struct request *q)
+static void one_domain(struct xl *xl, const struct request *q)
 {
     uint32_t domid = xl_domain(xl, q->domain);
     char name[DOMAIN_NAME_MAX] = "";
@@ -138,15 +155,16 @@ static int one_domain(struct xl *xl, const struct request *q)
                         q->cap >= 0 ? (unsigned int)q->cap : cap);
     } else if (!rc) {
         domain_read_name(NULL, xl_store(xl), domid, name);
-        format_sched_heading(stdout);
-        format_sched_row(stdout, name, domid, weight, cap);
+        if (!q->json) {
+            format_sched_heading(stdout);
+        }
+        put_domain(q, name, domid, weight, cap);
     }
     if (rc) {
         err_set(&xl->err, rc, "%s scheduler parameters of domain %s: %s", xl_sched_name(q->sched), q->domain,
                 strerror(-rc));
         xl_die(xl);
     }
-    return 0;
 }
 
 /* ---- pools -------------------------------------------------------------------------------------- */
@@ -164,6 +182,8 @@ static int pool_parameters(struct xl *xl, const struct request *q, const struct 
         if (!rc && change) {
             two.ratelimit_us = q->ratelimit >= 0 ? (unsigned int)q->ratelimit : two.ratelimit_us;
             rc = ctrl_pool_credit2_set(xl_ctrl(xl), pool->id, &two);
+        } else if (!rc && q->json) {
+            json_field_uint(q->json, "ratelimit_us", two.ratelimit_us);
         } else if (!rc) {
             printf("Cpupool %s: ratelimit=%uus\n", name, two.ratelimit_us);
         }
@@ -175,6 +195,10 @@ static int pool_parameters(struct xl *xl, const struct request *q, const struct 
         one.ratelimit_us = q->ratelimit >= 0 ? (uint32_t)q->ratelimit : one.ratelimit_us;
         one.vcpu_migr_delay_us = q->delay >= 0 ? (uint32_t)q->delay : one.vcpu_migr_delay_us;
         rc = ctrl_pool_credit_set(xl_ctrl(xl), pool->id, &one);
+    } else if (!rc && q->json) {
+        json_field_uint(q->json, "tslice_ms", one.tslice_ms);
+        json_field_uint(q->json, "ratelimit_us", one.ratelimit_us);
+        json_field_uint(q->json, "migration_delay_us", one.vcpu_migr_delay_us);
     } else if (!rc) {
         printf("Cpupool %s: tslice=%ums ratelimit=%uus migration-delay=%uus\n", name, one.tslice_ms,
                one.ratelimit_us, one.vcpu_migr_delay_us);
@@ -185,17 +209,25 @@ static int pool_parameters(struct xl *xl, const struct request *q, const struct 
 static void pool_domains(struct xl *xl, const struct request *q, uint32_t pool,
                          const struct domain_info *list, unsigned int count)
 {
-    format_sched_heading(stdout);
+    if (q->json) {
+        json_key(q->json, "domains");
+        json_array_begin(q->json);
+    } else {
+        format_sched_heading(stdout);
+    }
     for (unsigned int i = 0; i < count; i++) {
         unsigned int weight, cap;
 
         if (list[i].cpupool == pool && !get_domain(xl, q->sched, list[i].domid, &weight, &cap)) {
-            format_sched_row(stdout, list[i].name, list[i].domid, weight, cap);
+            put_domain(q, list[i].name, list[i].domid, weight, cap);
         }
+    }
+    if (q->json) {
+        json_array_end(q->json);
     }
 }
 
-static int all_pools(struct xl *xl, const struct request *q)
+static void all_pools(struct xl *xl, const struct request *q)
 {
     bool change = q->ratelimit >= 0 || q->tslice >= 0 || q->delay >= 0;
     uint32_t wanted = q->pool ? xl_pool(xl, q->pool) : 0;
@@ -216,6 +248,11 @@ static int all_pools(struct xl *xl, const struct request *q)
             continue;
         }
         xl_pool_name(xl, pool.id, name, sizeof(name));
+        if (q->json) {
+            json_object_begin(q->json);
+            json_field_string(q->json, "cpupool", name);
+            json_field_string(q->json, "scheduler", xl_sched_name(pool.sched_id));
+        }
         rc = pool_parameters(xl, q, &pool, name, change);
         if (rc) {
             err_set(&xl->err, rc, "parameters of pool %s: %s", name, strerror(-rc));
@@ -225,9 +262,11 @@ static int all_pools(struct xl *xl, const struct request *q)
         if (!q->pool_parameters) {
             pool_domains(xl, q, pool.id, list, count);
         }
+        if (q->json) {
+            json_object_end(q->json);
+        }
     }
     free(list);
-    return 0;
 }
 
 static int scheduler(struct xl *xl, int argc, char **argv, uint32_t sched)
@@ -235,6 +274,7 @@ static int scheduler(struct xl *xl, int argc, char **argv, uint32_t sched)
     struct request q = {
         .sched = sched, .weight = -1, .cap = -1, .ratelimit = -1, .tslice = -1, .delay = -1
     };
+    struct json json;
     const char *wrong;
 
     parse_request(xl, argc, argv, &q);
@@ -243,7 +283,21 @@ static int scheduler(struct xl *xl, int argc, char **argv, uint32_t sched)
         fprintf(stderr, "%s\n", wrong);
         return 1;
     }
-    return q.domain ? one_domain(xl, &q) : all_pools(xl, &q);
+    if (xl->json && q.weight < 0 && q.cap < 0 && q.ratelimit < 0 && q.tslice < 0 && q.delay < 0) {
+        output_begin(&json);
+        json_array_begin(&json);
+        q.json = &json;
+    }
+    if (q.domain) {
+        one_domain(xl, &q);
+    } else {
+        all_pools(xl, &q);
+    }
+    if (q.json) {
+        json_array_end(&json);
+        output_end(xl, &json);
+    }
+    return 0;
 }
 
 int xl_sched_credit(struct xl *xl, int argc, char **argv)

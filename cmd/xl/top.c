@@ -236,6 +236,39 @@ static void put_summary(struct xl *xl, const struct top *t)
            (unsigned long long)host.free_pages * 4, host.nr_cpus, host.cpu_khz / 1000);
 }
 
+/* One sample as one array, in order of number. */
+static void put_json(struct xl *xl, const struct top *t)
+{
+    struct json j;
+
+    output_begin(&j);
+    json_array_begin(&j);
+    for (unsigned int i = 0; t->usage && i < t->now_count; i++) {
+        const struct domain_info *d = &t->now[i];
+        const struct usage *u = &t->usage[i];
+
+        json_object_begin(&j);
+        json_field_string(&j, "name", d->name[0] ? d->name : NULL);
+        json_field_uint(&j, "domid", d->domid);
+        json_field_uint(&j, "cpu_time_ns", d->cpu_time);
+        json_key(&j, "cpu_percent");
+        json_double(&j, cpu_percent(t, d), 1);
+        json_field_uint(&j, "memory_kb", d->memory_kb);
+        json_field_uint(&j, "vcpus_online", d->vcpus_online);
+        json_field_uint(&j, "networks", u->nics);
+        json_field_uint(&j, "sent_bytes", u->sent);
+        json_field_uint(&j, "received_bytes", u->received);
+        json_field_uint(&j, "disks", u->disks);
+        json_field_uint(&j, "reads", u->reads);
+        json_field_uint(&j, "writes", u->writes);
+        json_field_uint(&j, "sectors_read", u->sectors_read);
+        json_field_uint(&j, "sectors_written", u->sectors_written);
+        json_object_end(&j);
+    }
+    json_array_end(&j);
+    output_end(xl, &j);
+}
+
 /* ---- the screen --------------------------------------------------------------------------------- */
 
 static struct termios old_terminal;
@@ -337,14 +370,18 @@ int xl_top(struct xl *xl, int argc, char **argv)
             t.iterations = xl_number(xl, "iterations", optarg, 1, 1000000000);
         }
     }
-    if (!t.batch && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO)) {
+    if (!t.batch && !xl->json && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO)) {
         run_screen(xl, &t);
         return 0;
     }
     t.batch = true;
     while (t.iterations) {
         take_sample(xl, &t);
-        put_table(xl, &t, t.now_count);
+        if (xl->json) {
+            put_json(xl, &t);
+        } else {
+            put_table(xl, &t, t.now_count);
+        }
         fflush(stdout);
         t.iterations -= t.iterations > 0;
         if (t.iterations) {

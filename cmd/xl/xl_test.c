@@ -3,8 +3,10 @@
 #include "cmd/xl/xl.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "cmd/xl/man.h"
+#include "cmd/xl/progress.h"
 #include "cmd/xl/size.h"
 #include "lib/conf/domain_keys.h"
 #include "tests/unit/unit.h"
@@ -78,4 +80,35 @@ TEST(xl_sizes)
     for (unsigned int i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         EXPECT(!size_parse_kb(bad[i], &kb));
     }
+}
+
+/* What work of so many milliseconds writes to stderr. */
+static ssize_t progress_of(unsigned int ms, char *text, size_t size)
+{
+    const struct xl xl = { .progress = true };
+    int ends[2], old = dup(STDERR_FILENO);
+    ssize_t got;
+
+    EXPECT_EQ(pipe(ends), 0);
+    EXPECT(dup2(ends[1], STDERR_FILENO) >= 0);
+    progress_begin(&xl, "guest");
+    progress_step("memory");
+    usleep(ms * 1000);
+    progress_end();
+    EXPECT(dup2(old, STDERR_FILENO) >= 0);
+    close(old);
+    close(ends[1]);
+    got = read(ends[0], text, size - 1);
+    text[got > 0 ? got : 0] = '\0';
+    close(ends[0]);
+    return got;
+}
+
+TEST(xl_progress_after_a_second)
+{
+    char text[256];
+
+    EXPECT_EQ(progress_of(10, text, sizeof(text)), 0);
+    EXPECT(progress_of(1300, text, sizeof(text)) > 0);
+    EXPECT_STR(text, "\r\033[Kguest: memory (1 s)\r\033[K");
 }

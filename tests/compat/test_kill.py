@@ -76,6 +76,11 @@ def test_nothing_is_left(m):
     assert m.ok("ls /run/xen/creating | wc -l").strip() == "0"
     assert m.ok("losetup -a | wc -l").strip() == "0"
     assert m.ok("/usr/lib/proxenos/bin/xenstore-control check").strip() == "OK"
+    # Nothing in the store is about a domain that is no more: what a killed destroy left, the next one or the monitor removed.
+    paths = m.ok("xenstore-ls -f | cut -d' ' -f1")
+    assert set(re.findall(r"^/(?:local/domain|libxl)/(\d+)", paths, re.M)) <= {"0", "1"}, paths
+    assert set(re.findall(r"^/local/domain/0/backend/\w+/(\d+)", paths, re.M)) <= {"1"}, paths
+    assert len(re.findall(r"^/vm/[^/\n]+$", paths, re.M)) <= 2, paths
 
 
 def test_guest_still_obeys(m):

@@ -58,8 +58,10 @@ def test_same(guest, command):
 
 def test_json_is_json(guest):
     for command in ("list", "vcpu-list", "info", "info -n", "cpupool-list", "block-list guest", "network-list guest",
-                    "uptime", "console-list guest"):
-        out = guest.ok("%s %s --json" % (OURS, command))
+                    "uptime", "console-list guest", "channel-list guest", "vm-list", "claims", "domid guest", "domname 0",
+                    "sched-credit2", "sched-credit2 -s", "sched-credit2 -d guest", "check /etc/xen/guest.cfg", "monitor -s",
+                    "getenforce", "top -b -i 1"):
+        out = guest.run("%s %s --json" % (OURS, command))[1]
         assert isinstance(json.loads(out), (list, dict)), command
 
 
