@@ -17,6 +17,13 @@ Address=10.0.0.2/24
 LinkLocalAddressing=no
 ConfigureWithoutCarrier=yes
 NETWORK
+# Under emulation on a busy machine a service may take minutes to start.
+mkdir -p "$r/etc/systemd/system.conf.d"
+cat > "$r/etc/systemd/system.conf.d/slow.conf" <<MANAGER
+[Manager]
+DefaultTimeoutStartSec=900
+DefaultDeviceTimeoutSec=900
+MANAGER
 chroot "$r" systemctl -q enable systemd-networkd.service serial-getty@hvc0.service
 chroot "$r" systemctl -q disable systemd-networkd-wait-online.service
 chroot "$r" systemctl -q mask apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer \

@@ -46,7 +46,7 @@ static void drop_backend_folders(struct nodes *n, uint32_t domid)
     }
 }
 
-int domain_sweep(struct err *e, struct xs_handle *s, uint32_t domid, const uint8_t uuid[16])
+int domain_sweep(struct err *e, struct xs_handle *s, uint32_t domid, const uint8_t uuid[16], bool reborn)
 {
     struct nodes n = { 0 };
     struct err first = { 0 };
@@ -54,7 +54,7 @@ int domain_sweep(struct err *e, struct xs_handle *s, uint32_t domid, const uint8
 
     uuid_format(uuid, vm + 4);
     destroy_devices(&first, s, domid);
-    layout_remove_guest(&n, domid, vm);
+    layout_remove_guest(&n, domid, reborn ? NULL : vm);
     drop_backend_folders(&n, domid);
     nodes_apply(&first, s, &n);
     nodes_free(&n);
@@ -84,7 +84,7 @@ int domain_destroy(struct err *e, struct ctrl *c, struct xs_handle *s, uint32_t 
     if (rc) {
         err_set(e, rc, "cannot destroy domain %u: %s", domid, strerror(-rc));
     } else {
-        rc = domain_sweep(e, s, domid, info.uuid);
+        rc = domain_sweep(e, s, domid, info.uuid, false);
         if (name[0]) {
             domain_name_release(name);
         }

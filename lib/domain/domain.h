@@ -81,8 +81,8 @@ int domain_sysrq(struct err *e, struct xs_handle *s, uint32_t domid, char letter
  * files. */
 int domain_destroy(struct err *e, struct ctrl *c, struct xs_handle *s, uint32_t domid);
 
-/* What a domain that the hypervisor knows no more has left in dom0. */
-int domain_sweep(struct err *e, struct xs_handle *s, uint32_t domid, const uint8_t uuid[16]);
+/* What a domain that the hypervisor knows no more has left in dom0; reborn: another has its UUID now. */
+int domain_sweep(struct err *e, struct xs_handle *s, uint32_t domid, const uint8_t uuid[16], bool reborn);
 
 /* Memory: the target the balloon driver follows (and Xen's limit with it), and the limit alone. */
 int domain_set_memory_target(struct err *e, struct ctrl *c, struct xs_handle *s, uint32_t domid, uint64_t kb);

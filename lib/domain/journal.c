@@ -100,21 +100,24 @@ struct remains {
     long creator;
 };
 
-/* The domain may have been made a moment before its number could be noted. */
-static void find_domain(struct ctrl *c, struct remains *r)
+/* The number of the domain with this UUID, or DOMAIN_NONE. fresh: only one that was just made and has no memory yet;
+ * another that has the UUID too is somebody's guest. */
+static uint32_t find_uuid(struct ctrl *c, const uint8_t uuid[16], bool fresh)
 {
     struct domain_info *list;
+    uint32_t domid = DOMAIN_NONE;
     unsigned int count;
 
-    if (r->domid != DOMAIN_NONE || domain_list(NULL, c, &list, &count)) {
-        return;
+    if (domain_list(NULL, c, &list, &count)) {
+        return DOMAIN_NONE;
     }
     for (unsigned int i = 0; i < count; i++) {
-        if (!memcmp(list[i].uuid, r->uuid, 16)) {
-            r->domid = list[i].domid;
+        if (!memcmp(list[i].uuid, uuid, 16) && !(fresh && list[i].memory_kb)) {
+            domid = list[i].domid;
         }
     }
     free(list);
+    return domid;
 }
 
 static void undo_disk(const char *line, uint32_t domid)
@@ -147,14 +150,18 @@ static void undo_file(FILE *f, struct ctrl *c, struct xs_handle *s)
             sscanf(line, "domain %u", &r.domid);
         }
     }
-    find_domain(c, &r);
+    /* The domain may have been made a moment before its number could be noted. */
+    if (r.domid == DOMAIN_NONE) {
+        r.domid = find_uuid(c, r.uuid, true);
+    }
     if (r.domid != DOMAIN_NONE) {
         int rc = domain_get(NULL, c, r.domid, &info);
 
         if (!rc && !memcmp(info.uuid, r.uuid, 16)) {
             domain_destroy(NULL, c, s, r.domid);
         } else if (rc == -ESRCH) {
-            domain_sweep(NULL, s, r.domid, r.uuid);
+            /* A domain that was restarted has the UUID, and what the store keeps under it, for its own. */
+            domain_sweep(NULL, s, r.domid, r.uuid, find_uuid(c, r.uuid, false) != DOMAIN_NONE);
         }
     }
     rewind(f);

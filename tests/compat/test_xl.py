@@ -141,6 +141,18 @@ def test_faults_leave_nothing(m, how):
         assert rest == before, "%s at %s: %s" % (how, step, out)
 
 
+def test_second_create_harms_nobody(m):
+    """The same configuration twice, UUID and all: the second is refused, and what it undoes is not the first."""
+    same = "'uuid=\"11111111-2222-3333-4444-555555555555\"'"
+    m.ok("xl create -q -p /etc/xen/guest.cfg %s" % same, 60)
+    domid = m.ok("xl domid guest")
+    for how in ("", "XL_CREATE_FAULT=fail:kernel", "XL_CREATE_FAULT=kill:kernel"):
+        assert m.run("%s xl create -q -p /etc/xen/guest.cfg %s 'name=\"%s\"'" % (how, same, "other" if how else "guest"), 60)[0] != 0
+        m.run("sleep 2")
+        assert m.ok("xl domid guest") == domid
+    m.ok("xl destroy guest")
+
+
 def test_errors_name_the_cause(m):
     for text, words in (("kernel=\"/nosuch\"", "/nosuch"), ("memory=", "x.cfg:3:"), ("memory=320000", "MiB"),
                         ("disk=[\"/nosuch.img,raw,xvda,w\"]", "/nosuch.img"), ("vif=[\"bridge=nosuch\"]\\nmemory=128", "nosuch")):
