@@ -20,7 +20,7 @@
 #include "lib/domain/nodes.h"
 #include "lib/store/xenstore.h"
 
-enum { BACKEND_SECONDS = 10, STATE_INIT_WAIT = 2, STATE_CLOSING = 5, STATE_CLOSED = 6 };
+enum { BACKEND_SECONDS = 10, INTERFACE_SECONDS = 40, STATE_INIT_WAIT = 2, STATE_CLOSING = 5, STATE_CLOSED = 6 };
 
 /* ---- what the store says ------------------------------------------------------------------------ */
 
@@ -175,7 +175,7 @@ int device_wait_backend(struct err *e, struct xs_handle *s, const struct device 
 static int wait_interface(struct err *e, const char *name)
 {
     struct sockaddr_nl address = { .nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK };
-    int64_t end = milliseconds() + BACKEND_SECONDS * 1000;
+    int64_t end = milliseconds() + INTERFACE_SECONDS * 1000;
     int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
     int rc = 0;
 
@@ -188,7 +188,7 @@ static int wait_interface(struct err *e, const char *name)
         char message[8192];
 
         if (left <= 0) {
-            rc = err_set(e, -ETIMEDOUT, "the kernel made no interface %s within %d s", name, BACKEND_SECONDS);
+            rc = err_set(e, -ETIMEDOUT, "the kernel made no interface %s within %d s", name, INTERFACE_SECONDS);
             err_hint(e, "is the module xen-netback loaded?");
         } else {
             poll(&p, 1, left > 100 ? 100 : (int)left);
