@@ -1,17 +1,19 @@
 # SPDX-License-Identifier: MIT
-# arm64 test kernels: build/guest/arm64/NAME, an Image, from guest/tests-arm64/NAME.c, the start file and what of libguest
-# is the same everywhere.
+# arm64 test kernels: build/guest/arm64/NAME, an Image, from guest/tests-arm64/NAME.c, or guest/tests/NAME where the ABI is
+# the same, the start file and what of libguest is the same everywhere.
 GUEST64_OUT := build/guest/arm64
 GUEST64_CC := $(CROSS_arm64)gcc
 GUEST64_CFLAGS := $(filter-out -m64 -mcmodel=kernel -mno-red-zone -fcf-protection=none -Iguest/libguest/x86 \
     $(shell $(GUEST_CC) -print-file-name=include 2>/dev/null),$(GUEST_CFLAGS)) -isystem $(shell $(GUEST64_CC) -print-file-name=include 2>/dev/null) \
     -Iguest/arm64 -mno-outline-atomics
 GUEST64_CFLAGS := $(subst -isystem -I.,-I.,$(GUEST64_CFLAGS))
-GUEST64_LIB := $(patsubst guest/%.c,$(GUEST64_OUT)/obj/%.o,$(addprefix guest/libguest/,print.c test.c) \
-    guest/arm64/lib.c) $(GUEST64_OUT)/obj/arm64/start.o $(GUEST64_OUT)/obj/string.o
+GUEST64_LIB := $(patsubst guest/%.c,$(GUEST64_OUT)/obj/%.o,$(addprefix guest/libguest/,print.c test.c events.c option.c) \
+    guest/arm64/lib.c) $(addprefix $(GUEST64_OUT)/obj/,arm64/start.o string.o)
 GUEST64_TESTS := $(patsubst guest/tests-arm64/%.c,%,$(wildcard guest/tests-arm64/*.c))
 
-guest: $(GUEST64_TESTS:%=$(GUEST64_OUT)/%)
+GUEST64_SHARED := events sched
+
+guest: $(GUEST64_TESTS:%=$(GUEST64_OUT)/%) $(GUEST64_SHARED:%=$(GUEST64_OUT)/%)
 
 $(GUEST64_OUT)/obj/%.o: guest/%.c | $(GUEST_INCLUDE)
 	@mkdir -p $(dir $@)
@@ -26,6 +28,9 @@ $(GUEST64_OUT)/obj/string.o: hv/lib/string.c | $(GUEST_INCLUDE)
 	$(GUEST_Q)$(GUEST64_CC) $(GUEST64_CFLAGS) -c -o $@ $<
 
 $(GUEST64_OUT)/%.elf: $(GUEST64_OUT)/obj/tests-arm64/%.o $(GUEST64_LIB) guest/arm64/image.lds
+	$(GUEST_Q)$(CROSS_arm64)ld -static -z noexecstack --no-warn-rwx-segments -T guest/arm64/image.lds -o $@ $(filter %.o,$^)
+
+$(GUEST64_SHARED:%=$(GUEST64_OUT)/%.elf): $(GUEST64_OUT)/%.elf: $(GUEST64_OUT)/obj/tests/%/main.o $(GUEST64_LIB) guest/arm64/image.lds
 	$(GUEST_Q)$(CROSS_arm64)ld -static -z noexecstack --no-warn-rwx-segments -T guest/arm64/image.lds -o $@ $(filter %.o,$^)
 
 $(GUEST64_OUT)/%: $(GUEST64_OUT)/%.elf

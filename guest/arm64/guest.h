@@ -17,6 +17,17 @@ long hypercall5(unsigned long nr, unsigned long a, unsigned long b, unsigned lon
 long firmware_call(uint64_t function, uint64_t a, uint64_t b, uint64_t c);
 long firmware_call_smc(uint64_t function, uint64_t a, uint64_t b, uint64_t c);
 
+/* Starts another vcpu, which runs fn and then sleeps: PSCI's answer. */
+long arm_cpu_start(unsigned int vcpu, void (*fn)(unsigned int vcpu));
+/* The address in the guest's physical space; puts addresses of that space (a gigabyte's slot of the first level) where
+ * the test can touch them, as memory. */
+uint64_t arm_physical(const void *va);
+char *arm_map_gigabyte(uint64_t address);
+
+/* Runs code that the test has written: `bytes` of instructions, then one call. */
+void arm_code_ready(const void *code, unsigned long bytes);
+
+extern uint64_t boot_l1[512]; /* the table of the first level: stage 1 */
 extern struct shared_info *shared_info;
 extern struct vcpu_info *vcpu_info;
 extern volatile unsigned int irq_count[1020]; /* by number */
@@ -24,10 +35,13 @@ extern uint64_t gic_dist, gic_redist;         /* 0: GICv2, whose CPU interface i
 extern uint64_t gic_cpu;
 bool is_gicv3(void);
 void gic_enable_local(unsigned int irq);
+/* Off and empty, then as a kernel starts with it. */
+void gic_reset(void);
+void arm_send_sgi(unsigned int sgi, unsigned int vcpu_mask);
 
 /* Exceptions: while expected, arm_sync() counts them and steps over the instruction. */
 extern volatile unsigned int sync_count;
-extern volatile uint64_t sync_esr;
+extern volatile uint64_t sync_esr, sync_far;
 extern bool sync_expected;
 
 static inline void irqs_on(void)

@@ -10,13 +10,21 @@
 #include "abi/vcpu.h"
 #include "abi/version.h"
 #include "guest/libguest/console.h"
+#include "guest/libguest/events.h"
 #include "guest/libguest/hypercall.h"
 #include "guest/libguest/start.h"
+#include "guest/libguest/string.h"
 #include "guest/libguest/test.h"
+#include <percpu.h>
 
-#define EVENT_PPI 31
+#define EVENT_PPI   31
+#define PSCI_CPU_ON 0xc4000003UL
+#define CPUS        8U
+#define STACK_SIZE  16384U
+#define NORETURN    __attribute__((noreturn))
 
-void arm_start(void);
+NORETURN void arm_start(uint64_t fdt);
+NORETURN void arm_secondary(void);
 void arm_irq(void);
 void arm_sync(uint64_t *frame);
 
@@ -26,8 +34,15 @@ struct vcpu_info *vcpu_info;
 volatile unsigned int irq_count[1020];
 uint64_t gic_dist = 0x8000000, gic_redist = 0x80a0000, gic_cpu = 0x8010000;
 volatile unsigned int sync_count;
-volatile uint64_t sync_esr;
+volatile uint64_t sync_esr, sync_far;
 bool sync_expected;
+
+extern char secondary_start[];
+static char stacks[CPUS][STACK_SIZE] __attribute__((aligned(16)));
+static void (*cpu_work[CPUS])(unsigned int vcpu);
+static char command_line[400];
+static unsigned int mapped_slots;
+static struct percpu percpus[CPUS];
 
 long hypercall5(unsigned long nr, unsigned long a, unsigned long b, unsigned long c, unsigned long d,
                 unsigned long e)
@@ -78,7 +93,7 @@ bool start_is_dom0(void)
     return hypercall_xen_version(XENVER_get_features, &info) == 0 && (info.submap >> XENFEAT_dom0 & 1);
 }
 
-static uint64_t physical(const void *va)
+uint64_t arm_physical(const void *va)
 {
     uint64_t par;
 
@@ -94,18 +109,134 @@ bool is_gicv3(void)
     return (pfr0 >> 24 & 15) != 0;
 }
 
-void gic_enable_local(unsigned int irq)
+bool start_is_pv(void)
 {
-    if (is_gicv3()) {
-        write32(gic_redist + 0x10100, 1U << irq);
-    } else {
-        write32(gic_dist + 0x100, 1U << irq);
+    return false;
+}
+
+bool start_has_old_calls(void)
+{
+    return true;
+}
+
+const char *start_cmdline(void)
+{
+    return command_line;
+}
+
+/* ---- the device tree --------------------------------------------------------------------------- */
+
+static uint32_t tree_word(const char *at)
+{
+    uint32_t value;
+
+    memcpy(&value, at, 4);
+    return __builtin_bswap32(value);
+}
+
+/* The first bootargs there is, which is that of /chosen: names of properties are offsets into the strings. */
+static void find_command_line(const char *tree)
+{
+    const char *at = tree + tree_word(tree + 8);
+    const char *strings = tree + tree_word(tree + 12);
+
+    for (;;) {
+        uint32_t token = tree_word(at);
+
+        at += 4;
+        if (token == 1) { /* a node begins: its name */
+            at += (strlen(at) + 4) & ~3UL;
+        } else if (token == 3) {
+            uint32_t size = tree_word(at);
+
+            if (strcmp(strings + tree_word(at + 4), "bootargs") == 0) {
+                (void)print_to(command_line, sizeof(command_line), "%s", at + 8);
+                return;
+            }
+            at += 8 + ((size + 3) & ~3U);
+        } else if (token == 9) {
+            return;
+        }
     }
 }
 
-static void gic_start(void)
+/* ---- memory ------------------------------------------------------------------------------------ */
+
+char *arm_map_gigabyte(uint64_t address)
 {
-    write32(gic_dist, is_gicv3() ? 0x12 : 1);
+    unsigned int slot = 300 + mapped_slots++ % 64;
+
+    boot_l1[slot] = (address & ~0x3fffffffUL) | 0x701;
+    __asm__ volatile("dsb ish; tlbi vmalle1; dsb ish; isb" ::: "memory");
+    return (char *)((uint64_t)slot << 30) + (address & 0x3fffffff);
+}
+
+void arm_code_ready(const void *code, unsigned long bytes)
+{
+    for (const char *line = code; line < (const char *)code + bytes; line += 16) {
+        __asm__ volatile("dc cvau, %0" ::"r"(line) : "memory");
+    }
+    __asm__ volatile("dsb ish" ::: "memory");
+    for (const char *line = code; line < (const char *)code + bytes; line += 16) {
+        __asm__ volatile("ic ivau, %0" ::"r"(line) : "memory");
+    }
+    __asm__ volatile("dsb ish; isb" ::: "memory");
+}
+
+/* ---- interrupts -------------------------------------------------------------------------------- */
+
+struct percpu *percpu(void)
+{
+    uint64_t mpidr;
+
+    __asm__("mrs %0, mpidr_el1" : "=r"(mpidr));
+    return &percpus[mpidr & (CPUS - 1)];
+}
+
+void events_enable(void)
+{
+    irqs_on();
+    for (unsigned int i = 0; i < 100000 && percpu()->info->evtchn_upcall_pending != 0; i++) {
+        __asm__ volatile("isb" ::: "memory");
+    }
+}
+
+void events_disable(void)
+{
+    irqs_off();
+}
+
+bool events_enabled(void)
+{
+    uint64_t daif;
+
+    __asm__ volatile("mrs %0, daif" : "=r"(daif)::"memory");
+    return (daif >> 7 & 1) == 0;
+}
+
+/* Where the local interrupts of this vcpu are. */
+static uint64_t gic_local(void)
+{
+    return is_gicv3() ? gic_redist + percpu()->vcpu * 0x20000UL + 0x10000 : gic_dist;
+}
+
+void gic_enable_local(unsigned int irq)
+{
+    write32(gic_local() + 0x100, 1U << irq);
+}
+
+void arm_send_sgi(unsigned int sgi, unsigned int vcpu_mask)
+{
+    if (is_gicv3()) {
+        __asm__ volatile("msr S3_0_C12_C11_5, %0; isb" ::"r"((uint64_t)sgi << 24 | vcpu_mask) : "memory");
+    } else {
+        write32(gic_dist + 0xf00, vcpu_mask << 16 | sgi);
+    }
+}
+
+/* The interface of this vcpu, and its local interrupts. */
+static void gic_start_cpu(void)
+{
     if (is_gicv3()) {
         __asm__ volatile("msr S3_0_C12_C12_5, %0; isb" ::"r"(7UL)); /* SRE */
         __asm__ volatile("msr S3_0_C4_C6_0, %0" ::"r"(0xf0UL));     /* PMR */
@@ -114,7 +245,31 @@ static void gic_start(void)
         write32(gic_cpu + 4, 0xf0);
         write32(gic_cpu, 1);
     }
+    write32(gic_local() + 0x100, 0xffff);
     gic_enable_local(EVENT_PPI);
+}
+
+static void gic_start(void)
+{
+    write32(gic_dist, is_gicv3() ? 0x12 : 1);
+    gic_start_cpu();
+}
+
+void gic_reset(void)
+{
+    unsigned int words = (read32(gic_dist + 4) & 31) + 1;
+
+    write32(gic_dist, 0);
+    for (unsigned int i = 0; i < words; i++) {
+        uint64_t at = i == 0 ? gic_local() : gic_dist + i * 4;
+
+        write32(at + 0x180, ~0U); /* off */
+        write32(at + 0x280, ~0U); /* not pending */
+        for (unsigned int n = 0; n < 8; n++) {
+            write32((i == 0 ? gic_local() : gic_dist + i * 32) + 0x400 + n * 4, 0);
+        }
+    }
+    gic_start();
 }
 
 void arm_irq(void)
@@ -127,10 +282,10 @@ void arm_irq(void)
         irq = read32(gic_cpu + 0xc);
     }
     if ((irq & 1023) < 1020) {
-        irq_count[irq & 1023]++;
+        __atomic_add_fetch(&irq_count[irq & 1023], 1, __ATOMIC_RELAXED);
     }
     if ((irq & 1023) == EVENT_PPI) {
-        __atomic_store_n(&vcpu_info->evtchn_upcall_pending, 0, __ATOMIC_SEQ_CST);
+        events_upcall(NULL);
     } else if ((irq & 1023) == 27) {
         __asm__ volatile("msr cntv_ctl_el0, xzr; isb");
     }
@@ -141,36 +296,74 @@ void arm_irq(void)
     }
 }
 
+/* frame[31] is where it was. A jump into nowhere comes back by the link register. */
 void arm_sync(uint64_t *frame)
 {
     __asm__ volatile("mrs %0, esr_el1" : "=r"(sync_esr));
+    __asm__ volatile("mrs %0, far_el1" : "=r"(sync_far));
     if (!sync_expected) {
-        print("exception: esr 0x%lx at 0x%lx\n", (unsigned long)sync_esr, (unsigned long)frame[31]);
+        print("exception: esr 0x%lx at 0x%lx, address 0x%lx\n", (unsigned long)sync_esr,
+              (unsigned long)frame[31], (unsigned long)sync_far);
         test_broken("an exception nobody expected");
     }
     sync_count++;
-    frame[31] += 4;
+    frame[31] = sync_esr >> 27 == 0x10 ? frame[30] : frame[31] + 4; /* an instruction abort */
 }
+
+/* ---- vcpus ------------------------------------------------------------------------------------- */
+
+void arm_secondary(void)
+{
+    struct percpu *cpu = percpu();
+
+    gic_start_cpu();
+    cpu_work[cpu->vcpu](cpu->vcpu);
+    for (;;) {
+        __asm__ volatile("wfi" ::: "memory");
+    }
+}
+
+long arm_cpu_start(unsigned int vcpu, void (*fn)(unsigned int vcpu))
+{
+    cpu_work[vcpu] = fn;
+    return firmware_call(PSCI_CPU_ON, vcpu, arm_physical(secondary_start), (uint64_t)stacks[vcpu + 1]);
+}
+
+/* ---- the start --------------------------------------------------------------------------------- */
 
 static void shared_info_start(void)
 {
     struct xen_add_to_physmap add = { .domid = DOMID_SELF, .space = XENMAPSPACE_shared_info,
-                                      .gpfn = physical(shared_place) >> 12 };
+                                      .gpfn = arm_physical(shared_place) >> 12 };
 
     if (hypercall_memory_op(XENMEM_add_to_physmap, &add) != 0) {
         test_broken("cannot map the shared info page");
     }
     vcpu_info = &shared_info->vcpu_info[0];
-    for (unsigned int i = 0; i < 64; i++) {
-        shared_info->evtchn_mask[i] = ~0UL;
+    for (unsigned int i = 0; i < CPUS; i++) {
+        percpus[i] = (struct percpu){ .vcpu = i, .info = &shared_info->vcpu_info[i] };
+    }
+    events_init();
+}
+
+/* dom0's interrupt controller is where the machine's is, any other guest's where Xen's guests have it. */
+static void gic_find(void)
+{
+    if (!start_is_dom0()) {
+        gic_dist = is_gicv3() ? GUEST_GICV3_GICD_BASE : GUEST_GICD_BASE;
+        gic_redist = GUEST_GICV3_GICR0_BASE;
+        gic_cpu = GUEST_GICC_BASE;
     }
 }
 
-void arm_start(void)
+void arm_start(uint64_t fdt)
 {
+    find_command_line((const char *)fdt);
     shared_info_start();
+    gic_find();
     gic_start();
-    print("kernel: arm64, %s, GICv%d\n", start_is_dom0() ? "dom0" : "domU", is_gicv3() ? 3 : 2);
+    print("kernel: arm64, %s, GICv%d, arguments '%s'\n", start_is_dom0() ? "dom0" : "domU", is_gicv3() ? 3 : 2,
+          command_line);
     test_main();
     test_end();
 }

@@ -18,6 +18,7 @@ _start:
     .ascii "ARM\x64"
     .long 0
 1:  msr daifset, #15
+    mov x23, x0                 /* the device tree */
     adrp x21, _start
     adrp x0, bss_begin
     adrp x1, image_end
@@ -42,11 +43,25 @@ _start:
     mov x4, #0x0701
     orr x2, x21, x4
     str x2, [x1]
+    ldr x0, =arm_boot_entry
+    ldr x22, =start_stack_top
+    b mmu_on
+
+/* A vcpu that arm_cpu_start() starts: its stack is the context it is given. */
+    .globl secondary_start
+secondary_start:
+    msr daifset, #15
+    mov x22, x0
+    ldr x0, =arm_secondary_entry
+
+/* Jumps to x0 in the linked image, with the stack in x22. */
+mmu_on:
+    adrp x1, boot_l1
     ldr x2, =0x04ff             /* normal, device nGnRE */
     msr mair_el1, x2
     ldr x2, =0x200803519        /* 39 bits, 4 KiB, walks cached; upper half off */
     msr tcr_el1, x2
-    msr ttbr0_el1, x0
+    msr ttbr0_el1, x1
     isb
     tlbi vmalle1
     dsb sy
@@ -54,19 +69,25 @@ _start:
     ldr x2, =0x30d0198d         /* the ones, M, C, I, SA */
     msr sctlr_el1, x2
     isb
-    ldr x0, =4f
-    br x0
-4:  ldr x0, =start_stack_top
-    mov sp, x0
-    ldr x0, =vectors
-    msr vbar_el1, x0
-    mov x0, #(3 << 20)          /* FP and SIMD are allowed, though not used */
-    msr cpacr_el1, x0
+    mov x2, #(3 << 20)          /* FP and SIMD are allowed, though not used */
+    msr cpacr_el1, x2
+    ldr x2, =vectors
+    msr vbar_el1, x2
     isb
+    mov sp, x22
     mov x29, xzr
     mov x30, xzr
+    br x0
+
+arm_boot_entry:
+    mov x0, x23
     bl arm_start
 5:  b 5b
+
+arm_secondary_entry:
+    bl arm_secondary
+6:  wfi
+    b 6b
 
     .macro SAVE_ALL
     stp x0, x1, [sp, #-272]!
@@ -143,6 +164,7 @@ bad:
 
     .section .bss.page, "aw", @nobits
     .balign 4096
+    .globl boot_l1
 boot_l1: .skip 4096
 boot_l2: .skip 4096
     .balign 16384

@@ -8,7 +8,7 @@
 
 #include "guest/libguest/hypercall.h"
 #include "guest/libguest/start.h"
-#include "guest/libguest/x86/percpu.h"
+#include <percpu.h>
 
 enum { PORTS = 4096, BITS = 64 };
 

@@ -25,6 +25,7 @@ void events_hook(unsigned int port, events_fn *fn);
 /* Opens or closes upcalls of this vcpu; opening delivers what is pending. */
 void events_enable(void);
 void events_disable(void);
+bool events_enabled(void);
 
 bool events_pending(unsigned int port);
 void events_clear(unsigned int port);

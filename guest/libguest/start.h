@@ -20,7 +20,8 @@ extern struct shared_info *shared_info;
 
 void start_main(void);
 bool start_is_dom0(void);
-bool start_is_pv(void); /* or PVH */
+bool start_is_pv(void);         /* or PVH, or Arm */
+bool start_has_old_calls(void); /* the calls of before each operation had a number of its own */
 const char *start_cmdline(void);
 
 /* A page of this guest given as a machine frame, at the address where it is mapped at boot. */

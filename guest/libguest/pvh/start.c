@@ -55,6 +55,11 @@ bool start_is_pv(void)
     return false;
 }
 
+bool start_has_old_calls(void)
+{
+    return false;
+}
+
 const char *start_cmdline(void)
 {
     return (const char *)start_info->cmd_line;

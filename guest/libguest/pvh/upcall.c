@@ -13,3 +13,11 @@ void events_disable(void)
 {
     pvh_cli();
 }
+
+bool events_enabled(void)
+{
+    uint64_t flags;
+
+    __asm__ volatile("pushfq; pop %0" : "=r"(flags) : : "memory");
+    return (flags & 0x200) != 0;
+}

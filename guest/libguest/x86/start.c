@@ -33,6 +33,11 @@ bool start_is_pv(void)
     return true;
 }
 
+bool start_has_old_calls(void)
+{
+    return true;
+}
+
 const char *start_cmdline(void)
 {
     return (const char *)start_info->cmd_line;

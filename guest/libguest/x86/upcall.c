@@ -21,3 +21,8 @@ void events_disable(void)
 {
     __atomic_store_n(&percpu()->info->evtchn_upcall_mask, 1, __ATOMIC_SEQ_CST);
 }
+
+bool events_enabled(void)
+{
+    return percpu()->info->evtchn_upcall_mask == 0;
+}
