@@ -32,6 +32,9 @@
 #define HCR_RW   (1ULL << 31) /* EL1 is AArch64 */
 #define HCR_GUEST (HCR_VM | HCR_SWIO | HCR_FMO | HCR_IMO | HCR_AMO | HCR_FB | HCR_BSU | HCR_TWI | HCR_TID3 | \
                    HCR_TSC | HCR_TIDCP | HCR_TACR | HCR_RW)
+/* Of extensions that guests are not told of: limited ordering regions, error records. Only where the CPU has them. */
+#define HCR_TLOR (1ULL << 35)
+#define HCR_TERR (1ULL << 36)
 #define HCR_IDLE (HCR_FMO | HCR_IMO | HCR_AMO | HCR_RW)
 
 #define CPTR_VALUE 0x1033ffULL & ~(1ULL << 10) /* trace, SVE and SME trap; FP and SIMD do not */
@@ -41,6 +44,9 @@
 #define VMID_MAX   255U
 
 int console_node = -1;
+
+static uint64_t hcr_guest = HCR_GUEST;
+static bool has_sme; /* guests are not told, but cannot be kept from its TPIDR2_EL0 */
 
 static unsigned long vmids[BITMAP_LONGS(VMID_MAX + 1)] = { 1 }; /* 0 is nobody's */
 static struct spinlock vmid_lock = SPINLOCK_INIT(LOCK_LEAF);
@@ -65,8 +71,20 @@ static void virtual_timer_interrupt(unsigned int irq)
     vtimer_interrupt(current_vcpu());
 }
 
+static void choose_traps(void)
+{
+    if ((SYSREG_READ("id_aa64mmfr1_el1") >> 16 & 15) != 0) {
+        hcr_guest |= HCR_TLOR;
+    }
+    if ((SYSREG_READ("id_aa64pfr0_el1") >> 28 & 15) != 0) {
+        hcr_guest |= HCR_TERR;
+    }
+    has_sme = (SYSREG_READ("id_aa64pfr1_el1") >> 24 & 15) != 0;
+}
+
 void guest_init(void)
 {
+    choose_traps();
     gic_request(gic_machine.maintenance_irq, maintenance_interrupt);
     gic_request(clock_irqs.virtual, virtual_timer_interrupt);
 }
@@ -317,10 +335,13 @@ static void enter_vcpu(struct vcpu *v)
     struct arch_vcpu *a = v->arch;
 
     SYSREG_WRITE("vttbr_el2", v->domain->arch->vttbr);
-    SYSREG_WRITE("hcr_el2", HCR_GUEST);
+    SYSREG_WRITE("hcr_el2", hcr_guest);
     SYSREG_WRITE("vmpidr_el2", a->vmpidr);
     SYSREG_WRITE("vpidr_el2", SYSREG_READ("midr_el1"));
     sysregs_restore(&a->sys);
+    if (has_sme) {
+        SYSREG_WRITE("S3_3_C13_C0_5", 0);
+    }
     fpu_restore(&a->fpu);
     vtimer_restore(v);
     vgic_load(v);
