@@ -27,6 +27,10 @@ char *arm_map_gigabyte(uint64_t address);
 /* Runs code that the test has written: `bytes` of instructions, then one call. */
 void arm_code_ready(const void *code, unsigned long bytes);
 
+/* One sequence a seed (seed= of the command line, 1 when it says nothing). */
+uint64_t arm_random(void);
+unsigned int arm_random_below(unsigned int limit);
+
 extern uint64_t boot_l1[512]; /* the table of the first level: stage 1 */
 extern struct shared_info *shared_info;
 extern struct vcpu_info *vcpu_info;

@@ -183,6 +183,24 @@ void arm_code_ready(const void *code, unsigned long bytes)
     __asm__ volatile("dsb ish; isb" ::: "memory");
 }
 
+uint64_t arm_random(void)
+{
+    static uint64_t state;
+
+    if (state == 0) {
+        state = (string_option(command_line, "seed", 1) + 1) * 0x9e3779b97f4a7c15UL;
+    }
+    state ^= state << 13;
+    state ^= state >> 7;
+    state ^= state << 17;
+    return state * 0x2545f4914f6cdd1dUL;
+}
+
+unsigned int arm_random_below(unsigned int limit)
+{
+    return (unsigned int)(arm_random() >> 32) % limit;
+}
+
 /* ---- interrupts -------------------------------------------------------------------------------- */
 
 struct percpu *percpu(void)

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Waiting: WFI with something pending does not sleep, masked or not; WFI without sleeps until the timer; storms of both
+ * and of WFE and YIELD on all vcpus keep nobody else from his time. A machine with several CPUs has several vcpus; one
+ * does as well.
+ */
+#include "guest/arm64/guest.h"
+#include "guest/libguest/hypercall.h"
+#include "guest/libguest/start.h"
+#include "guest/libguest/test.h"
+
+#define STORM   20000U
+#define TICKS   62500UL /* a millisecond of QEMU's counter */
+
+static volatile unsigned int finished;
+
+static void timer_in(uint64_t ticks)
+{
+    __asm__ volatile("msr cntv_tval_el0, %0; msr cntv_ctl_el0, %1; isb" ::"r"(ticks), "r"(1UL) : "memory");
+}
+
+/* Interrupts are off when it is called, so that none comes before it sleeps; what woke it is taken behind it. */
+static void wfi(void)
+{
+    __asm__ volatile("wfi; msr daifclr, #2; isb; msr daifset, #2" ::: "memory");
+}
+
+/* An SGI that waits for interrupts to be on: every WFI goes straight through. */
+static void test_pending(void)
+{
+    uint64_t start = counter();
+
+    arm_send_sgi(3, 1);
+    for (unsigned int i = 0; i < STORM; i++) {
+        __asm__ volatile("wfi" ::: "memory");
+    }
+    EXPECT(counter() - start < 10000 * TICKS);
+    EXPECT_EQ(irq_count[3], 0);
+    irqs_on();
+    for (unsigned int i = 0; i < 1000000 && irq_count[3] == 0; i++) {
+        __asm__ volatile("" ::: "memory");
+    }
+    EXPECT_EQ(irq_count[3], 1);
+    irqs_off();
+}
+
+/* Sleeps end with the timer, not before it and not much later. */
+static void test_sleep(void)
+{
+    for (unsigned int i = 0; i < 50; i++) {
+        uint64_t start = counter();
+        unsigned int before = irq_count[27];
+
+        timer_in(TICKS);
+        while (irq_count[27] == before && counter() - start < 5000 * TICKS) {
+            wfi();
+        }
+        EXPECT(counter() - start >= TICKS);
+        EXPECT_EQ(irq_count[27], before + 1);
+    }
+}
+
+static void storm(unsigned int vcpu)
+{
+    gic_enable_local(27);
+    for (unsigned int i = 0; i < STORM; i++) {
+        if (i % 64 == 0) {
+            timer_in(i % 512);
+            wfi();
+        } else if (i % 2 == 0) {
+            arm_send_sgi(vcpu, 1U << vcpu);
+            wfi();
+        } else {
+            __asm__ volatile("wfe; yield" ::: "memory");
+        }
+    }
+    __atomic_add_fetch(&finished, 1, __ATOMIC_SEQ_CST);
+}
+
+void test_main(void)
+{
+    unsigned int others = 0;
+
+    gic_enable_local(27);
+    test_pending();
+    test_sleep();
+    while (others < 6 && arm_cpu_start(others + 1, storm) == 0) {
+        others++;
+    }
+    storm(0);
+    for (unsigned int i = 0; i < 60 && finished != others + 1; i++) {
+        timer_in(1000 * TICKS);
+        wfi();
+    }
+    EXPECT_EQ(finished, others + 1);
+    test_note("%u vcpus, %u WFI, WFE or yields each", others + 1, STORM);
+    EXPECT(hypercall_xen_version(0, NULL) >= 4 << 16);
+}
