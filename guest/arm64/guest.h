@@ -41,6 +41,8 @@ bool is_gicv3(void);
 void gic_enable_local(unsigned int irq);
 /* Off and empty, then as a kernel starts with it. */
 void gic_reset(void);
+uint64_t gic_acknowledge(void);
+void gic_end(uint64_t irq);
 void arm_send_sgi(unsigned int sgi, unsigned int vcpu_mask);
 
 /* Exceptions: while expected, arm_sync() counts them and steps over the instruction. */

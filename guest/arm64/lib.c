@@ -283,14 +283,25 @@ void gic_reset(void)
 
         write32(at + 0x180, ~0U); /* off */
         write32(at + 0x280, ~0U); /* not pending */
+        write32(at + 0x380, ~0U); /* not active */
         for (unsigned int n = 0; n < 8; n++) {
             write32((i == 0 ? gic_local() : gic_dist + i * 32) + 0x400 + n * 4, 0);
+        }
+    }
+    for (unsigned int i = 0; i < 4 && !is_gicv3(); i++) {
+        write32(gic_dist + 0xf10 + i * 4, ~0U); /* SGIs by their senders */
+    }
+    for (unsigned int irq = 32; irq < words * 32 && irq < 1020; irq++) { /* all to vcpu 0 */
+        if (is_gicv3()) {
+            __asm__ volatile("str xzr, [%0]" ::"r"(gic_dist + 0x6000 + irq * 8) : "memory");
+        } else {
+            __asm__ volatile("strb %w0, [%1]" ::"r"(1), "r"(gic_dist + 0x800 + irq) : "memory");
         }
     }
     gic_start();
 }
 
-void arm_irq(void)
+uint64_t gic_acknowledge(void)
 {
     uint64_t irq;
 
@@ -299,6 +310,22 @@ void arm_irq(void)
     } else {
         irq = read32(gic_cpu + 0xc);
     }
+    return irq;
+}
+
+void gic_end(uint64_t irq)
+{
+    if (is_gicv3()) {
+        __asm__ volatile("msr S3_0_C12_C12_1, %0; isb" ::"r"(irq) : "memory");
+    } else {
+        write32(gic_cpu + 0x10, (uint32_t)irq);
+    }
+}
+
+void arm_irq(void)
+{
+    uint64_t irq = gic_acknowledge();
+
     if ((irq & 1023) < 1020) {
         __atomic_add_fetch(&irq_count[irq & 1023], 1, __ATOMIC_RELAXED);
     }
@@ -307,11 +334,7 @@ void arm_irq(void)
     } else if ((irq & 1023) == 27) {
         __asm__ volatile("msr cntv_ctl_el0, xzr; isb");
     }
-    if (is_gicv3()) {
-        __asm__ volatile("msr S3_0_C12_C12_1, %0; isb" ::"r"(irq) : "memory");
-    } else {
-        write32(gic_cpu + 0x10, (uint32_t)irq);
-    }
+    gic_end(irq);
 }
 
 /* frame[31] is where it was. A jump into nowhere comes back by the link register. */

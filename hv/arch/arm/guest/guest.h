@@ -42,11 +42,12 @@ struct virq {
     uint8_t lr;              /* list register of the vcpu, VIRQ_NO_LR */
     bool enabled;
     bool pending;            /* latched, not yet in a list register */
-    bool active;             /* while not in a list register */
+    bool deactivate;         /* the guest wants it no longer active: by its holder, in the list register */
     bool edge;
     bool listed;
     uint16_t source;         /* GICv2 SGIs: which CPUs sent it */
     struct vcpu *target;     /* of an SPI; of a local interrupt: its vcpu */
+    struct vcpu *holder;     /* whose list register, while there is one */
 };
 #define VIRQ_NO_LR  0xffU
 #define VIRQ_LOCALS 32U

@@ -97,7 +97,12 @@ void vgic_vcpu_reset(struct vcpu *v)
     }
     for (unsigned int i = 0; i < gic_machine.lr_count; i++) {
         if ((vg->lr_used & BIT(i)) && vg->lr_virq[i] >= VIRQ_LOCALS) {
-            vgic_find(v, vg->lr_virq[i])->lr = VIRQ_NO_LR;
+            struct virq *q = vgic_find(v, vg->lr_virq[i]);
+
+            q->lr = VIRQ_NO_LR;
+            if (q->hw_irq != 0) {
+                gic->deactivate(q->hw_irq);
+            }
         }
         vg->lr[i] = 0;
     }
@@ -155,7 +160,7 @@ static void kick(struct vcpu *v)
 static struct vcpu *queue(struct virq *q, struct vcpu *v)
 {
     if (q->lr != VIRQ_NO_LR) {
-        /* Its vcpu turns the list register to pending again. */
+        v = q->holder; /* which turns the list register to pending again */
     } else if (!q->enabled || q->listed) {
         return NULL;
     } else {
@@ -261,9 +266,33 @@ void vgic_set_pending(struct virq *q, struct vcpu *v, bool on)
         return;
     }
     flags = spin_lock_irqsave(&g->lock);
+    if (q->pending && q->hw_irq != 0 && q->lr == VIRQ_NO_LR) {
+        gic->deactivate(q->hw_irq); /* no list register will */
+    }
     q->pending = false;
+    q->source = 0;
     if (q->listed) {
         wait_remove(q);
+    }
+    spin_unlock_irqrestore(&g->lock, flags);
+}
+
+void vgic_set_sources(struct virq *q, struct vcpu *v, uint16_t sources, bool on)
+{
+    struct vgic *g = &v->domain->arch->vgic;
+    unsigned long flags;
+
+    if (on) {
+        make_pending(v->domain, q, sources);
+        return;
+    }
+    flags = spin_lock_irqsave(&g->lock);
+    q->source &= (uint16_t)~sources;
+    if (q->source == 0) {
+        q->pending = false;
+        if (q->listed) {
+            wait_remove(q);
+        }
     }
     spin_unlock_irqrestore(&g->lock, flags);
 }
@@ -296,9 +325,10 @@ void vgic_set_edge(struct virq *q, bool edge)
     q->edge = edge;
 }
 
-static bool lr_state(struct virq *q, struct vcpu *v, struct gic_lr *lr)
+static bool lr_state(const struct virq *q, struct gic_lr *lr)
 {
     unsigned int i = READ_ONCE(q->lr);
+    const struct vcpu *v = READ_ONCE(q->holder);
 
     if (i == VIRQ_NO_LR) {
         return false;
@@ -312,14 +342,33 @@ bool vgic_is_pending(struct virq *q, struct vcpu *v)
 {
     struct gic_lr lr;
 
-    return q->pending || (lr_state(q, q->target != NULL ? q->target : v, &lr) && lr.pending);
+    (void)v;
+    return q->pending || (lr_state(q, &lr) && lr.pending);
 }
 
 bool vgic_is_active(struct virq *q, struct vcpu *v)
 {
     struct gic_lr lr;
 
-    return lr_state(q, q->target != NULL ? q->target : v, &lr) && lr.active;
+    (void)v;
+    return lr_state(q, &lr) && lr.active;
+}
+
+/* Only the CPU that has the list register can change it. */
+void vgic_deactivate(struct virq *q, struct vcpu *v)
+{
+    struct vgic *g = &v->domain->arch->vgic;
+    unsigned long flags = spin_lock_irqsave(&g->lock);
+    struct vcpu *holder = q->lr != VIRQ_NO_LR ? q->holder : NULL;
+
+    if (holder != NULL) {
+        q->deactivate = true;
+        __atomic_store_n(&holder->arch->exit_work, 1, __ATOMIC_SEQ_CST);
+    }
+    spin_unlock_irqrestore(&g->lock, flags);
+    if (holder != NULL) {
+        kick(holder);
+    }
 }
 
 void vgic_dist_enable(struct domain *d, bool on)
@@ -350,6 +399,7 @@ static void lr_fill(struct vcpu *v, unsigned int i, struct virq *q)
         lr.eoi_notice = q->source != 0;
     }
     q->pending = q->source != 0;
+    q->holder = v;
     q->lr = (uint8_t)i;
     vg->lr_used |= 1U << i;
     vg->lr_virq[i] = q->id;
@@ -367,9 +417,16 @@ static void lr_review(struct vcpu *v, unsigned int i, bool empty)
         uint64_t raw = gic->lr_read(i);
 
         gic->lr_decode(raw, &lr);
+        if (q->deactivate && lr.active) {
+            lr.active = false;
+            if (lr.is_hw) {
+                gic->deactivate(lr.hw_irq);
+            }
+            gic->lr_write(i, gic->lr_encode(&lr));
+        }
         if (!lr.pending && !lr.active) {
             empty = true; /* ended, with a notice: not among the empty ones before it is cleared */
-        } else if (!q->enabled && lr.pending && !lr.active && !lr.is_hw) {
+        } else if (!q->enabled && lr.pending && !lr.active) {
             q->pending = true;
             empty = true;
         } else if (q->pending && q->source == 0 && !lr.is_hw) {
@@ -381,6 +438,7 @@ static void lr_review(struct vcpu *v, unsigned int i, bool empty)
             gic->lr_write(i, gic->lr_encode(&lr));
         }
     }
+    q->deactivate = false;
     if (empty) {
         gic->lr_write(i, 0); /* which also ends its maintenance interrupt */
         vg->lr_used &= ~(1U << i);

@@ -87,6 +87,13 @@ static uint32_t get_active(struct virq *q, struct vcpu *v)
     return vgic_is_active(q, v);
 }
 
+static void clear_active(struct virq *q, struct vcpu *v, uint32_t bit)
+{
+    if (bit) {
+        vgic_deactivate(q, v);
+    }
+}
+
 static uint32_t get_priority(struct virq *q, struct vcpu *v)
 {
     (void)v;
@@ -128,22 +135,47 @@ static void set_targets(struct virq *q, struct vcpu *v, uint32_t mask)
     }
 }
 
+/* GICv2: which CPUs an SGI pends from. There are eight, and only those a domain has can have sent it. */
+static uint32_t get_sources(struct virq *q, struct vcpu *v)
+{
+    (void)v;
+    return q->source & 0xff;
+}
+
+static void set_sources(struct virq *q, struct vcpu *v, uint32_t mask)
+{
+    mask &= (1U << MIN(v->domain->max_vcpus, 8U)) - 1;
+    if (mask != 0 && v->domain->arch->vgic.version == 2) {
+        vgic_set_sources(q, v, (uint16_t)mask, true);
+    }
+}
+
+static void clear_sources(struct virq *q, struct vcpu *v, uint32_t mask)
+{
+    if (mask != 0) {
+        vgic_set_sources(q, v, (uint16_t)mask, false);
+    }
+}
+
 static const struct bank {
     uint16_t offset;
-    uint16_t bits; /* an interrupt */
+    uint16_t bits;  /* an interrupt */
+    uint16_t count; /* of interrupts */
     uint32_t (*get)(struct virq *q, struct vcpu *v);
     void (*set)(struct virq *q, struct vcpu *v, uint32_t value); /* NULL: writes are ignored */
 } banks[] = {
-    { 0x080, 1, get_one, NULL },
-    { 0x100, 1, get_enabled, set_enabled },
-    { 0x180, 1, get_enabled, clear_enabled },
-    { 0x200, 1, get_pending, set_pending },
-    { 0x280, 1, get_pending, clear_pending },
-    { 0x300, 1, get_active, NULL },
-    { 0x380, 1, get_active, NULL },
-    { 0x400, 8, get_priority, set_priority },
-    { 0x800, 8, get_targets, set_targets },
-    { 0xc00, 2, get_config, set_config },
+    { 0x080, 1, 1024, get_one, NULL },
+    { 0x100, 1, 1024, get_enabled, set_enabled },
+    { 0x180, 1, 1024, get_enabled, clear_enabled },
+    { 0x200, 1, 1024, get_pending, set_pending },
+    { 0x280, 1, 1024, get_pending, clear_pending },
+    { 0x300, 1, 1024, get_active, NULL },
+    { 0x380, 1, 1024, get_active, clear_active },
+    { 0x400, 8, 1024, get_priority, set_priority },
+    { 0x800, 8, 1024, get_targets, set_targets },
+    { 0xc00, 2, 1024, get_config, set_config },
+    { 0xf10, 8, 16, get_sources, clear_sources },
+    { 0xf20, 8, 16, get_sources, set_sources },
 };
 
 static bool bank_access(struct access *a, unsigned int offset)
@@ -154,7 +186,7 @@ static bool bank_access(struct access *a, unsigned int offset)
     uint64_t result = 0;
 
     for (unsigned int i = 0; i < ARRAY_SIZE(banks); i++) {
-        if (offset >= banks[i].offset && offset - banks[i].offset < 128U * banks[i].bits) {
+        if (offset >= banks[i].offset && offset - banks[i].offset < banks[i].count * banks[i].bits / 8U) {
             b = &banks[i];
         }
     }
