@@ -21,6 +21,7 @@
 
 static volatile char *base;
 static struct timer poll_timer;
+static void (*input)(char c) = upcall_console_input;
 
 static uint32_t reg_read(unsigned int reg)
 {
@@ -64,17 +65,22 @@ void pl011_init(void *registers)
     reg_write(REG_CONTROL, reg_read(REG_CONTROL) | CONTROL_ON);
 }
 
-void pl011_poll(void)
+void pl011_set_input(void (*fn)(char c))
+{
+    input = fn;
+}
+
+static void poll(void)
 {
     for (unsigned int i = 0; i < 64 && !(reg_read(REG_FLAGS) & FLAG_RX_EMPTY); i++) {
-        upcall_console_input((char)reg_read(REG_DATA));
+        input((char)reg_read(REG_DATA));
     }
 }
 
 static void poll_expired(void *data)
 {
     (void)data;
-    pl011_poll();
+    poll();
     timer_set(&poll_timer, arch_clock_now() + POLL_NS);
 }
 

@@ -5,6 +5,7 @@ machine with GICv3 and GICv2 (emulation, EL2 by virtualization=on). `make boot A
 import os
 import re
 import subprocess
+import time
 
 import pexpect
 import pytest
@@ -154,18 +155,32 @@ def test_more_random_calls(seed):
     check_kernel("random", 3, args="calls=100000 seed=%d" % seed)
 
 
-def domains_tree(path, gic, cpus, domains):
-    """The machine's own device tree with xen,domain nodes: (cpus, MiB, kernel's address, path, arguments)."""
+def module_nodes(address, image, args, ramdisk_address=0, ramdisk=None):
+    node = """module@%x { compatible = "multiboot,%s", "multiboot,module"; reg = <0 0x%x 0 0x%x>; %s };
+"""
+    text = node % (address, "kernel", address, os.path.getsize(image), 'bootargs = "%s";' % args)
+    if ramdisk:
+        text += node % (ramdisk_address, "ramdisk", ramdisk_address, os.path.getsize(ramdisk), "")
+    return text
+
+
+def loader(address, path):
+    return ["-device", "loader,addr=0x%x,force-raw=on,file=%s" % (address, path)]
+
+
+def domains_tree(path, gic, cpus, domains, dom0=None):
+    """The machine's own device tree with xen,domain nodes: (cpus, MiB, kernel's address, path, arguments[, ramdisk's
+    address, path]). dom0: the same for its modules, without cpus and memory."""
     blob = path + ".dtb"
     subprocess.run(["qemu-system-aarch64"] + machine(gic, cpus)[:8] + ["-M", "dumpdtb=" + blob], check=True,
                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     text = subprocess.run(["dtc", "-q", "-I", "dtb", "-O", "dts", blob], check=True, capture_output=True, text=True).stdout
     nodes = 'xen,xen-bootargs = "%s";\n#address-cells = <2>;\n#size-cells = <2>;\n' % LINE
-    for i, (vcpus, size, address, image, args) in enumerate(domains):
+    for i, (vcpus, size, *modules) in enumerate(domains):
         nodes += """domU%d { compatible = "xen,domain"; #address-cells = <2>; #size-cells = <2>; cpus = <%d>;
-            memory = <0 %d>; vpl011; module@%x { compatible = "multiboot,kernel", "multiboot,module";
-            reg = <0 0x%x 0 0x%x>; bootargs = "%s"; }; };
-""" % (i, vcpus, size * 1024, address, address, os.path.getsize(image), args)
+            memory = <0 %d>; vpl011; %s };
+""" % (i, vcpus, size * 1024, module_nodes(*modules))
+    nodes += module_nodes(*dom0) if dom0 else ""
     text = re.sub(r"(\n\tchosen \{\n)", lambda m: m[1] + nodes, text, count=1)
     # Properties come before nodes: those that were there move up.
     inner = re.search(r"\n\tchosen \{\n(.*?)\n\t\};", text, re.S)[1]
@@ -194,6 +209,72 @@ def test_dom0less(gic, tmp_path):
     assert "d1: guest domU0 of the device tree, 128 MiB, 1 vcpus" in text
     assert re.search(r"d2: .*Brought up 1 node, 2 CPUs", text), text
     assert not BAD.search(text), text
+
+
+GUEST_INITRD = os.path.join(IMAGE, "guest.cpio.gz")
+SHELL = r'console=ttyAMA0 quiet guest.run=\"sh -i </dev/console >/dev/console 2>&1\"'  # as a device tree's source has it
+
+
+def spawn(command):
+    return pexpect.spawn("qemu-system-aarch64", command, timeout=180 * PATIENCE, encoding="utf-8", codec_errors="replace")
+
+
+def type_slowly(child, text):
+    """The port is read every 10 ms, and holds 32 bytes."""
+    for c in text:
+        child.send(c)
+        time.sleep(0.02)
+
+
+def test_consoles_of_two_guests(tmp_path):
+    """Ctrl-a three times: from the first guest to the second, to the hypervisor's debug keys, and round again."""
+    image = os.path.join(IMAGE, "vmlinuz")
+    guest = (1, 160, 0x50000000, image, SHELL, 0x54000000, GUEST_INITRD)
+    blob = domains_tree(str(tmp_path / "tree"), 3, 2, [guest, guest])
+    child = spawn(machine(3, 2) + ["-dtb", blob] + loader(0x50000000, image) + loader(0x54000000, GUEST_INITRD))
+    child.expect("Console input goes to guest d1")
+    # The second one's prompt has no end of line: only what it prints in lines is seen before it has the input.
+    child.expect("d1: .*guest: up")
+    type_slowly(child, "\recho first-$((40 + 2))\r")
+    child.expect("first-42")
+    type_slowly(child, "\x01\x01\x01")
+    child.expect("Console input goes to guest d2")
+    type_slowly(child, "\recho second-$((40 + 3))\r")
+    child.expect("second-43")
+    type_slowly(child, "\x01\x01\x01")
+    child.expect("Console input goes to the hypervisor")
+    type_slowly(child, "m")
+    child.expect("(?i)free")
+    type_slowly(child, "\x01\x01\x01")
+    child.expect("Console input goes to guest d1")
+    type_slowly(child, "\recho again-$((40 + 4))\r")
+    child.expect("again-44")
+    child.close(force=True)
+
+
+def test_guest_of_the_device_tree_beside_dom0(tmp_path):
+    image = os.path.join(IMAGE, "vmlinuz")
+    initrd = os.path.join(IMAGE, "dom0.cpio.gz")
+    guest = (1, 160, 0x50000000, image, SHELL, 0x54000000, GUEST_INITRD)
+    dom0_modules = (0x50000000, image, "console=hvc0 quiet proxenos.script=rig", 0x58000000, initrd)
+    blob = domains_tree(str(tmp_path / "tree"), 3, 2, [guest], dom0_modules)
+    child = spawn(machine(3, 2) + ["-dtb", blob] + loader(0x50000000, image) + loader(0x54000000, GUEST_INITRD) +
+                  loader(0x58000000, initrd))
+    d = Dom0.__new__(Dom0)
+    d.child, d.text = child, ""
+    d.wait("@@ready@@")
+    assert re.search(r"^\(null\)|^ +1 ", d.ok("xl list | tail -n +3"), re.M)
+    d.ok("xl create -q /etc/xen/guest.cfg")
+    d.until("grep -q 'guest: up' " + LOG)
+    d.ok("xl destroy guest")
+    type_slowly(child, "\x01\x01\x01")
+    child.expect("Console input goes to guest d1")
+    type_slowly(child, "\recho inside-$((40 + 5))\r")
+    child.expect("inside-45")
+    type_slowly(child, "\x01\x01\x01\x01\x01\x01") # the hypervisor, dom0
+    child.expect("Console input goes to dom0")
+    d.ok("true")
+    child.close(force=True)
 
 
 def test_no_kernel():

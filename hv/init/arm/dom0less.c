@@ -9,6 +9,7 @@
 #include "abi/domctl.h"
 #include "hv/arch/arm/cpu/clock.h"
 #include "hv/arch/arm/cpu/paging.h"
+#include "hv/arch/arm/guest/serial_input.h"
 #include "hv/arch/arm/guest/vgic.h"
 #include "hv/arch/arm/guest/vpl011.h"
 #include "hv/base/printk.h"
@@ -291,6 +292,9 @@ static void start(int node)
     }
     if (rc == 0) {
         wallclock_update(g.d);
+        if (g.has_vpl011) {
+            serial_input_add(g.d);
+        }
         rc = domain_unpause_by_controller(g.d);
     }
     if (rc != 0) {

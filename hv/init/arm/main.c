@@ -15,6 +15,7 @@
 #include "hv/arch/arm/cpu/smp.h"
 #include "hv/arch/arm/cpu/traps.h"
 #include "hv/arch/arm/guest/guest.h"
+#include "hv/arch/arm/guest/serial_input.h"
 #include "hv/base/printk.h"
 #include "hv/base/rcu.h"
 #include "hv/base/softirq.h"
@@ -82,6 +83,7 @@ static void cmdline_apply(void)
     domain_limits.maptrack_frames = cmdline.gnttab_max_maptrack_frames;
     domain_limits.grant_version = cmdline.gnttab_max_version;
     console_set_switch(cmdline.conswitch);
+    serial_input_set_switch(cmdline.conswitch);
     version_command_line = bootinfo.cmdline;
     smp_max_cpus = cmdline.smp ? cmdline.maxcpus : 1;
 }
@@ -158,9 +160,11 @@ NORETURN void boot_start(uint64_t fdt_start, uint64_t image_start)
     paging_drop_identity();
     console_init();
     if (has_console) {
+        pl011_set_input(serial_input);
         pl011_start_polling();
     }
     dom0_build();
     dom0less_build();
+    serial_input_start();
     stack_reset_and_call(sched_idle_loop); /* the scheduler finds dom0 runnable */
 }
