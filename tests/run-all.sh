@@ -25,6 +25,8 @@ $(cat "$logs/$name")"
 pytest="/usr/bin/python3 -m pytest -q -p no:cacheprovider --tb=short"
 part build $make --no-print-directory -s hv guest image image-disk test-programs
 grep -q '^exit code 0$' $logs/build || { echo "0 passed, 1 failed"; exit 1; }
+# Before anything that may install packages of its own: fuzzing needs the device tree library, too.
+part arm64-need $make --no-print-directory -s need-arm64
 kernels=$(/usr/bin/python3 guest/run-tests.py --list | grep -v '^random$')
 {
     part check $make --no-print-directory -s check
@@ -37,7 +39,6 @@ kernels=$(/usr/bin/python3 guest/run-tests.py --list | grep -v '^random$')
 {
     part boot $pytest tests/boot
     part xl $pytest tests/compat/test_pv_guest.py
-    part arm64-need $make --no-print-directory -s need-arm64
     part arm64-build $make --no-print-directory -s ARCH=arm64 hv guest
     part arm64 $pytest tests/arm64 -k "kernel or image"
     part load $pytest tests/compat/test_load.py

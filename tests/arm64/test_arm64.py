@@ -212,7 +212,7 @@ def test_dom0less(gic, tmp_path):
 
 
 GUEST_INITRD = os.path.join(IMAGE, "guest.cpio.gz")
-SHELL = r'console=ttyAMA0 quiet guest.run=\"sh -i </dev/console >/dev/console 2>&1\"'  # as a device tree's source has it
+SHELL = r'console=ttyAMA0 quiet guest.run=\"sh -i </dev/console >/dev/console 2>&1\"'  # as a device tree source has it
 
 
 def spawn(command):

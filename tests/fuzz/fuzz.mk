@@ -5,7 +5,7 @@
 # To see it again: build/fuzz/NAME FILE.
 F            := build/fuzz
 FUZZ_SECONDS ?= 20
-FUZZ         ?= $(FUZZ_NAMES) $(FUZZ_TOOLS)
+FUZZ         ?= $(FUZZ_NAMES) fdt $(FUZZ_TOOLS)
 FUZZ_CC      := clang
 FUZZ_NAMES   := bootinfo cmdline decode decompress hypercall kernel
 # Of the toolstack: tests/fuzz/NAME.c with all of lib/; FUZZ_WITH_NAME lists sources of cmd/ it needs too.
@@ -34,6 +34,13 @@ $(FUZZ_BIN): $(F)/%: $(F)/tests/fuzz/%.o $(FUZZ_HV_OBJ)
 	@echo "  LD   $@"
 	$(Q)$(FUZZ_CC) -fsanitize=fuzzer,address,undefined -o $@ $^ $(UNIT_LIBS)
 
+# The device tree of Arm machines, by the host's libfdt: what is fuzzed is our use of it.
+FUZZ_FDT := $(F)/tests/fuzz/fdt.o $(F)/tests/fuzz/fuzz.o $(addprefix $(F)/hv/,init/arm/bootinfo.o init/arm/dom0_fdt.o \
+    drivers/fdt.o lib/printf.o)
+$(F)/fdt: $(FUZZ_FDT)
+	@echo "  LD   $@"
+	$(Q)$(FUZZ_CC) -fsanitize=fuzzer,address,undefined -o $@ $^ -l:libfdt.so.1
+
 FUZZ_TOOL_FLAGS = $(filter-out -Wno-format-truncation,$(TU_FLAGS)) -fsanitize=fuzzer-no-link -Wno-gnu-variable-sized-type-not-at-end \
     -Wno-missing-field-initializers
 FUZZ_TOOL_OBJ  := $(patsubst %.c,$(F)/tools/%.o,tests/fuzz/fuzz.c $(foreach d,$(TOOL_DIRS),$(call sources,$(d))))
@@ -52,10 +59,10 @@ $(FUZZ_TOOL_BIN): $(F)/%: $(F)/tools/tests/fuzz/%.o $(FUZZ_TOOL_OBJ) $$(addprefi
 .PHONY: fuzz fuzz-build need-fuzz
 need-fuzz:
 	@sh image/need.sh image/packages-build.txt image/packages-fuzz.txt
-fuzz-build: $(FUZZ_BIN) $(FUZZ_TOOL_BIN)
-fuzz: need-fuzz
+fuzz-build: $(FUZZ_BIN) $(F)/fdt $(FUZZ_TOOL_BIN)
+fuzz: need-fuzz need-arm64 # whose device tree library's header is for all
 	+@$(MAKE) --no-print-directory -s fuzz-build
 	@sh tests/fuzz/run.sh $(FUZZ_SECONDS) $(FUZZ)
 
--include $(FUZZ_HV_OBJ:.o=.d) $(FUZZ_NAMES:%=$(F)/tests/fuzz/%.d) $(FUZZ_TOOL_OBJ:.o=.d) \
+-include $(FUZZ_HV_OBJ:.o=.d) $(FUZZ_FDT:.o=.d) $(FUZZ_NAMES:%=$(F)/tests/fuzz/%.d) $(FUZZ_TOOL_OBJ:.o=.d) \
     $(FUZZ_TOOLS:%=$(F)/tools/tests/fuzz/%.d)

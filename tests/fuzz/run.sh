@@ -13,7 +13,7 @@ for name in "$@"; do
     mkdir -p $out/corpus/$name
     log=$out/$name.log
     longest=2048
-    [ $name != kernel ] || longest=8192
+    [ $name != kernel ] && [ $name != fdt ] || longest=8192
     if $out/$name -max_total_time="$seconds" -timeout=25 -rss_limit_mb=4096 -malloc_limit_mb=0 -len_control=0 \
         -max_len=$longest -print_final_stats=1 -artifact_prefix=$out/$name- $out/corpus/$name tests/fuzz/seeds/$name \
         > $log 2>&1; then

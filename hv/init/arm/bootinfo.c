@@ -290,6 +290,7 @@ int bootinfo_parse(const void *fdt, uint64_t fdt_start, const char **why)
     chosen = rc == 0 ? fdt_path("/chosen") : -1;
     if (rc != 0 || chosen < 0) {
         bootinfo.cmdline = "";
+        bootinfo.dom0_cmdline = "";
         return rc;
     }
     bootinfo.fdt_start = fdt_start;

@@ -88,6 +88,7 @@ static void create_domain(void)
         fail("it cannot be created (error %d)", -rc);
     }
     tree.vcpus = config.max_vcpus;
+    tree.evtchn_irq = dom0->arch->evtchn_irq;
 }
 
 static void add_bank(mfn_t mfn, unsigned int order)

@@ -7,7 +7,6 @@
 #include <libfdt.h>
 
 #include "hv/arch/arm/cpu/gic.h"
-#include "hv/arch/arm/guest/guest.h"
 #include "hv/drivers/fdt.h"
 #include "hv/init/arm/main.h"
 #include "hv/lib/printf.h"
@@ -171,7 +170,7 @@ static int make_psci(void *fdt)
 static int make_hypervisor(void *fdt, const struct dom0_tree *t)
 {
     static const char compatible[] = "xen,xen-4.17\0xen,xen";
-    const uint32_t irq[3] = { cpu_to_fdt32(1), cpu_to_fdt32(GUEST_EVTCHN_PPI - 16), cpu_to_fdt32(EVTCHN_FLAGS) };
+    const uint32_t irq[3] = { cpu_to_fdt32(1), cpu_to_fdt32(t->evtchn_irq - 16), cpu_to_fdt32(EVTCHN_FLAGS) };
     int node = fdt_add_subnode(fdt, fdt_path_offset(fdt, "/"), "hypervisor");
     int rc;
 

@@ -22,6 +22,7 @@ struct dom0_tree {
     uint64_t grant_start;   /* where it may map its grant table */
     uint64_t grant_size;
     unsigned int vcpus;
+    unsigned int evtchn_irq; /* the local interrupt that tells of events */
     const char *command_line;
     int console_node;       /* in the machine's tree: ours, to be removed; negative for none */
 };
