@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * HVC and SMC with any immediate and any function number, with registers full of nonsense: an HVC that is no call of ours
- * is an undefined instruction, an SMC that means nothing answers -1 (not supported), and x4 to x30 come back as they
- * were. Functions that would end or stop the caller (CPU_OFF, SYSTEM_OFF, SYSTEM_RESET, CPU_SUSPEND) are left out.
+ * HVC and SMC with any immediate and any function number, with registers full of nonsense: an HVC that is no call
+ * of ours is an undefined instruction, an SMC that means nothing answers -1 (not supported), and x4 to x27 come back
+ * as they were. Functions that would end or stop the caller (CPU_OFF, SYSTEM_OFF, SYSTEM_RESET, CPU_SUSPEND) are left out.
  * Command line: calls=N (default 20000), seed=N.
  */
 #include "guest/arm64/guest.h"
@@ -94,7 +94,7 @@ static uint64_t any_function(void)
     return ends_the_caller(f) ? PSCI_BASE : f | (arm_random_below(8) == 0 ? arm_random() << 32 : 0);
 }
 
-/* x4 to x28 hold patterns across the call; true when they are there behind it. */
+/* x4 to x27 hold patterns across the call; true when they are there behind it. */
 static bool call_keeps_registers(bool smc, uint64_t f, uint64_t a, uint64_t b, uint64_t c)
 {
     register uint64_t x0 __asm__("x0") = f;
@@ -119,8 +119,8 @@ static bool call_keeps_registers(bool smc, uint64_t f, uint64_t a, uint64_t b, u
                      "ldp x29, x30, [sp], #16\n"
                      : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3)
                      : "r"((uint64_t)smc)
-                     : "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16", "x17", "x18",
-                       "x19", "x20", "x21", "x22", "x23", "x24", "x25", "x26", "x27", "memory", "cc");
+                     : "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16", "x17",
+                       "x18", "x19", "x20", "x21", "x22", "x23", "x24", "x25", "x26", "x27", "memory", "cc");
     return x3 == 0;
 }
 

@@ -2,7 +2,8 @@
 /*
  * An interrupt controller used badly: distributor, redistributor and SGI registers written and read at random, in all
  * sizes, from one vcpu or from two at once; then everything reset, and it works. More interrupts pending at once than
- * there are list registers: each comes exactly once, the most urgent first. Command line: calls=N (default 50000), seed=N.
+ * there are list registers: each comes exactly once, the most urgent first. Command line: calls=N (default
+ * 50000), seed=N.
  */
 #include "guest/arm64/guest.h"
 #include "guest/libguest/hypercall.h"

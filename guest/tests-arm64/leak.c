@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Domains come and go and leave nothing behind, as guest/tests/leak has it for PV: as dom0, create a domain with vcpus,
- * memory, a page of it mapped here, event channels, grants, let it run, stop the creation at every step, destroy it, and
- * compare the machine's free memory exactly. Command line: rounds=N (default 200), slack=PAGES (default 0).
+ * memory, a page of it mapped here, event channels, grants, let it run, stop the creation at every step, destroy it,
+ * and compare the machine's free memory exactly. Command line: rounds=N (default 200), slack=PAGES (default 0).
  */
 #include "abi/domctl.h"
 #include "abi/grant_table.h"

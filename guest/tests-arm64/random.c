@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The random-hypercall guest: every number, sub-operation and argument, random and near-valid, in the manner of
- * guest/tests/random, whose arguments are those of PV guests. It passes when it is still there at the end; what it hunts
- * is a hypervisor that is not. Command line: calls=N (default 20000), seed=N,
+ * guest/tests/random, whose arguments are those of PV guests. It passes when it is still there at the end; what it
+ * hunts is a hypervisor that is not. Command line: calls=N (default 20000), seed=N,
  * from=N prints every call from the Nth on.
  *
- * Calls that would end or stop the caller, or that dom0 may really do to the machine, are left out or tamed. Buffers lie
- * in pages with nothing behind them: arrays of a wild length run into that.
+ * Calls that would end or stop the caller, or that dom0 may really do to the machine, are left out or tamed. Buffers
+ * lie in pages with nothing behind them: arrays of a wild length run into that.
  */
 #include "abi/domctl.h"
 #include "abi/event_channel.h"
@@ -219,8 +219,8 @@ static bool make_memory(struct call *c)
         buffer[1][i] = any_gfn();
     }
     if (c->arg[0] == XENMEM_add_to_physmap && BELOW(4) != 0) {
-        *add = (struct xen_add_to_physmap){ .domid = (domid_t)any_domid(), .size = (uint16_t)BELOW(4), .space = BELOW(7),
-                                            .idx = BELOW(2) == 0 ? BELOW(8) : any_gfn(), .gpfn = any_gfn() };
+        *add = (struct xen_add_to_physmap){ .domid = (domid_t)any_domid(), .size = (uint16_t)BELOW(4),
+                                            .space = BELOW(7), .idx = BELOW(2) == 0 ? BELOW(8) : any_gfn(), .gpfn = any_gfn() };
     } else if (BELOW(3) != 0) {
         r->nr_extents = BELOW(10) == 0 ? number() : 1 + BELOW(4);
         r->extent_order = BELOW(6) == 0 ? (unsigned int)number() : 0;
@@ -344,7 +344,8 @@ static void multicall(void)
     for (unsigned int w = 8 * sizeof(*e) / 8; w < WORDS; w++) {
         buffer[2][w] = 63; /* behind the list: a number nobody has */
     }
-    (void)hypercall(__HYPERVISOR_multicall, BELOW(10) == 0 ? lists[BELOW(5)] : (uint64_t)e, BELOW(8) == 0 ? number() & 0xfff : BELOW(9), 0, 0, 0);
+    (void)hypercall(__HYPERVISOR_multicall, BELOW(10) == 0 ? lists[BELOW(5)] : (uint64_t)e,
+                    BELOW(8) == 0 ? number() & 0xfff : BELOW(9), 0, 0, 0);
 }
 
 void test_main(void)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Memory that is not the guest's: all of the machine's RAM is read and written page by page, and exactly as many pages
- * as the domain has are there; the rest comes back as an abort, for loads, stores, pairs, exclusives, cache instructions
- * and jumps. The guest's own page tables may lie in nothing, in a device or in themselves.
+ * as the domain has are there; the rest comes back as an abort, for loads, stores, pairs, exclusives, cache
+ * instructions and jumps. The guest's own page tables may lie in nothing, in a device or in themselves.
  * The interrupt controller touched in ways that say nothing of the register is an abort, too.
  */
 #include "abi/memory.h"

@@ -5,8 +5,8 @@
  * oversight. Rows that are not marked as optional must be there. Then all system instructions (op0 1): those of EL2 and
  * EL3 are refused, the others do no harm.
  *
- * A register that is open is written with what it holds, so that the kernel goes on; registers that read as zero whatever
- * is written (debug, performance monitors) are tried with ones.
+ * A register that is open is written with what it holds, so that the kernel goes on; registers that read as zero
+ * whatever is written (debug, performance monitors) are tried with ones.
  */
 #include "guest/arm64/guest.h"
 #include "guest/libguest/hypercall.h"

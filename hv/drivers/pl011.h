@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Arm's PL011 serial port, as console output and input. Both are polled. pl011_init() only needs the registers mapped. */
+/* Arm's PL011 serial port, as console output and input, both polled. pl011_init() only needs the registers mapped. */
 #ifndef HV_DRIVERS_PL011_H
 #define HV_DRIVERS_PL011_H
 
