@@ -2,8 +2,8 @@
 /*
  * HVC and SMC with any immediate and any function number, with registers full of nonsense: an HVC that is no call
  * of ours is an undefined instruction, an SMC that means nothing answers -1 (not supported), and x4 to x27 come back
- * as they were. Functions that would end or stop the caller (CPU_OFF, SYSTEM_OFF, SYSTEM_RESET, CPU_SUSPEND) are left out.
- * Command line: calls=N (default 20000), seed=N.
+ * as they were. Functions that would end or stop the caller (CPU_OFF, SYSTEM_OFF, SYSTEM_RESET, CPU_SUSPEND)
+ * are left out. Command line: calls=N (default 20000), seed=N.
  */
 #include "guest/arm64/guest.h"
 #include "guest/libguest/hypercall.h"

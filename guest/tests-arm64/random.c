@@ -220,7 +220,8 @@ static bool make_memory(struct call *c)
     }
     if (c->arg[0] == XENMEM_add_to_physmap && BELOW(4) != 0) {
         *add = (struct xen_add_to_physmap){ .domid = (domid_t)any_domid(), .size = (uint16_t)BELOW(4),
-                                            .space = BELOW(7), .idx = BELOW(2) == 0 ? BELOW(8) : any_gfn(), .gpfn = any_gfn() };
+                                            .space = BELOW(7), .idx = BELOW(2) == 0 ? BELOW(8) : any_gfn(),
+                                            .gpfn = any_gfn() };
     } else if (BELOW(3) != 0) {
         r->nr_extents = BELOW(10) == 0 ? number() : 1 + BELOW(4);
         r->extent_order = BELOW(6) == 0 ? (unsigned int)number() : 0;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A device tree as an Arm machine's boot loader leaves it, any bytes: memory, reserved memory, boot modules, command
- * lines (hv/init/arm/bootinfo.c), registers and interrupts of every node (hv/drivers/fdt.c), and the tree that dom0 gets
- * of it (hv/init/arm/dom0_fdt.c). What is accepted is in order, and dom0's tree has what dom0 needs and nothing of
+ * lines (hv/init/arm/bootinfo.c), registers and interrupts of every node (hv/drivers/fdt.c), and the tree that dom0
+ * gets of it (hv/init/arm/dom0_fdt.c). What is accepted is in order, and dom0's tree has what dom0 needs and nothing of
  * what it must not see. A tree that says it is larger than it is cannot happen: the hypervisor maps all it may be.
  */
 #include <libfdt.h>
