@@ -14,6 +14,7 @@ Every byte of the console is in m.log. Time-outs are multiplied by the environme
 import importlib.util
 import os
 import re
+import signal
 import time
 
 import pexpect
@@ -187,7 +188,11 @@ class Machine:
         return self
 
     def __exit__(self, *_):
-        self.child.close(force=True)
+        # On a busy machine giving back gigabytes takes longer than pexpect's own patience.
+        if self.child.isalive():
+            self.child.kill(signal.SIGKILL)
+            self.child.wait()
+        self.child.close()
 
     @property
     def log(self):
