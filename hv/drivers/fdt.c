@@ -14,9 +14,12 @@
 
 const void *fdt_machine;
 
+/* Before version 17 names were whole paths, and libfdt's check stumbles over one that is none. Nobody makes them now. */
+#define VERSION_OLDEST 17U
+
 int fdt_machine_init(const void *blob, size_t room)
 {
-    if (fdt_check_header(blob) != 0 || fdt_totalsize(blob) > room ||
+    if (fdt_check_header(blob) != 0 || fdt_version(blob) < VERSION_OLDEST || fdt_totalsize(blob) > room ||
         fdt_check_full(blob, fdt_totalsize(blob)) != 0) {
         return -EINVAL;
     }
