@@ -47,7 +47,7 @@ help:
 	@echo "make install      DESTDIR=/                           image, GRUB generator, docs"
 	@echo "make clean"
 	@echo "Variables of every target: ARCH=x86_64 DEBUG=1 (assertions, lock order) V=1 (show commands)"
-	@echo "Variables of make run:     KERNEL= INITRD= MEM=2048 (MiB) CPUS=2 HV=image HV_ARGS= DOM0_ARGS= CPU=model TOOLS=debian"
+	@echo "Variables of make run:     KERNEL= INITRD= MEM=2048 (MiB) CPUS=2 HV=image HV_ARGS= DOM0_ARGS= CPU=model TOOLS=debian; GIC=3 of ARCH=arm64"
 
 # ---- the hypervisor ----------------------------------------------------------------------------
 # Folders of one architecture only, and files there that it has no use for.

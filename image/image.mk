@@ -4,7 +4,7 @@
 #   make image-disk   build/image/{guest-disk.img,grub-x86_64-xen.bin}: a Debian guest on a disk
 #   make image-tools  build/image/dom0-ours.cpio.gz: the same dom0 with our toolstack, as static programs, and none of
 #                     Debian's; build/image/dom0-tools.cpio.gz: with both
-#   make run     boots it; variables are listed by `make help`
+#   make run     boots it; variables are listed by `make help`; ARCH=arm64 with Debian's arm64 dom0 and guest
 IMG := build/image
 IMAGE := $(IMG)/vmlinuz $(IMG)/vmlinux $(IMG)/guest.cpio.gz $(IMG)/dom0.cpio.gz build/peer/xen.elf
 IMAGE_DISK := $(IMG)/guest-disk.img $(IMG)/grub-x86_64-xen.bin
@@ -86,7 +86,14 @@ build/peer/xen.elf: build/debs/stamp
 	$(Q)mv $@.tmp $@
 
 # Package installation comes first: what is to be built is known only then.
+ifeq ($(ARCH),arm64)
+run: need-run need-arm64
+	+@$(MAKE) --no-print-directory -s ARCH=arm64 hv $(IMAGE_ARM64)
+	@KERNEL="$(KERNEL)" INITRD="$(INITRD)" MEM="$(MEM)" CPUS="$(CPUS)" HV="$(HV)" HV_ARGS="$(HV_ARGS)" \
+	    DOM0_ARGS="$(DOM0_ARGS)" CPU="$(CPU)" GIC="$(GIC)" sh image/run-arm64.sh
+else
 run: need-run
 	+@$(MAKE) --no-print-directory -s hv image $(if $(filter debian,$(TOOLS)),,image-tools)
 	@TOOLS="$(TOOLS)" KERNEL="$(KERNEL)" INITRD="$(INITRD)" MEM="$(MEM)" CPUS="$(CPUS)" HV="$(HV)" HV_ARGS="$(HV_ARGS)" \
 	    DOM0_ARGS="$(DOM0_ARGS)" CPU="$(CPU)" sh image/run.sh
+endif

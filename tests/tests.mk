@@ -38,9 +38,15 @@ cells: need-test
 	    $(PYTEST) $(CELL_TESTS) --hv=$${cell%:*} --tools=$${cell#*:} $(if $(TEST),-k $(TEST)) || failed=1; \
 	done; [ $$failed = 0 ]
 
+ifeq ($(ARCH),arm64)
+bench: need-run need-arm64
+	+@$(MAKE) --no-print-directory -s ARCH=arm64 hv guest $(IMAGE_ARM64)
+	@/usr/bin/python3 guest/bench_arm64.py
+else
 bench: need-run
 	+@$(MAKE) --no-print-directory -s hv guest image
 	@/usr/bin/python3 guest/bench.py
+endif
 
 bench-tools: need-run
 	+@$(MAKE) --no-print-directory -s hv guest image image-tools

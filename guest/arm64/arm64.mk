@@ -13,7 +13,7 @@ GUEST64_TESTS := $(patsubst guest/tests-arm64/%.c,%,$(wildcard guest/tests-arm64
 
 GUEST64_SHARED := events sched
 
-guest: $(GUEST64_TESTS:%=$(GUEST64_OUT)/%) $(GUEST64_SHARED:%=$(GUEST64_OUT)/%)
+guest: $(GUEST64_TESTS:%=$(GUEST64_OUT)/%) $(GUEST64_SHARED:%=$(GUEST64_OUT)/%) $(GUEST64_OUT)/bench
 
 $(GUEST64_OUT)/obj/%.o: guest/%.c | $(GUEST_INCLUDE)
 	@mkdir -p $(dir $@)
@@ -31,6 +31,9 @@ $(GUEST64_OUT)/%.elf: $(GUEST64_OUT)/obj/tests-arm64/%.o $(GUEST64_LIB) guest/ar
 	$(GUEST_Q)$(CROSS_arm64)ld -static -z noexecstack --no-warn-rwx-segments -T guest/arm64/image.lds -o $@ $(filter %.o,$^)
 
 $(GUEST64_SHARED:%=$(GUEST64_OUT)/%.elf): $(GUEST64_OUT)/%.elf: $(GUEST64_OUT)/obj/tests/%/main.o $(GUEST64_LIB) guest/arm64/image.lds
+	$(GUEST_Q)$(CROSS_arm64)ld -static -z noexecstack --no-warn-rwx-segments -T guest/arm64/image.lds -o $@ $(filter %.o,$^)
+
+$(GUEST64_OUT)/bench.elf: $(GUEST64_OUT)/obj/bench-arm64/main.o $(GUEST64_LIB) guest/arm64/image.lds
 	$(GUEST_Q)$(CROSS_arm64)ld -static -z noexecstack --no-warn-rwx-segments -T guest/arm64/image.lds -o $@ $(filter %.o,$^)
 
 $(GUEST64_OUT)/%: $(GUEST64_OUT)/%.elf

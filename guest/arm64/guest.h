@@ -31,6 +31,7 @@ void arm_code_ready(const void *code, unsigned long bytes);
 uint64_t arm_random(void);
 unsigned int arm_random_below(unsigned int limit);
 
+extern uint64_t start_counter; /* the physical counter at the first instruction */
 extern uint64_t boot_l1[512]; /* the table of the first level: stage 1 */
 extern struct shared_info *shared_info;
 extern struct vcpu_info *vcpu_info;

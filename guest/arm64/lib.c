@@ -23,7 +23,7 @@
 #define STACK_SIZE  16384U
 #define NORETURN    __attribute__((noreturn))
 
-NORETURN void arm_start(uint64_t fdt);
+NORETURN void arm_start(uint64_t fdt, uint64_t began);
 NORETURN void arm_secondary(void);
 void arm_irq(void);
 void arm_sync(uint64_t *frame);
@@ -36,12 +36,14 @@ uint64_t gic_dist = 0x8000000, gic_redist = 0x80a0000, gic_cpu = 0x8010000;
 volatile unsigned int sync_count;
 volatile uint64_t sync_esr, sync_far;
 bool sync_expected;
+uint64_t start_counter;
 
 extern char secondary_start[];
 static char stacks[CPUS][STACK_SIZE] __attribute__((aligned(16)));
 static void (*cpu_work[CPUS])(unsigned int vcpu);
 static char command_line[400];
 static unsigned int mapped_slots;
+static bool has_uart;
 static struct percpu percpus[CPUS];
 
 long hypercall5(unsigned long nr, unsigned long a, unsigned long b, unsigned long c, unsigned long d,
@@ -76,9 +78,23 @@ long firmware_call_smc(uint64_t function, uint64_t a, uint64_t b, uint64_t c)
     FIRMWARE("smc");
 }
 
-/* The hypervisor's own console: dom0's output, or the log of any other domain. */
+/* A guest of the device tree has a serial port, which all hypervisors show. */
+static void uart_write(const char *text, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        for (unsigned int n = 0; n < 1000000 && (read32(GUEST_PL011_BASE + 0x18) & 0x20) != 0; n++) {
+        }
+        write32(GUEST_PL011_BASE, (uint8_t)text[i]);
+    }
+}
+
+/* Else the hypervisor's own console: dom0's output, or the log of any other domain. */
 void console_write(const char *text, size_t size)
 {
+    if (has_uart) {
+        uart_write(text, size);
+        return;
+    }
     hypercall_console_io(CONSOLEIO_write, (unsigned int)size, (char *)(uintptr_t)text);
 }
 
@@ -157,6 +173,17 @@ static void find_command_line(const char *tree)
         } else if (token == 9) {
             return;
         }
+    }
+}
+
+/* dom0's serial port is not sbsa-uart's. */
+static void find_uart(const char *tree)
+{
+    static const char name[] = "arm,sbsa-uart";
+    uint32_t size = tree_word(tree + 4);
+
+    for (uint32_t i = 0; i + sizeof(name) <= size && !has_uart; i++) {
+        has_uart = memcmp(tree + i, name, sizeof(name)) == 0;
     }
 }
 
@@ -397,9 +424,11 @@ static void gic_find(void)
     }
 }
 
-void arm_start(uint64_t fdt)
+void arm_start(uint64_t fdt, uint64_t began)
 {
+    start_counter = began;
     find_command_line((const char *)fdt);
+    find_uart((const char *)fdt);
     shared_info_start();
     gic_find();
     gic_start();

@@ -19,6 +19,7 @@ _start:
     .long 0
 1:  msr daifset, #15
     mov x23, x0                 /* the device tree */
+    mrs x24, cntpct_el0         /* when we began */
     adrp x21, _start
     adrp x0, bss_begin
     adrp x1, image_end
@@ -81,6 +82,7 @@ mmu_on:
 
 arm_boot_entry:
     mov x0, x23
+    mov x1, x24
     bl arm_start
 5:  b 5b
 

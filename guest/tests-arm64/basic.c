@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The Arm guest environment as one kernel sees it: hypercalls, the event upcall by its interrupt, timers, PSCI by HVC
- * and SMC, ID registers, the interrupt controller's registers, accesses that must come back as exceptions. Ends with
- * what some of it costs in retired instructions, when QEMU counts them (-icount).
+ * and SMC, ID registers, the interrupt controller's registers, accesses that must come back as exceptions.
+ * What some of it costs, guest/bench-arm64 measures.
  */
 #include "abi/event_channel.h"
 #include "abi/sched.h"
@@ -14,7 +14,6 @@
 #define PSCI_VERSION  0x84000000UL
 #define PSCI_FEATURES 0x8400000aUL
 #define AFFINITY_INFO 0xc4000004UL
-#define ROUNDS        1000U
 #define NOTHING_THERE 0xf000000UL /* no device of the machine */
 
 static unsigned int wait_irq(unsigned int irq, unsigned int before)
@@ -182,51 +181,6 @@ static void test_interrupts(void)
     EXPECT_EQ((int)more, -16);
 }
 
-/* With -icount shift=0 a nanosecond is an instruction, and 62.5 MHz count 16 of them. */
-static void cost(const char *what, void (*fn)(void))
-{
-    uint64_t start;
-
-    fn();
-    start = counter();
-    for (unsigned int i = 0; i < ROUNDS; i++) {
-        fn();
-    }
-    test_note("cost: %s %lu", what, (unsigned long)((counter() - start) * 16 / ROUNDS));
-}
-
-static void nothing(void)
-{
-    __asm__ volatile("");
-}
-
-static void null_call(void)
-{
-    (void)hypercall_xen_version(XENVER_version, NULL);
-}
-
-static void send_event(void)
-{
-    struct evtchn_send send = { .port = event_port };
-
-    (void)hypercall_event_channel_op(EVTCHNOP_send, &send);
-}
-
-static void yield(void)
-{
-    (void)hypercall_sched_op(SCHEDOP_yield, NULL);
-}
-
-static void read_distributor(void)
-{
-    (void)read32(gic_dist + 4);
-}
-
-static void psci_version(void)
-{
-    (void)firmware_call(PSCI_VERSION, 0, 0, 0);
-}
-
 void test_main(void)
 {
     test_hypercalls();
@@ -237,10 +191,4 @@ void test_main(void)
     test_id_registers();
     test_distributor();
     test_interrupts();
-    cost("empty loop", nothing);
-    cost("null hypercall", null_call);
-    cost("event send", send_event);
-    cost("yield", yield);
-    cost("distributor read", read_distributor);
-    cost("PSCI version", psci_version);
 }

@@ -5,6 +5,7 @@ machine with GICv3 and GICv2 (emulation, EL2 by virtualization=on). `make boot A
 import os
 import re
 import subprocess
+import sys
 import time
 
 import pexpect
@@ -13,6 +14,9 @@ import pytest
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 HV = os.path.join(ROOT, "build/arm64/proxenos")
 IMAGE = os.path.join(ROOT, "build/image/arm64")
+sys.path.insert(0, os.path.join(ROOT, "tests/rig"))
+import rig  # noqa: E402
+
 LINE = "console=dtuart dtuart=/pl011@9000000 noreboot loglvl=all guest_loglvl=all "
 BAD = re.compile(r"Panic on CPU|exception in the hypervisor|BUG at|not so:")
 PATIENCE = float(os.environ.get("PATIENCE", "1"))  # stretches time limits, for a busy machine
@@ -31,10 +35,10 @@ def kernel(path, args="", address=0x49000000):
 class Dom0:
     """Debian's dom0 with the tests' shell on its console (image/dom0/rig.sh)."""
 
-    def __init__(self, gic, cpus):
+    def __init__(self, gic, cpus, initrd=os.path.join(IMAGE, "dom0.cpio.gz")):
         command = machine(gic, cpus) + ["-append", LINE + "dom0_mem=768M"]
         command += kernel(os.path.join(IMAGE, "vmlinuz"), "console=hvc0 quiet proxenos.script=rig")
-        command += ["-device", "guest-loader,addr=0x4d000000,initrd=" + os.path.join(IMAGE, "dom0.cpio.gz")]
+        command += ["-device", "guest-loader,addr=0x4d000000,initrd=" + initrd]
         self.child = pexpect.spawn("qemu-system-aarch64", command, timeout=300 * PATIENCE, encoding="utf-8", codec_errors="replace")
         self.text = ""
         self.wait("@@ready@@")
@@ -168,14 +172,26 @@ def loader(address, path):
     return ["-device", "loader,addr=0x%x,force-raw=on,file=%s" % (address, path)]
 
 
-def domains_tree(path, gic, cpus, domains, dom0=None):
-    """The machine's own device tree with xen,domain nodes: (cpus, MiB, kernel's address, path, arguments[, ramdisk's
-    address, path]). dom0: the same for its modules, without cpus and memory."""
+def machine_tree(path, gic, cpus):
+    """The source of the machine's own device tree."""
     blob = path + ".dtb"
     subprocess.run(["qemu-system-aarch64"] + machine(gic, cpus)[:8] + ["-M", "dumpdtb=" + blob], check=True,
                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    text = subprocess.run(["dtc", "-q", "-I", "dtb", "-O", "dts", blob], check=True, capture_output=True, text=True).stdout
-    nodes = 'xen,xen-bootargs = "%s";\n#address-cells = <2>;\n#size-cells = <2>;\n' % LINE
+    return subprocess.run(["dtc", "-q", "-I", "dtb", "-O", "dts", blob], check=True, capture_output=True, text=True).stdout
+
+
+def make_blob(path, text):
+    with open(path, "w") as f:
+        f.write(text)
+    subprocess.run(["dtc", "-q", "-I", "dts", "-O", "dtb", "-o", path + ".dtb", path], check=True)
+    return path + ".dtb"
+
+
+def domains_tree(path, gic, cpus, domains, dom0=None, line=LINE):
+    """The machine's own device tree with xen,domain nodes: (cpus, MiB, kernel's address, path, arguments[, ramdisk's
+    address, path]). dom0: the same for its modules, without cpus and memory."""
+    text = machine_tree(path, gic, cpus)
+    nodes = 'xen,xen-bootargs = "%s";\n#address-cells = <2>;\n#size-cells = <2>;\n' % line
     for i, (vcpus, size, *modules) in enumerate(domains):
         nodes += """domU%d { compatible = "xen,domain"; #address-cells = <2>; #size-cells = <2>; cpus = <%d>;
             memory = <0 %d>; vpl011; %s };
@@ -186,10 +202,43 @@ def domains_tree(path, gic, cpus, domains, dom0=None):
     inner = re.search(r"\n\tchosen \{\n(.*?)\n\t\};", text, re.S)[1]
     own = re.findall(r"^\t\t[a-z-]+ = .*;$", inner, re.M)
     text = text.replace(inner, "\n".join(own) + "\n" + "\n".join(l for l in inner.split("\n") if l not in own))
-    with open(path, "w") as f:
-        f.write(text)
-    subprocess.run(["dtc", "-q", "-I", "dts", "-O", "dtb", "-o", blob, path], check=True)
-    return blob
+    return make_blob(path, text)
+
+
+MODULE = 'module@%x { compatible = "multiboot,%s", "multiboot,module"; reg = <0x0 0x%x 0x0 0x%x>; };\n'
+BAD_TREES = {  # name: (what /chosen has more, what else is changed, the line)
+    "overlap": (MODULE % (0x49000000, "kernel", 0x49000000, 0x1000000) + MODULE % (0x49800000, "ramdisk", 0x49800000, 0x1000),
+                None, "the device tree is refused: boot modules overlap"),
+    "outside": (MODULE % (0x1000, "kernel", 0x1000, 0x1000000), None,
+                "the device tree is refused: a boot module does not lie in memory"),
+    "empty": (MODULE % (0x49000000, "kernel", 0x49000000, 0), None,
+              "the device tree is refused: a boot module does not lie in memory"),
+    "wraps": (MODULE.replace("0x0 0x%x>", "0xffffffff 0x%x>") % (0x49000000, "kernel", 0x49000000, 0xfffffff0), None,
+              "the device tree is refused: a boot module does not lie in memory"),
+    "many": ("".join(MODULE % (a, "kernel", a, 0x1000) for a in range(0x49000000, 0x49000000 + 40 * 0x10000, 0x10000)),
+             None, "the device tree is refused: it has too many boot modules"),
+    "reserved": ("", (r"\n\t(psci) \{", '\n\treserved-memory { #address-cells = <2>; #size-cells = <2>; ranges;\n'
+                      'fw@0 { reg = <0xffffffff 0xfffff000 0x0 0x2000>; }; };\n\t\\1 {'),
+                 "the device tree is refused: its reserved memory makes no sense, or is too much"),
+    "gic": ("", (r'"arm,gic-v3"', '"arm,gic-v9"'), "no interrupt controller: the device tree has neither"),
+}
+
+
+@pytest.mark.parametrize("name", sorted(BAD_TREES))
+def test_bad_device_tree(name, tmp_path):
+    """One clear line, and the machine stands still."""
+    chosen, change, line = BAD_TREES[name]
+    text = machine_tree(str(tmp_path / "tree"), 3, 1)
+    if change:
+        assert re.search(change[0], text), text
+        text = re.sub(change[0], change[1], text, count=1)
+    cells = 'xen,xen-bootargs = "%s";\n#address-cells = <2>; #size-cells = <2>;\n' % LINE
+    text = re.sub(r"(\n\tchosen \{\n(?:\t\t[a-z-]+ = .*;\n)*)", lambda m: m[1] + cells + chosen, text, count=1)
+    blob = make_blob(str(tmp_path / "tree"), text)
+    command = ["timeout", str(int(10 * PATIENCE)), "qemu-system-aarch64"] + machine(3, 1) + ["-dtb", blob]
+    output = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, errors="replace").stdout
+    assert output.count(line) == 1 and "Halted" in output, output
+    assert not re.search("exception in the hypervisor|BUG at|online", output), output
 
 
 @pytest.mark.parametrize("gic", [3, 2])
@@ -209,6 +258,52 @@ def test_dom0less(gic, tmp_path):
     assert "d1: guest domU0 of the device tree, 128 MiB, 1 vcpus" in text
     assert re.search(r"d2: .*Brought up 1 node, 2 CPUs", text), text
     assert not BAD.search(text), text
+
+
+def wait_for_all(child, patterns):
+    """The console's text until all of them have come."""
+    text = ""
+    wanted = set(patterns)
+    while wanted:
+        child.expect(list(wanted))
+        text += child.before + child.after
+        assert not BAD.search(text), text
+        wanted = {w for w in wanted if not re.search(w, text)}
+    return text
+
+
+def test_kernels_as_guests_of_the_device_tree(tmp_path):
+    """All that need no rights, each beside another, without a dom0."""
+    for names in [("basic", "events"), ("gic", "random"), ("sysreg", "calls"), ("wait", "sched")]:
+        paths = [os.path.join(ROOT, "build/guest/arm64", n) for n in names]
+        guests = [(2, 64, 0x50000000 + i * 0x1000000, p, "") for i, p in enumerate(paths)]
+        blob = domains_tree(str(tmp_path / "tree"), 3, 2, guests, line=QUIET)
+        child = spawn(machine(3, 2) + ["-dtb", blob] + loader(0x50000000, paths[0]) + loader(0x51000000, paths[1]))
+        text = wait_for_all(child, [r"d%d: verdict: \w+" % i for i in (1, 2)])
+        child.close(force=True)
+        assert re.findall(r"verdict: (\w+)", text) == ["pass", "pass"], text
+
+
+def test_kernels_as_domu(tmp_path):
+    """Created by Debian's xl; what they print is lines of the log."""
+    names = ["basic", "events", "sched", "calls", "wait", "random"]
+    files = []
+    for name in names:
+        with open(os.path.join(ROOT, "build/guest/arm64", name), "rb") as f:
+            files.append(("boot/" + name, 0o100644, f.read()))
+    initrd = str(tmp_path / "initrd")
+    with open(os.path.join(IMAGE, "dom0.cpio.gz"), "rb") as f, open(initrd, "wb") as to:
+        to.write(rig.overlay(f.read(), files))
+    d = Dom0(3, 2, initrd)
+    for name in names:
+        d.ok("printf 'name=\"%s\"\\nkernel=\"/boot/%s\"\\nmemory=64\\nvcpus=2\\non_poweroff=\"destroy\"\\n' > /tmp/k.cfg"
+             % (name, name))
+        d.child.send("25 xl create -q /tmp/k.cfg &\n")
+        d.child.expect(r"\(d\d+\) verdict: (\w+)")
+        assert d.child.match[1] == "pass", d.child.before
+        d.child.expect("@@rc=0@@")
+        d.until("! xl list %s >/dev/null 2>&1" % name)
+    d.child.close(force=True)
 
 
 GUEST_INITRD = os.path.join(IMAGE, "guest.cpio.gz")
@@ -274,6 +369,39 @@ def test_guest_of_the_device_tree_beside_dom0(tmp_path):
     type_slowly(child, "\x01\x01\x01\x01\x01\x01") # the hypervisor, dom0
     child.expect("Console input goes to dom0")
     d.ok("true")
+    child.close(force=True)
+
+
+UBOOT = os.environ.get("UBOOT", "/usr/lib/u-boot/qemu_arm64/u-boot.bin")
+
+
+@pytest.mark.parametrize("gic", [3, 2])
+def test_uboot(gic):
+    """U-Boot's booti, with the device tree changed by commands that a person would type."""
+    image, initrd = os.path.join(IMAGE, "vmlinuz"), os.path.join(IMAGE, "dom0.cpio.gz")
+    command = machine(gic, 2)
+    command[command.index("-kernel"):] = ["-bios", UBOOT] + loader(0x44000000, HV) + loader(0x49000000, image)
+    child = spawn(command + loader(0x4d000000, initrd))
+    child.expect("Hit any key to stop autoboot")
+    child.send("\r")
+    for line in ["fdt addr 0x40000000", "fdt resize 0x1000",
+                 "fdt set /chosen \\#address-cells <1>", "fdt set /chosen \\#size-cells <1>",
+                 "fdt mknod /chosen module@0",
+                 'fdt set /chosen/module@0 compatible "xen,linux-zimage" "xen,multiboot-module"',
+                 "fdt set /chosen/module@0 reg <0x49000000 0x%x>" % os.path.getsize(image),
+                 'fdt set /chosen/module@0 bootargs "console=hvc0 quiet proxenos.script=rig"',
+                 "fdt mknod /chosen module@1",
+                 'fdt set /chosen/module@1 compatible "xen,linux-initrd" "xen,multiboot-module"',
+                 "fdt set /chosen/module@1 reg <0x4d000000 0x%x>" % os.path.getsize(initrd),
+                 'fdt set /chosen xen,xen-bootargs "console=dtuart dtuart=/pl011@9000000 dom0_mem=768M"',
+                 "booti 0x44000000 - 0x40000000"]:
+        child.expect("=> ")
+        type_slowly(child, line + "\r")
+    child.expect("Proxenos .*arm64")
+    d = Dom0.__new__(Dom0)
+    d.child, d.text = child, ""
+    d.wait("@@ready@@")
+    assert d.ok("nproc") == "2"
     child.close(force=True)
 
 

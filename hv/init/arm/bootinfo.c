@@ -283,18 +283,20 @@ int bootinfo_parse(const void *fdt, uint64_t fdt_start, const char **why)
     int rc;
 
     *why = "it is no device tree, or a broken one";
+    bootinfo.cmdline = "";
+    bootinfo.dom0_cmdline = "";
     rc = fdt_machine_init(fdt, FDT_SIZE_MAX);
-    if (rc == 0) {
-        rc = parse_memory(fdt, why);
-    }
-    chosen = rc == 0 ? fdt_path("/chosen") : -1;
-    if (rc != 0 || chosen < 0) {
-        bootinfo.cmdline = "";
-        bootinfo.dom0_cmdline = "";
+    if (rc != 0) {
         return rc;
     }
+    rc = parse_memory(fdt, why);
+    chosen = fdt_path("/chosen");
     bootinfo.fdt_start = fdt_start;
-    rc = parse_modules(fdt, chosen, 0, why);
-    parse_command_lines(chosen);
+    if (rc == 0 && chosen >= 0) {
+        rc = parse_modules(fdt, chosen, 0, why);
+    }
+    if (chosen >= 0) { /* for a refusal, too: what to do then is among it */
+        parse_command_lines(chosen);
+    }
     return rc;
 }
