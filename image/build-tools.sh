@@ -7,7 +7,7 @@ set -eu
 cd "$(dirname "$0")/.."
 out=$1
 shift
-r=build/image/tools
+r=${out%.cpio.gz} # a folder beside it
 rm -rf $r
 mkdir -p $r/usr/lib/proxenos/bin $r/usr/lib/proxenos/test
 for p in "$@"; do
@@ -19,7 +19,7 @@ done
 cp install/xendomains.sh $r/usr/lib/proxenos/bin/xendomains
 chmod 755 $r/usr/lib/proxenos/bin/xendomains
 # pygrub leaves partitions and file systems to GRUB's own program, where this machine has it.
-if [ -x /usr/bin/grub-fstest ]; then
+if [ "${ARCH:-x86_64}" = x86_64 ] && [ -x /usr/bin/grub-fstest ]; then
     mkdir -p $r/usr/bin $r/lib
     cp /usr/bin/grub-fstest $r/usr/bin/
     for l in devmapper.so.1.02.1 selinux.so.1 udev.so.1 pcre2-8.so.0; do

@@ -85,11 +85,21 @@ build/peer/xen.elf: build/debs/stamp
 	$(Q)zcat build/debs/root/boot/xen-4.17-amd64.gz > $@.tmp
 	$(Q)mv $@.tmp $@
 
+# Our daemons, cross-built and static, over Debian's arm64 dom0; our xl does not build Arm guests yet.
+ARM64_DAEMONS := $(addprefix build/arm64/static/,xenstored xenconsoled xen-init-dom0)
+$(IMG)/arm64/daemons.cpio.gz: image/build-tools.sh $(ARM64_DAEMONS)
+	@echo "  CPIO $@"
+	$(Q)ARCH=arm64 sh image/build-tools.sh $@ $(ARM64_DAEMONS)
+$(IMG)/arm64/dom0-daemons.cpio.gz: $(IMG)/arm64/dom0.cpio.gz $(IMG)/arm64/daemons.cpio.gz
+	$(Q)cat $^ > $@.tmp
+	$(Q)mv $@.tmp $@
+
 # Package installation comes first: what is to be built is known only then.
 ifeq ($(ARCH),arm64)
 run: need-run need-arm64
 	+@$(MAKE) --no-print-directory -s ARCH=arm64 hv $(IMAGE_ARM64)
-	@KERNEL="$(KERNEL)" INITRD="$(INITRD)" MEM="$(MEM)" CPUS="$(CPUS)" HV="$(HV)" HV_ARGS="$(HV_ARGS)" \
+	+@$(MAKE) --no-print-directory -s ARCH=arm64 STATIC=1 $(IMG)/arm64/dom0-daemons.cpio.gz
+	@TOOLS="$(TOOLS)" KERNEL="$(KERNEL)" INITRD="$(INITRD)" MEM="$(MEM)" CPUS="$(CPUS)" HV="$(HV)" HV_ARGS="$(HV_ARGS)" \
 	    DOM0_ARGS="$(DOM0_ARGS)" CPU="$(CPU)" GIC="$(GIC)" sh image/run-arm64.sh
 else
 run: need-run
