@@ -98,7 +98,7 @@ $(IMG)/arm64/dom0-daemons.cpio.gz: $(IMG)/arm64/dom0.cpio.gz $(IMG)/arm64/daemon
 ifeq ($(ARCH),arm64)
 run: need-run need-arm64
 	+@$(MAKE) --no-print-directory -s ARCH=arm64 hv $(IMAGE_ARM64)
-	+@$(MAKE) --no-print-directory -s ARCH=arm64 STATIC=1 $(IMG)/arm64/dom0-daemons.cpio.gz
+	+@$(if $(filter daemons,$(TOOLS)),$(MAKE) --no-print-directory -s ARCH=arm64 STATIC=1 $(IMG)/arm64/dom0-daemons.cpio.gz)
 	@TOOLS="$(TOOLS)" KERNEL="$(KERNEL)" INITRD="$(INITRD)" MEM="$(MEM)" CPUS="$(CPUS)" HV="$(HV)" HV_ARGS="$(HV_ARGS)" \
 	    DOM0_ARGS="$(DOM0_ARGS)" CPU="$(CPU)" GIC="$(GIC)" sh image/run-arm64.sh
 else

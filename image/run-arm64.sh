@@ -1,14 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # run-arm64.sh: boots the product on QEMU's 64-bit Arm machine on this terminal, with Debian's arm64 kernel as dom0.
-# Environment: KERNEL INITRD MEM CPUS HV HV_ARGS DOM0_ARGS CPU GIC (3 or 2) TOOLS (daemons: ours below Debian's xl; or
-# debian); whatever is empty has a default. With standard input from /dev/null the machine ends when it has shown its
+# Environment: KERNEL INITRD MEM CPUS HV HV_ARGS DOM0_ARGS CPU GIC (3 or 2) TOOLS (debian, or
+# daemons: ours below Debian's xl); whatever is empty has a default. With standard input from /dev/null the machine ends when it has shown its
 # session.
 set -eu
 cd "$(dirname "$0")/.."
 HV=${HV:-build/arm64/proxenos}
 KERNEL=${KERNEL:-build/image/arm64/vmlinuz}
-TOOLS=${TOOLS:-daemons}
+TOOLS=${TOOLS:-debian}
 case $TOOLS in
 daemons) INITRD=${INITRD:-build/image/arm64/dom0-daemons.cpio.gz} ;;
 *) INITRD=${INITRD:-build/image/arm64/dom0.cpio.gz} ;;

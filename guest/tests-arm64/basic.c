@@ -9,6 +9,7 @@
 #include "abi/version.h"
 #include "guest/arm64/guest.h"
 #include "guest/libguest/hypercall.h"
+#include "guest/libguest/start.h"
 #include "guest/libguest/test.h"
 
 #define PSCI_VERSION  0x84000000UL
@@ -125,6 +126,11 @@ static void test_distributor(void)
     uint32_t typer = read32(gic_dist + 4);
     unsigned int irq = 40;
 
+    if (!start_is_dom0() && (typer & 31) == 0) {
+        test_note("no shared interrupts: a guest of a toolstack that gives it no device");
+        EXPECT_EQ(read32(gic_dist + 0x100 + irq / 32 * 4), 0);
+        return;
+    }
     EXPECT((typer & 31) >= 1);
     EXPECT_EQ(read32(gic_dist + 0x100 + irq / 32 * 4) >> irq % 32 & 1, 0);
     write32(gic_dist + 0x400 + irq, 0xa0);

@@ -125,9 +125,10 @@ static void interface_clear(void)
 
 static void test_wild(unsigned long calls)
 {
-    bool two = arm_cpu_start(1, other_vcpu) == 0;
+    bool two;
 
     sync_expected = true;
+    two = arm_cpu_start(1, other_vcpu) == 0;
     for (unsigned long i = 0; i < calls; i++) {
         uint64_t value = arm_random();
 
