@@ -284,28 +284,6 @@ def test_kernels_as_guests_of_the_device_tree(tmp_path):
         assert re.findall(r"verdict: (\w+)", text) == ["pass", "pass"], text
 
 
-def test_kernels_as_domu(tmp_path):
-    """Created by Debian's xl; what they print is lines of the log."""
-    names = ["basic", "events", "sched", "calls", "wait", "random"]
-    files = []
-    for name in names:
-        with open(os.path.join(ROOT, "build/guest/arm64", name), "rb") as f:
-            files.append(("boot/" + name, 0o100644, f.read()))
-    initrd = str(tmp_path / "initrd")
-    with open(os.path.join(IMAGE, "dom0.cpio.gz"), "rb") as f, open(initrd, "wb") as to:
-        to.write(rig.overlay(f.read(), files))
-    d = Dom0(3, 2, initrd)
-    for name in names:
-        d.ok("printf 'name=\"%s\"\\nkernel=\"/boot/%s\"\\nmemory=64\\nvcpus=2\\non_poweroff=\"destroy\"\\n' > /tmp/k.cfg"
-             % (name, name))
-        d.child.send("25 xl create -q /tmp/k.cfg &\n")
-        d.child.expect(r"\(d\d+\) verdict: (\w+)")
-        assert d.child.match[1] == "pass", d.child.before
-        d.child.expect("@@rc=0@@")
-        d.until("! xl list %s >/dev/null 2>&1" % name)
-    d.child.close(force=True)
-
-
 GUEST_INITRD = os.path.join(IMAGE, "guest.cpio.gz")
 SHELL = r'console=ttyAMA0 quiet guest.run=\"sh -i </dev/console >/dev/console 2>&1\"'  # as a device tree source has it
 
