@@ -14,7 +14,7 @@
 
 const void *fdt_machine;
 
-/* Before version 17 names were whole paths, and libfdt's check stumbles over one that is none. Nobody makes them now. */
+/* Before version 16 names were whole paths, and libfdt's check stumbles over one that is none. */
 #define VERSION_OLDEST 17U
 
 int fdt_machine_init(const void *blob, size_t room)
