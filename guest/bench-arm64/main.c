@@ -2,8 +2,8 @@
 /*
  * What exits cost on Arm, in retired instructions: QEMU counts them with -icount shift=0, where a nanosecond is an
  * instruction and the counter of 62.5 MHz moves every 16. Each figure is the median of BATCHES batches of ROUNDS,
- * less an empty round. As dom0 it prints rows `bench NAME MEDIAN`; as a guest of the device tree only when it began to run,
- * by its vpl011, the one console all hypervisors give such a guest. guest/bench_arm64.py runs it.
+ * less an empty round. As dom0 it prints rows `bench NAME MEDIAN`; as a guest of the device tree only when it began
+ * to run, by its vpl011, the one console all hypervisors give such a guest. guest/bench_arm64.py runs it.
  */
 #include "abi/event_channel.h"
 #include "abi/sched.h"
