@@ -233,6 +233,11 @@ uint32_t node_count(void)
     return count;
 }
 
+uint32_t node_stamp(void)
+{
+    return stamp;
+}
+
 /* ---- listings ---- */
 bool node_list_name(struct node_listing *l, const char *name, size_t length)
 {

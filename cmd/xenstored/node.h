@@ -33,6 +33,8 @@ extern uint32_t node_special; /* parent of "@introduceDomain" and "@releaseDomai
 long node_init(void);
 void node_exit(void);
 uint32_t node_count(void);
+/* The latest stamp: the same as long as nothing in the store has changed. */
+uint32_t node_stamp(void);
 
 uint32_t node_child(uint32_t parent, const char *name, size_t length);
 /* By absolute path without faults ("/a/b", "/", "@special"), or 0. */

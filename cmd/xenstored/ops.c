@@ -128,23 +128,21 @@ bool ops_number(const char *text, uint32_t limit, uint32_t *out)
     return true;
 }
 
-static bool is_name_char(unsigned char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '/' || c == '_' ||
-           (c >= '@' && c <= 'Z');
-}
+static const bool name_chars[256] = {
+    ['-'] = true, ['/'] = true, ['0' ... '9'] = true, ['@' ... 'Z'] = true, ['_'] = true, ['a' ... 'z'] = true,
+};
 
 /* Characters, no empty component, no slash at the end; returns the length, 0 when it is no path. */
 static size_t path_length(const char *path)
 {
     const char *s = path;
 
-    for (; *s != '\0'; s++) {
-        if (!is_name_char(*s) || (*s == '/' && (s[1] == '/' || (s[1] == '\0' && s != path)))) {
+    for (; name_chars[(unsigned char)*s]; s++) {
+        if (*s == '/' && (s[1] == '/' || (s[1] == '\0' && s != path))) {
             return 0;
         }
     }
-    return s - path;
+    return *s == '\0' ? s - path : 0;
 }
 
 const char *ops_path(const struct request *r, const char *given, bool special, char *buffer, size_t *length)

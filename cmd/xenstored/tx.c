@@ -19,6 +19,8 @@
 
 #define TABLE_MIN 16u
 
+enum { TRAIL_DEPTH = 12, TRAIL_BYTES = 256 };
+
 struct tx_node {
     struct tx_node *parent, *hash_next, *next; /* next: in the list of all */
     struct tx_node *first, *last, *sibling;    /* children within the transaction, oldest first */
@@ -51,12 +53,20 @@ struct tx {
 /* ---- the tree ---- */
 static uint32_t hash(const struct tx_node *parent, const char *name, size_t length)
 {
-    uint64_t h = (uintptr_t)parent >> 4;
+    const uint64_t k = 0x9fb21c651e98df25ULL;
+    uint64_t h = ((uintptr_t)parent >> 4 ^ length) * k;
 
-    for (size_t i = 0; i < length; i++) {
-        h = (h ^ (unsigned char)name[i]) * 0x100000001b3ULL;
+    for (; length >= 8; name += 8, length -= 8) {
+        uint64_t word;
+        memcpy(&word, name, 8);
+        h = (h ^ h >> 29 ^ word) * k;
     }
-    return h ^ h >> 29;
+    uint64_t tail = 0;
+    for (size_t i = 0; i < length; i++) {
+        tail = tail << 8 | (unsigned char)name[i];
+    }
+    h = (h ^ h >> 29 ^ tail) * k;
+    return h ^ h >> 32;
 }
 
 static struct tx_node *kid(const struct tx *t, const struct tx_node *parent, const char *name, size_t length)
@@ -116,21 +126,76 @@ static struct tx_node *add(struct tx *t, struct tx_node *parent, const char *nam
     return n;
 }
 
+/*
+ * Where the last walk of a transaction went, component by component: a client's requests come in the order of its
+ * tree, so the next walk begins where the two paths part. It holds while no node of the store has changed and the
+ * transaction has cut nothing off.
+ */
+static struct {
+    const struct tx *t;
+    uint32_t stamp;
+    unsigned int depth;
+    struct {
+        uint16_t end; /* of the path up to here */
+        uint32_t base;
+        struct tx_node *n;
+    } step[TRAIL_DEPTH];
+    char path[TRAIL_BYTES];
+} trail;
+
+static void trail_forget(const struct tx *t)
+{
+    trail.t = trail.t == t ? NULL : trail.t;
+}
+
+/* How many components of the path the last walk went; none are left of it when it does not hold any more. */
+static unsigned int trail_common(const struct tx *t, const char *path, size_t length)
+{
+    unsigned int i = 0;
+    size_t from = 0;
+
+    if (trail.t != t || trail.stamp != node_stamp()) {
+        trail.t = t;
+        trail.stamp = node_stamp();
+        trail.depth = 0;
+    }
+    for (; i < trail.depth; i++) {
+        size_t end = trail.step[i].end;
+        if (length < end || (length > end && path[end] != '/') ||
+            memcmp(path + from, trail.path + from, end - from) != 0) {
+            break;
+        }
+        from = end;
+    }
+    return i;
+}
+
+static void trail_add(const char *path, size_t from, size_t end, uint32_t base, struct tx_node *n)
+{
+    if (trail.depth < TRAIL_DEPTH && end <= TRAIL_BYTES) {
+        memcpy(trail.path + from, path + from, end - from);
+        trail.step[trail.depth].end = end;
+        trail.step[trail.depth].base = base;
+        trail.step[trail.depth++].n = n;
+    }
+}
+
 /* Walks a path through both trees at once. *n: the transaction's node or NULL; returns the store's, or 0. */
 static uint32_t walk(const struct tx *t, const char *path, size_t length, struct tx_node **n)
 {
-    const char *end = path + length;
     bool special = *path == '@';
-    uint32_t base = special ? node_special : node_root;
+    unsigned int known = special ? 0 : trail_common(t, path, length);
+    size_t at = known > 0 ? trail.step[known - 1].end + 1 : !special;
+    uint32_t base = known > 0 ? trail.step[known - 1].base : special ? node_special : node_root;
 
-    *n = special ? t->special : t->root;
-    for (path += !special; path < end;) {
-        const char *slash = special ? NULL : memchr(path, '/', end - path);
-        size_t part = (slash != NULL ? slash : end) - path;
-        *n = *n != NULL ? kid(t, *n, path, part) : NULL;
-        base = base != 0 ? node_child(base, path, part) : 0;
+    *n = known > 0 ? trail.step[known - 1].n : special ? t->special : t->root;
+    while (at < length) {
+        const char *slash = special ? NULL : memchr(path + at, '/', length - at);
+        size_t part = (slash != NULL ? (size_t)(slash - path) : length) - at;
+        *n = *n != NULL ? kid(t, *n, path + at, part) : NULL;
+        base = base != 0 ? node_child(base, path + at, part) : 0;
         base = *n != NULL && (*n)->hides ? 0 : base;
-        path += part + 1;
+        at += part + 1;
     }
     return base;
 }
@@ -138,19 +203,26 @@ static uint32_t walk(const struct tx *t, const char *path, size_t length, struct
 /* As walk(), with the transaction's node made where it was missing. */
 static struct tx_node *walk_make(struct tx *t, const char *path, size_t length, uint32_t *base)
 {
-    const char *end = path + length;
     bool special = *path == '@';
-    struct tx_node *n = special ? t->special : t->root;
+    unsigned int known = special ? 0 : trail_common(t, path, length);
+    size_t at = known > 0 ? trail.step[known - 1].end + 1 : !special;
+    struct tx_node *n = known > 0 ? trail.step[known - 1].n : special ? t->special : t->root;
 
-    *base = special ? node_special : node_root;
-    for (path += !special; path < end && n != NULL;) {
-        const char *slash = special ? NULL : memchr(path, '/', end - path);
-        size_t part = (slash != NULL ? slash : end) - path;
-        struct tx_node *next = kid(t, n, path, part);
-        n = next != NULL ? next : add(t, n, path, part);
-        *base = *base != 0 ? node_child(*base, path, part) : 0;
+    *base = known > 0 ? trail.step[known - 1].base : special ? node_special : node_root;
+    if (!special) {
+        trail.depth = at < length ? known : trail.depth;
+    }
+    while (at < length && n != NULL) {
+        const char *slash = special ? NULL : memchr(path + at, '/', length - at);
+        size_t part = (slash != NULL ? (size_t)(slash - path) : length) - at;
+        struct tx_node *next = kid(t, n, path + at, part);
+        n = next != NULL ? next : add(t, n, path + at, part);
+        *base = *base != 0 ? node_child(*base, path + at, part) : 0;
         *base = n != NULL && n->hides ? 0 : *base;
-        path += part + 1;
+        if (n != NULL && !special) {
+            trail_add(path, at - 1, at + part, *base, n);
+        }
+        at += part + 1;
     }
     return n;
 }
@@ -212,6 +284,7 @@ void tx_free(struct tx *t)
 {
     struct tx **link = &t->conn->transactions;
 
+    trail_forget(t);
     while (*link != t) {
         link = &(*link)->next;
     }
@@ -376,6 +449,7 @@ int tx_remove(struct tx *t, const char *path, size_t length)
     n->changed = n->hides = n->known = true;
     n->exists = false;
     clear_below(n);
+    trail_forget(t);
     return 0;
 }
 

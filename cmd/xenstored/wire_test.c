@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What each operation answers, to the privileged client and to domains. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cmd/xenstored/account.h"
@@ -296,6 +297,102 @@ TEST(xs_transactions)
     SIM_ERROR(0, XS_READ, 0, "/t/a\0", "ENOENT");
     SIM_ERROR(0, XS_TRANSACTION_END, 0, "T\0", "ENOENT");
     SIM_ERROR(0, XS_TRANSACTION_END, 3, "T\0", "ENOENT");
+    check();
+    sim_stop();
+}
+
+/* A tree of two names a level, against what a transaction shows while it is changed in and beside it. */
+enum { MODEL_NODES = 15 };
+
+static const char *model_path(unsigned int n)
+{
+    static char path[16];
+    char *p = stpcpy(path, "/t");
+
+    for (unsigned int level = 3; level > 0; level--) {
+        unsigned int at = (n + 1) >> (level - 1);
+        if (at > 1) {
+            p += sprintf(p, "/%c", 'a' + (at & 1));
+        }
+    }
+    return path;
+}
+
+static void model_write(char *model, unsigned int n, char value)
+{
+    for (unsigned int up = n; up > 0;) {
+        up = (up - 1) / 2;
+        model[up] = model[up] == 0 ? '-' : model[up];
+    }
+    model[n] = value;
+}
+
+static void model_remove(char *model, unsigned int n)
+{
+    model[n] = 0;
+    if (2 * n + 2 < MODEL_NODES) {
+        model_remove(model, 2 * n + 1);
+        model_remove(model, 2 * n + 2);
+    }
+}
+
+static void model_compare(const char *model, uint32_t tx)
+{
+    for (unsigned int n = 0; n < MODEL_NODES; n++) {
+        const char *path = model_path(n);
+        uint32_t type = sim_call(0, XS_READ, tx, path, strlen(path) + 1);
+        EXPECT_EQ(type, model[n] != 0 ? XS_READ : XS_ERROR);
+        EXPECT(type == XS_ERROR || sim_answer.data[0] == (model[n] == '-' ? '\0' : model[n]));
+    }
+}
+
+static void model_change(char *model, uint32_t tx)
+{
+    unsigned int n = unit_random_below(MODEL_NODES);
+    char data[20];
+    size_t size = sprintf(data, "%s", model_path(n)) + 1;
+
+    if (unit_random_below(3) == 0) {
+        unsigned int up = n > 0 ? (n - 1) / 2 : 0;
+        bool known = n == 0 || model[up] != 0;
+        EXPECT_EQ(sim_call(0, XS_RM, tx, data, size), known ? XS_RM : XS_ERROR);
+        if (known) {
+            model_remove(model, n);
+        }
+        return;
+    }
+    data[size] = 'A' + unit_random_below(26);
+    EXPECT_EQ(sim_call(0, XS_WRITE, tx, data, size + 1), XS_WRITE);
+    model_write(model, n, data[size]);
+}
+
+TEST(xs_transaction_against_model)
+{
+    char model[MODEL_NODES] = { 0 };
+    char text[24];
+
+    sim_start(NULL);
+    for (unsigned int round = 1; round <= 400; round++) {
+        char inside[MODEL_NODES];
+        memcpy(inside, model, sizeof(inside));
+        SIM_OK(0, XS_TRANSACTION_START, 0, "\0");
+        uint32_t tx = strtoul(sim_answer.data, NULL, 10);
+        for (unsigned int i = unit_random_below(12); i > 0; i--) {
+            model_change(inside, tx);
+            if (unit_random_below(4) == 0) {
+                sim_call(0, XS_WRITE, 0, text, sprintf(text, "/beside/%u", unit_random_below(3)) + 1);
+            }
+        }
+        model_compare(inside, tx);
+        model_compare(model, 0);
+        bool taken = unit_random_below(4) != 0;
+        sim_call(0, XS_TRANSACTION_END, tx, taken ? "T\0" : "F\0", 2);
+        EXPECT_EQ(sim_answer.head.type, XS_TRANSACTION_END);
+        if (taken) {
+            memcpy(model, inside, sizeof(model));
+        }
+        model_compare(model, 0);
+    }
     check();
     sim_stop();
 }

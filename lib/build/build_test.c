@@ -68,7 +68,7 @@ static void check_layout(const struct kernel_image *image, uint64_t pages, uint6
     }
     count = l.tables.end - l.tables.first + l.p2m_tables.end - l.p2m_tables.first;
     tables = calloc(count, 4096);
-    pv_layout_tables(&l, p2m, tables);
+    pv_layout_tables(&l, p2m, tables, tables + (l.tables.end - l.tables.first) * 512);
     EXPECT_EQ((l.boot_pages * 4096 + (image->virt_base & 0x3fffff)) % (4 << 20), image->virt_base & 0x3fffff);
     EXPECT(l.boot_pages - l.stack - 1 >= 128);
     for (uint64_t pfn = 0; pfn < l.boot_pages; pfn++) {

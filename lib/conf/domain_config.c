@@ -377,18 +377,23 @@ static void forget_places(struct domain_config *d)
     }
 }
 
+enum { UUID_SIZE = 16 };
+
 static int read_with_overrides(struct err *e, struct conf *c, const char *const overrides[],
                                unsigned int count, struct domain_config *d)
 {
     uint8_t random[DOMAIN_CONFIG_RANDOM_SIZE];
-    struct domain_config_options options = { .random = random, .random_size = sizeof(random) };
+    struct domain_config_options options = { .random = random, .random_size = UUID_SIZE };
     int rc = 0;
 
     for (unsigned int i = 0; rc == 0 && i < count; i++) {
         rc = conf_override(e, overrides[i], c);
     }
-    for (size_t got = 0; rc == 0 && got < sizeof(random);) {
-        ssize_t n = getrandom(random + got, sizeof(random) - got, 0);
+    for (unsigned int i = 0; i < c->count; i++) {
+        options.random_size = strcmp(c->settings[i].key, "vif") ? options.random_size : sizeof(random);
+    }
+    for (size_t got = 0; rc == 0 && got < options.random_size;) {
+        ssize_t n = getrandom(random + got, options.random_size - got, 0);
 
         if (n < 0 && errno != EINTR) {
             rc = err_errno(e, "no random bytes");

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* UUIDs as text: see spec.h. */
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "lib/conf/spec.h"
@@ -40,11 +39,17 @@ int uuid_parse(struct err *e, const char *text, uint8_t uuid[16])
 
 void uuid_format(const uint8_t uuid[16], char text[37])
 {
+    static const char digits[] = "0123456789abcdef";
     char *p = text;
 
     for (unsigned int i = 0; i < 16; i++) {
-        p += sprintf(p, i == 4 || i == 6 || i == 8 || i == 10 ? "-%02x" : "%02x", uuid[i]);
+        if (i == 4 || i == 6 || i == 8 || i == 10) {
+            *p++ = '-';
+        }
+        *p++ = digits[uuid[i] >> 4];
+        *p++ = digits[uuid[i] & 15];
     }
+    *p = '\0';
 }
 
 void uuid_random(uint8_t uuid[16])

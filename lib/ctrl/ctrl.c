@@ -18,8 +18,7 @@ int ctrl_open(struct err *e, struct ctrl **c)
         return err_set(e, -ENOMEM, "out of memory");
     }
     new->call = xencall_open(NULL, 0);
-    new->foreign = new->call ? xenforeignmemory_open(NULL, 0) : NULL;
-    if (!new->foreign) {
+    if (!new->call) {
         int rc = err_errno(e, "cannot open /dev/xen/privcmd");
         err_hint(e, rc == -EACCES ? "only root may control domains"
                                   : "is this the control domain, and is the module xen-privcmd loaded?");
@@ -44,8 +43,12 @@ struct xencall_handle *ctrl_call(struct ctrl *c)
     return c->call;
 }
 
+/* Most commands map nothing: it is opened by the first that does. */
 struct xenforeignmemory_handle *ctrl_foreignmemory(struct ctrl *c)
 {
+    if (!c->foreign) {
+        c->foreign = xenforeignmemory_open(NULL, 0);
+    }
     return c->foreign;
 }
 

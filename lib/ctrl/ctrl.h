@@ -35,6 +35,7 @@ int ctrl_open(struct err *e, struct ctrl **c);
 void ctrl_close(struct ctrl *c);
 /* The handles inside, for mapping guest memory and for calls that have no function here. */
 struct xencall_handle *ctrl_call(struct ctrl *c);
+/* May be NULL, with errno: xenforeignmemory_map() then fails with it. */
 struct xenforeignmemory_handle *ctrl_foreignmemory(struct ctrl *c);
 
 /* Any domctl, sysctl, platform op (version filled in) or memory op whose argument is flat. */
@@ -57,6 +58,8 @@ struct ctrl_version {
     char build_id[129]; /* hexadecimal, empty if the image has none */
 };
 int ctrl_version(struct ctrl *c, struct ctrl_version *v);
+/* Only the command line it was booted with. */
+int ctrl_commandline(struct ctrl *c, xen_commandline_t line);
 
 int ctrl_physinfo(struct ctrl *c, struct xen_sysctl_physinfo *info);
 /* Number of CPU ids and node ids a bitmap needs; read once. */

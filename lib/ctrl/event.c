@@ -56,13 +56,13 @@ int ctrl_grant_seed(struct ctrl *c, domid_t domid, const struct ctrl_grant_seed 
 {
     void *table = NULL;
     struct xenforeignmemory_resource_handle *resource = xenforeignmemory_map_resource(
-        c->foreign, domid, XENMEM_resource_grant_table, XENMEM_resource_grant_table_id_shared, 0, 1, &table,
+        ctrl_foreignmemory(c), domid, XENMEM_resource_grant_table, XENMEM_resource_grant_table_id_shared, 0, 1, &table,
         PROT_READ | PROT_WRITE, 0);
     if (!resource) {
         return -errno;
     }
     int rc = seed_entries(table, seeds, count);
-    xenforeignmemory_unmap_resource(c->foreign, resource);
+    xenforeignmemory_unmap_resource(ctrl_foreignmemory(c), resource);
     return rc;
 }
 

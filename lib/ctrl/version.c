@@ -77,6 +77,13 @@ int ctrl_version(struct ctrl *c, struct ctrl_version *v)
     return read_strings(c, v);
 }
 
+int ctrl_commandline(struct ctrl *c, xen_commandline_t line)
+{
+    int rc = ask(c, XENVER_commandline, line, sizeof(xen_commandline_t));
+    line[sizeof(xen_commandline_t) - 1] = '\0';
+    return rc;
+}
+
 int ctrl_set_parameter(struct ctrl *c, const char *name, const char *value)
 {
     char path[256];

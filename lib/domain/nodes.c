@@ -27,6 +27,40 @@ static struct node *next_node(struct nodes *n, enum node_action action)
     return node;
 }
 
+/* A value rarely needs more than a few words. */
+static char *format_value(const char *format, va_list args)
+{
+    char text[128], *value;
+    va_list again;
+    int length;
+
+    va_copy(again, args);
+    length = vsnprintf(text, sizeof(text), format, args);
+    if (length >= (int)sizeof(text)) {
+        length = vasprintf(&value, format, again);
+        value = length < 0 ? NULL : value;
+    } else {
+        value = length < 0 ? NULL : strdup(text);
+    }
+    va_end(again);
+    return value;
+}
+
+static char *join(const char *folder, const char *name)
+{
+    size_t length = strlen(folder), more = name ? strlen(name) + 1 : 0;
+    char *path = malloc(length + more + 1);
+
+    if (path) {
+        memcpy(path, folder, length + 1);
+    }
+    if (path && name) {
+        path[length] = '/';
+        memcpy(path + length + 1, name, more);
+    }
+    return path;
+}
+
 void nodes_write(struct nodes *n, const char *folder, const char *name, const char *format, ...)
 {
     struct node *node = next_node(n, NODE_WRITE);
@@ -36,15 +70,10 @@ void nodes_write(struct nodes *n, const char *folder, const char *name, const ch
         return;
     }
     va_start(args, format);
-    if (vasprintf(&node->value, format, args) < 0) {
-        node->value = NULL;
-        n->failed = true;
-    }
+    node->value = format_value(format, args);
     va_end(args);
-    if (asprintf(&node->path, name ? "%s/%s" : "%s", folder, name) < 0) {
-        node->path = NULL;
-        n->failed = true;
-    }
+    node->path = join(folder, name);
+    n->failed |= !node->path || !node->value;
 }
 
 void nodes_permit(struct nodes *n, const char *path, uint32_t owner, uint32_t reader)

@@ -126,6 +126,9 @@ static int map_frames(struct xenforeignmemory_handle *h, uint32_t dom, void *add
 void *xenforeignmemory_map2(struct xenforeignmemory_handle *fmem, uint32_t dom, void *addr, int prot,
                             int flags, size_t pages, const xen_pfn_t arr[], int err[])
 {
+    if (!fmem) {
+        return NULL; /* errno says why it could not be opened */
+    }
     if (pages == 0 || pages > INT32_MAX) {
         errno = EINVAL;
         return NULL;
@@ -164,7 +167,7 @@ struct xenforeignmemory_resource_handle *xenforeignmemory_map_resource(struct xe
                                                                        unsigned long nr_frames, void **paddr,
                                                                        int prot, int flags)
 {
-    struct xenforeignmemory_resource_handle *r = calloc(1, sizeof(*r));
+    struct xenforeignmemory_resource_handle *r = fmem ? calloc(1, sizeof(*r)) : NULL;
     if (!r) {
         return NULL;
     }

@@ -42,7 +42,7 @@ struct xs_handle {
     bool lasting;
     struct watch *watches;
     int fd;
-    int wake;      /* eventfd: readable while events are kept */
+    int wake;      /* eventfd: readable while events are kept; made with the next, when somebody waits */
     int poll;      /* epoll over both: xs_fileno() */
     struct buf in; /* bytes of the message that is arriving */
     struct event *first, **last;
@@ -92,7 +92,7 @@ static bool set_up_poll(struct xs_handle *h)
 {
     struct epoll_event e = { .events = EPOLLIN };
 
-    h->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    h->wake = eventfd(h->first != NULL, EFD_CLOEXEC | EFD_NONBLOCK);
     h->poll = epoll_create1(EPOLL_CLOEXEC);
     if (h->wake < 0 || h->poll < 0 || epoll_ctl(h->poll, EPOLL_CTL_ADD, h->wake, &e)) {
         return false;
@@ -115,7 +115,7 @@ struct xs_handle *xs_open(unsigned long flags)
     if (h->fd < 0 && errno != ECONNREFUSED && !(flags & XS_OPEN_SOCKETONLY)) {
         h->fd = open_device();
     }
-    if (h->fd < 0 || fcntl(h->fd, F_SETFL, O_NONBLOCK) || !set_up_poll(h)) {
+    if (h->fd < 0 || fcntl(h->fd, F_SETFL, O_NONBLOCK)) {
         int error = errno;
 
         xs_close(h);
@@ -162,7 +162,7 @@ void xs_close(struct xs_handle *h)
 
 int xs_fileno(struct xs_handle *h)
 {
-    return h->poll;
+    return h->poll >= 0 || set_up_poll(h) ? h->poll : -1;
 }
 
 /* ---- messages ----------------------------------------------------------------------------------- */
@@ -209,7 +209,7 @@ static int keep_event(struct xs_handle *h, const char *payload, uint32_t size)
     e->size = size;
     memcpy(e->payload, payload, size);
     e->payload[size] = '\0';
-    if (!h->first && write(h->wake, &one, sizeof(one)) < 0) {
+    if (!h->first && h->wake >= 0 && write(h->wake, &one, sizeof(one)) < 0) {
         free(e);
         return -errno;
     }
@@ -463,7 +463,7 @@ static char **next_event(struct xs_handle *h, unsigned int *count)
     h->first = e->next;
     if (!h->first) {
         h->last = &h->first;
-        if (read(h->wake, &drained, sizeof(drained)) < 0) {
+        if (h->wake >= 0 && read(h->wake, &drained, sizeof(drained)) < 0) {
             errno = 0;
         }
     }

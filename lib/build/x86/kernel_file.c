@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reading a kernel: the file into memory (so that nobody changes it while it is looked at), its payload
- * through the cache or the unpacking code, the ELF through the parser the hypervisor uses for dom0.
+ * Reading a kernel: the file, its payload through the cache or the unpacking code, the ELF through the parser
+ * the hypervisor uses for dom0. Nobody may change what is being looked at: a file that only we could change is
+ * mapped, any other is read into memory.
  */
 #include "lib/build/x86/kernel_file.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "lib/base/file.h"
 #include "lib/build/build.h"
@@ -36,13 +41,60 @@ static int unpack(struct err *e, struct build_kernel *k, const struct kernel_pay
     return 0;
 }
 
+static bool only_ours(const struct stat *st)
+{
+    return S_ISREG(st->st_mode) && st->st_uid == geteuid() && !(st->st_mode & (S_IWGRP | S_IWOTH));
+}
+
+/* The file's bytes; false when they are to be read instead. */
+static bool map_file(struct build_kernel *k)
+{
+    int fd = open(k->path, O_RDONLY | O_CLOEXEC);
+    struct stat st;
+    void *map = MAP_FAILED;
+
+    if (fd >= 0 && fstat(fd, &st) == 0 && only_ours(&st) && st.st_size > 0 && (uint64_t)st.st_size <= FILE_MAX) {
+        map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    if (map == MAP_FAILED) {
+        return false;
+    }
+    k->map = map;
+    k->data = map;
+    k->size = (size_t)st.st_size;
+    return true;
+}
+
+static int take_file(struct err *e, struct build_kernel *k)
+{
+    int rc = map_file(k) ? 0 : file_load(e, k->path, FILE_MAX, &k->read);
+
+    if (rc == 0 && k->map == NULL) {
+        k->data = k->read.text;
+        k->size = k->read.length;
+    }
+    return rc;
+}
+
+static void drop_file(struct build_kernel *k)
+{
+    if (k->map != NULL) {
+        munmap(k->map, k->size);
+        k->map = NULL;
+    }
+    buf_free(&k->read);
+}
+
 /* Damaged kernels do not get into the cache: parsing comes first. */
 static int understand(struct err *e, struct build_kernel *k, const char *cache_dir)
 {
     struct kernel_payload p;
     const char *why = "";
     bool fresh = false;
-    int rc = kernel_image_unwrap(k->file.text, k->file.length, &p, &why);
+    int rc = kernel_image_unwrap(k->data, k->size, &p, &why);
 
     if (rc < 0) {
         return err_set(e, rc, "%s", why);
@@ -70,7 +122,7 @@ static int understand(struct err *e, struct build_kernel *k, const char *cache_d
         kernel_cache_commit(cache_dir, &k->unpacked);
     }
     if (p.kind != COMPRESSION_NONE) {
-        buf_free(&k->file); /* only the unpacked bytes are needed from here on */
+        drop_file(k); /* only the unpacked bytes are needed from here on */
     }
     return 0;
 }
@@ -87,7 +139,7 @@ int build_kernel_open(struct err *e, const char *path, const char *cache_dir, st
     }
     k->unpacked.fd = -1;
     k->path = strdup(path);
-    rc = k->path == NULL ? err_set(e, -ENOMEM, "out of memory") : file_load(e, path, FILE_MAX, &k->file);
+    rc = k->path == NULL ? err_set(e, -ENOMEM, "out of memory") : take_file(e, k);
     if (rc < 0) {
         err_prefix(e, "kernel");
         build_kernel_close(k);
@@ -109,7 +161,7 @@ void build_kernel_close(struct build_kernel *k)
         return;
     }
     kernel_cache_drop(&k->unpacked);
-    buf_free(&k->file);
+    drop_file(k);
     free(k->path);
     free(k);
 }

@@ -9,7 +9,10 @@
 
 struct build_kernel {
     char *path; /* for errors */
-    struct buf file;
+    const char *data; /* the file: */
+    size_t size;
+    void *map;        /* mapped, */
+    struct buf read;  /* or read */
     struct kernel_cache_entry unpacked; /* map NULL when the file was not packed */
     const char *elf;
     size_t elf_size;

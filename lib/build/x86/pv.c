@@ -149,7 +149,7 @@ static int set_limits(struct pv_build *b)
 static uint64_t populate_large(struct pv_build *b)
 {
     uint64_t extents = b->layout.pages >> EXTENT_ORDER;
-    xen_pfn_t *frames = calloc(BATCH, sizeof(*frames));
+    xen_pfn_t *frames = calloc(MIN(extents, (uint64_t)BATCH) + 1, sizeof(*frames));
     uint64_t done = 0;
 
     while (frames != NULL && done < extents) {
@@ -317,18 +317,30 @@ static bool is_zero(const char *page)
     return page[0] == 0 && memcmp(page, page + 1, PAGE_SIZE - 1) == 0;
 }
 
+/* Nearly always they are zero already, which is cheaper to see than to write. */
+static void clear_pages(void *pages, uint64_t count)
+{
+    char *page = pages;
+
+    for (; count > 0; count--, page += PAGE_SIZE) {
+        if (!is_zero(page)) {
+            memset(page, 0, PAGE_SIZE);
+        }
+    }
+}
+
 /* An administrator may have told the hypervisor not to clear memory at boot. */
 static bool hypervisor_skips_scrubbing(struct ctrl *c)
 {
     static const char *const words[] = { "bootscrub=0", "bootscrub=no", "bootscrub=off", "bootscrub=false",
                                          "no-bootscrub" };
-    struct ctrl_version v;
+    xen_commandline_t line;
 
-    if (ctrl_version(c, &v) < 0) {
+    if (ctrl_commandline(c, line) < 0) {
         return true;
     }
     for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
-        if (strstr(v.commandline, words[i]) != NULL) {
+        if (strstr(line, words[i]) != NULL) {
             return true;
         }
     }
@@ -414,23 +426,16 @@ static int load_ramdisk(struct pv_build *b)
     return 0;
 }
 
-static int write_tables(struct pv_build *b)
+/* In place: the guest has not run, and nobody else knows of these pages. */
+static void write_tables(struct pv_build *b)
 {
     const struct pv_layout *l = &b->layout;
-    uint64_t pages = l->tables.end - l->tables.first;
-    uint64_t p2m_pages = l->p2m_tables.end - l->p2m_tables.first;
-    uint64_t *all = calloc(pages + p2m_pages, PAGE_SIZE);
+    uint64_t *tables = page_at(b, l->tables.first);
+    uint64_t *p2m_tables = l->p2m_tables.end != l->p2m_tables.first ? page_at(b, l->p2m_tables.first) : NULL;
 
-    if (all == NULL) {
-        return err_set(b->e, -ENOMEM, "out of memory");
-    }
-    pv_layout_tables(l, b->p2m, all);
-    memcpy(page_at(b, l->tables.first), all, pages << PAGE_SHIFT);
-    if (p2m_pages != 0) {
-        memcpy(page_at(b, l->p2m_tables.first), (char *)all + (pages << PAGE_SHIFT), p2m_pages << PAGE_SHIFT);
-    }
-    free(all);
-    return 0;
+    clear_pages(tables, l->tables.end - l->tables.first);
+    clear_pages(p2m_tables, l->p2m_tables.end - l->p2m_tables.first);
+    pv_layout_tables(l, b->p2m, tables, p2m_tables);
 }
 
 static void write_start_info(struct pv_build *b, const struct build_result *r)
@@ -438,7 +443,6 @@ static void write_start_info(struct pv_build *b, const struct build_result *r)
     const struct pv_layout *l = &b->layout;
     struct start_info *si = page_at(b, l->start_info);
 
-    memset(si, 0, PAGE_SIZE);
     strcpy(si->magic, "xen-3.0-x86_64");
     si->nr_pages = l->pages;
     si->shared_info = (uint64_t)b->shared_info << PAGE_SHIFT;
@@ -492,11 +496,12 @@ static int write_memory(struct pv_build *b, const struct build_result *r)
     if (rc == 0) {
         memcpy(page_at(b, b->layout.p2m.first), b->p2m,
                (b->layout.p2m.end - b->layout.p2m.first) << PAGE_SHIFT);
-        memset(page_at(b, b->layout.store), 0, PAGE_SIZE);
-        memset(console, 0, PAGE_SIZE);
+        clear_pages(page_at(b, b->layout.start_info), 1);
+        clear_pages(page_at(b, b->layout.store), 1);
+        clear_pages(console, 1);
         write_start_info(b, r);
         write_shared_info(b);
-        rc = write_tables(b);
+        write_tables(b);
     }
     unmap_windows(b);
     return rc;

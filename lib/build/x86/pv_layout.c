@@ -160,22 +160,18 @@ uint64_t pv_layout_p2m_address(const struct pv_layout *l)
 struct table_writer {
     const struct pv_layout *l;
     const uint64_t *p2m;
-    uint64_t *tables; /* of l->tables, then of l->p2m_tables */
+    uint64_t *tables, *p2m_tables; /* contents of l->tables and of l->p2m_tables */
     struct pfn_range pool;
     uint64_t next; /* pfn of the next table of the pool */
 };
 
-/* Index in `tables` of a page that holds a table. */
-static uint64_t slot_of(const struct pv_layout *l, uint64_t pfn)
-{
-    return pfn >= l->p2m_tables.first && pfn < l->p2m_tables.end
-               ? l->tables.end - l->tables.first + pfn - l->p2m_tables.first
-               : pfn - l->tables.first;
-}
-
 static uint64_t *table_at(const struct table_writer *w, uint64_t pfn)
 {
-    return w->tables + slot_of(w->l, pfn) * ENTRIES;
+    const struct pv_layout *l = w->l;
+
+    return pfn >= l->p2m_tables.first && pfn < l->p2m_tables.end
+               ? w->p2m_tables + (pfn - l->p2m_tables.first) * ENTRIES
+               : w->tables + (pfn - l->tables.first) * ENTRIES;
 }
 
 /*
@@ -215,9 +211,11 @@ static void map_range(struct table_writer *w, uint64_t va, struct pfn_range pfns
     }
 }
 
-void pv_layout_tables(const struct pv_layout *l, const uint64_t *p2m, uint64_t *tables)
+void pv_layout_tables(const struct pv_layout *l, const uint64_t *p2m, uint64_t *tables, uint64_t *p2m_tables)
 {
-    struct table_writer w = { .l = l, .p2m = p2m, .tables = tables, .next = l->tables.first + 1 };
+    struct table_writer w = {
+        .l = l, .p2m = p2m, .tables = tables, .p2m_tables = p2m_tables, .next = l->tables.first + 1
+    };
 
     map_range(&w, l->image->virt_base, (struct pfn_range){ 0, l->boot_pages });
     if (l->image->wants_p2m) {

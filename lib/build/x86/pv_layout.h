@@ -42,7 +42,7 @@ int pv_layout_make(struct err *e, const struct kernel_image *image, uint64_t pag
 /* Virtual address of a page of the boot mapping, and of the P2M list. */
 uint64_t pv_layout_address(const struct pv_layout *l, uint64_t pfn);
 uint64_t pv_layout_p2m_address(const struct pv_layout *l);
-/* `tables`: zeroed, 4096 bytes for each page of l->tables, then of l->p2m_tables. */
-void pv_layout_tables(const struct pv_layout *l, const uint64_t *p2m, uint64_t *tables);
+/* Zeroed, 4096 bytes for each page of l->tables and of l->p2m_tables. */
+void pv_layout_tables(const struct pv_layout *l, const uint64_t *p2m, uint64_t *tables, uint64_t *p2m_tables);
 
 #endif
