@@ -148,24 +148,41 @@ static void trail_forget(const struct tx *t)
     trail.t = trail.t == t ? NULL : trail.t;
 }
 
+/* How many bytes two paths have in common, of at most `limit`. */
+static size_t same_bytes(const char *a, const char *b, size_t limit)
+{
+    size_t n = 0;
+
+    for (; n + 8 <= limit; n += 8) {
+        uint64_t x;
+        uint64_t y;
+        memcpy(&x, a + n, 8);
+        memcpy(&y, b + n, 8);
+        if (x != y) {
+            break;
+        }
+    }
+    while (n < limit && a[n] == b[n]) {
+        n++;
+    }
+    return n;
+}
+
 /* How many components of the path the last walk went; none are left of it when it does not hold any more. */
 static unsigned int trail_common(const struct tx *t, const char *path, size_t length)
 {
-    unsigned int i = 0;
-    size_t from = 0;
-
     if (trail.t != t || trail.stamp != node_stamp()) {
         trail.t = t;
         trail.stamp = node_stamp();
         trail.depth = 0;
     }
-    for (; i < trail.depth; i++) {
-        size_t end = trail.step[i].end;
-        if (length < end || (length > end && path[end] != '/') ||
-            memcmp(path + from, trail.path + from, end - from) != 0) {
-            break;
-        }
-        from = end;
+    unsigned int i = trail.depth;
+    size_t known = i > 0 ? trail.step[i - 1].end : 0;
+    size_t same = same_bytes(path, trail.path, length < known ? length : known);
+
+    while (i > 0 && (trail.step[i - 1].end > same ||
+                     (trail.step[i - 1].end < length && path[trail.step[i - 1].end] != '/'))) {
+        i--;
     }
     return i;
 }

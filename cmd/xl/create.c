@@ -76,7 +76,8 @@ static void take_arguments(struct xl *xl, int argc, char **argv, int from, struc
 
 /* ---- the text that is kept ---------------------------------------------------------------------- */
 
-static char *kept_text(struct xl *xl, const char *file, const struct request *q)
+/* The first *size bytes are the file's own. */
+static char *kept_text(struct xl *xl, const char *file, const struct request *q, size_t *size)
 {
     struct buf text = BUF_INIT;
     char *whole;
@@ -87,6 +88,7 @@ static char *kept_text(struct xl *xl, const char *file, const struct request *q)
         xl_complain(xl);
         exit(EXIT_CREATE);
     }
+    *size = text.length;
     for (unsigned int i = 0; i < q->override_count; i++) {
         buf_printf(&text, "\n%s\n", q->overrides[i]);
     }
@@ -181,14 +183,15 @@ static void create_one(struct xl *xl, const char *file, const struct request *q)
     struct domain_config config;
     char *text, *json;
     uint32_t domid;
+    size_t size;
     int rc;
 
-    text = kept_text(xl, file, q);
+    text = kept_text(xl, file, q, &size);
     if (!q->quiet) {
         printf("Parsing config from %s\n", file);
         fflush(stdout);
     }
-    if (domain_config_load(&xl->err, file, q->overrides, q->override_count, &config) ||
+    if (domain_config_from_text(&xl->err, file, text, size, q->overrides, q->override_count, &config) ||
         hardware_choose_macs(&xl->err, &config)) {
         xl_complain(xl);
         exit(EXIT_CREATE);
@@ -274,6 +277,7 @@ int xl_config_update(struct xl *xl, int argc, char **argv)
     struct domain_info d;
     char *text, *json;
     uint32_t domid;
+    size_t size;
     int letter;
 
     while ((letter = xl_options(xl, argc, argv)) != -1) {
@@ -292,7 +296,7 @@ int xl_config_update(struct xl *xl, int argc, char **argv)
         xl_die(xl);
     }
     warn_all(xl, &config);
-    text = kept_text(xl, q.files[0], &q);
+    text = kept_text(xl, q.files[0], &q, &size);
     memcpy(config.uuid, d.uuid, sizeof(config.uuid));
     json = config_json(&config);
     printf("setting dom%u configuration\n", domid);

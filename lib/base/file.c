@@ -129,6 +129,9 @@ int file_make_dirs(struct err *e, const char *path, mode_t mode)
     if (length >= sizeof(part)) {
         return err_set(e, -ENAMETOOLONG, "%s: name too long", path);
     }
+    if (mkdir(path, mode) == 0 || errno == EEXIST) {
+        return 0;
+    }
     for (size_t i = 1; i <= length; i++) {
         if (path[i] != '/' && path[i] != '\0') {
             continue;

@@ -63,6 +63,9 @@ int ctrl_domain_list(struct ctrl *c, domid_t first, unsigned int max, struct xen
         set_xen_guest_handle(op.u.getdomaininfolist.buffer, b.p);
         rc = ctrl_sysctl(c, &op);
     }
+    if (rc == 0 && op.u.getdomaininfolist.num_domains <= max) {
+        b.size = op.u.getdomaininfolist.num_domains * sizeof(*list);
+    }
     bounce_end(c, &b, rc);
     return rc < 0 ? rc : (int)op.u.getdomaininfolist.num_domains;
 }
@@ -71,7 +74,7 @@ int ctrl_domain_list_all(struct ctrl *c, struct xen_domctl_getdomaininfo **list)
 {
     struct xen_domctl_getdomaininfo *all = NULL;
     unsigned int count = 0;
-    unsigned int step = 256;
+    unsigned int step = 4096 / sizeof(*all); /* one page of buffer is enough for most hosts */
     for (domid_t first = 0;;) {
         struct xen_domctl_getdomaininfo *bigger = realloc(all, (count + step) * sizeof(*all));
         if (!bigger) {
@@ -89,7 +92,7 @@ int ctrl_domain_list_all(struct ctrl *c, struct xen_domctl_getdomaininfo **list)
             break;
         }
         first = all[count - 1].domain + 1;
-        step *= 2;
+        step *= 8;
     }
     *list = all;
     return (int)count;

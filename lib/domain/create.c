@@ -285,7 +285,7 @@ static int write_store(struct err *e, struct creation *k)
     const struct domain_config *d = k->config;
     uint8_t online[1024] = { 0 };
     struct timeval now;
-    struct nodes n = { 0 };
+    struct nodes n = { .separate = true };
     struct layout_guest g = {
         .domid = k->domid,
         .name = d->name,

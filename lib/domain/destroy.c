@@ -18,6 +18,28 @@
 #include "lib/domain/saved.h"
 #include "lib/store/xenstore.h"
 
+/* What the domain has, in one round trip: its name, and whether there are devices besides consoles. */
+static bool read_remains(struct xs_handle *s, uint32_t domid, char name[DOMAIN_NAME_MAX])
+{
+    struct store_batch b = STORE_BATCH_INIT;
+    char path[LAYOUT_PATH_MAX];
+    bool more = true;
+
+    name[0] = '\0';
+    snprintf(path, sizeof(path), "/local/domain/%u/name", domid);
+    store_batch_read(&b, XBT_NULL, path);
+    snprintf(path, sizeof(path), "/libxl/%u/device", domid);
+    store_batch_directory(&b, XBT_NULL, path);
+    if (!store_batch_run(s, &b)) {
+        const char *text = store_batch_text(&b, 0), *kinds = store_batch_text(&b, 1);
+
+        snprintf(name, DOMAIN_NAME_MAX, "%s", text ? text : "");
+        more = kinds && (b.list[1].length != sizeof("console") || strcmp(kinds, "console"));
+    }
+    store_batch_free(&b);
+    return more;
+}
+
 static void destroy_devices(struct err *e, struct xs_handle *s, uint32_t domid)
 {
     struct device *list;
@@ -46,19 +68,21 @@ static void drop_backend_folders(struct nodes *n, uint32_t domid)
     }
 }
 
-int domain_sweep(struct err *e, struct xs_handle *s, uint32_t domid, const uint8_t uuid[16], bool reborn)
+static int sweep(struct err *e, struct xs_handle *s, uint32_t domid, const uint8_t uuid[16], bool reborn,
+                 bool more_devices)
 {
     struct nodes n = { 0 };
     struct err first = { 0 };
     char vm[64] = "/vm/";
 
     uuid_format(uuid, vm + 4);
-    destroy_devices(&first, s, domid);
+    if (more_devices) {
+        destroy_devices(&first, s, domid);
+    }
     layout_remove_guest(&n, domid, reborn ? NULL : vm);
     drop_backend_folders(&n, domid);
-    nodes_apply(&first, s, &n);
+    nodes_remove_and_release(&first, s, &n, domid);
     nodes_free(&n);
-    xs_release_domain(s, domid);
     saved_remove(domid, uuid);
     if (first.code) {
         err_set(e, first.code, "domain %u is gone, but: %s", domid, first.text);
@@ -66,25 +90,30 @@ int domain_sweep(struct err *e, struct xs_handle *s, uint32_t domid, const uint8
     return first.code;
 }
 
+int domain_sweep(struct err *e, struct xs_handle *s, uint32_t domid, const uint8_t uuid[16], bool reborn)
+{
+    return sweep(e, s, domid, uuid, reborn, true);
+}
+
 int domain_destroy(struct err *e, struct ctrl *c, struct xs_handle *s, uint32_t domid)
 {
     struct domain_info info = { 0 };
     struct journal j;
-    char name[DOMAIN_NAME_MAX] = "";
-    bool noted;
+    char name[DOMAIN_NAME_MAX];
+    bool noted, more_devices;
     int rc;
 
     if (domain_get(NULL, c, domid, &info)) {
         return err_set(e, -ESRCH, "there is no domain %u", domid);
     }
-    domain_read_name(NULL, s, domid, name);
+    more_devices = read_remains(s, domid, name);
     noted = !journal_begin_destroy(&j, name, info.uuid, domid);
     ctrl_domain_pause(c, (domid_t)domid);
     rc = ctrl_domain_destroy(c, (domid_t)domid);
     if (rc) {
         err_set(e, rc, "cannot destroy domain %u: %s", domid, strerror(-rc));
     } else {
-        rc = domain_sweep(e, s, domid, info.uuid, false);
+        rc = sweep(e, s, domid, info.uuid, false, more_devices);
         if (name[0]) {
             domain_name_release(name);
         }

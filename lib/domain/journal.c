@@ -27,27 +27,37 @@ enum { NAME_LENGTH = 36, NAME_LENGTH_END = 40 };
 
 static void __attribute__((format(printf, 2, 3))) note(struct journal *j, const char *format, ...)
 {
+    char line[DOMAIN_NAME_MAX + 128];
     va_list args;
+    int length;
 
     va_start(args, format);
-    vdprintf(j->fd, format, args);
+    length = vsnprintf(line, sizeof(line), format, args);
     va_end(args);
+    if (length > 0) {
+        file_write_all(NULL, j->fd, line, (size_t)length < sizeof(line) ? (size_t)length : sizeof(line) - 1);
+    }
 }
 
 /* One file a domain, and one more for its end. */
 static int begin(struct err *e, struct journal *j, const char *name, const uint8_t uuid[16], const char *suffix)
 {
+    const int flags = O_RDWR | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC;
     char text[37], fresh[64];
-    int rc = file_make_dirs(e, JOURNAL_FOLDER, 0700);
+    int rc;
 
-    if (rc) {
-        return rc;
-    }
     uuid_format(uuid, text);
     snprintf(j->path, sizeof(j->path), JOURNAL_FOLDER "/%s%s", text, suffix);
     /* It gets its name when it is locked: nobody may take it for a dead process's. */
     snprintf(fresh, sizeof(fresh), JOURNAL_FOLDER "/.%ld", (long)getpid());
-    j->fd = open(fresh, O_RDWR | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
+    j->fd = open(fresh, flags, 0600);
+    if (j->fd < 0 && errno == ENOENT) {
+        rc = file_make_dirs(e, JOURNAL_FOLDER, 0700);
+        if (rc) {
+            return rc;
+        }
+        j->fd = open(fresh, flags, 0600);
+    }
     if (j->fd < 0) {
         return err_errno(e, "cannot write %s", fresh);
     }

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The index of domains' names: one small file for each in /run/xen/names, so that a create need not ask every
+ * The index of domains' names: one symbolic link for each in /run/xen/names, so that a create need not ask every
  * guest.
  *
- * A file holds "domid N", or "process P" while P creates the domain. An entry counts only while it is true:
+ * A link says "domid N", or "process P" while P creates the domain. An entry counts only while it is true:
  * the store says the same name for N, or P lives. So nothing is lost when a process dies between two steps,
- * and a stale entry is taken over. The directory's lock file is held from the look to the change.
+ * and a stale entry is taken over. A link is made and replaced at once, so a free name is claimed, and one's own
+ * claim changed, without more ado; for all else the directory's lock file is held from the look to the change.
  */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +25,7 @@
 
 #define NAMES_FOLDER "/run/xen/names"
 
-enum { PATH_LENGTH = sizeof(NAMES_FOLDER) + DOMAIN_NAME_MAX + 2 };
+enum { PATH_LENGTH = sizeof(NAMES_FOLDER) + DOMAIN_NAME_MAX + 2, LINK_LENGTH = 32 };
 
 /* A leading dot would collide with the lock file, so each entry begins with '='. */
 static void entry_path(const char *name, char path[PATH_LENGTH])
@@ -33,65 +35,87 @@ static void entry_path(const char *name, char path[PATH_LENGTH])
 
 static int lock_folder(struct err *e)
 {
-    int fd;
+    const int flags = O_RDWR | O_CREAT | O_CLOEXEC;
+    int fd = open(NAMES_FOLDER "/.lock", flags, 0600);
 
-    if (mkdir("/run/xen", 0755) && errno != EEXIST) {
-        return err_errno(e, "cannot make /run/xen");
+    if (fd < 0 && errno == ENOENT) {
+        if (mkdir("/run/xen", 0755) && errno != EEXIST) {
+            return err_errno(e, "cannot make /run/xen");
+        }
+        if (mkdir(NAMES_FOLDER, 0700) && errno != EEXIST) {
+            return err_errno(e, "cannot make " NAMES_FOLDER);
+        }
+        fd = open(NAMES_FOLDER "/.lock", flags, 0600);
     }
-    if (mkdir(NAMES_FOLDER, 0700) && errno != EEXIST) {
-        return err_errno(e, "cannot make " NAMES_FOLDER);
-    }
-    fd = open(NAMES_FOLDER "/.lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0 || flock(fd, LOCK_EX)) {
         return err_errno(e, "cannot lock " NAMES_FOLDER);
     }
     return fd;
 }
 
+static bool read_link(const char *path, char text[LINK_LENGTH])
+{
+    ssize_t length = readlink(path, text, LINK_LENGTH - 1);
+
+    text[length > 0 ? length : 0] = '\0';
+    return length > 0;
+}
+
 /* What the entry says now: 0 and the domid, 1 when a living process is creating it, -ENOENT when it is free.
  */
 static int read_entry(struct xs_handle *s, const char *name, uint32_t *domid, long *process)
 {
-    char path[PATH_LENGTH], known[DOMAIN_NAME_MAX];
-    FILE *f;
-    int got;
+    char path[PATH_LENGTH], text[LINK_LENGTH], known[DOMAIN_NAME_MAX];
 
     *process = 0;
     entry_path(name, path);
-    f = fopen(path, "re");
-    if (!f) {
+    if (!read_link(path, text)) {
         return -ENOENT;
     }
-    got = fscanf(f, "domid %u", domid);
-    if (got != 1) {
-        got = fscanf(f, "process %ld", process) == 1 ? 2 : 0;
-    }
-    fclose(f);
-    if (got == 2) {
+    if (sscanf(text, "process %ld", process) == 1) {
         return *process == (long)getpid() || (kill((pid_t)*process, 0) && errno == ESRCH) ? -ENOENT : 1;
     }
-    if (got != 1 || domain_read_name(NULL, s, *domid, known) || strcmp(known, name)) {
+    if (sscanf(text, "domid %u", domid) != 1 || domain_read_name(NULL, s, *domid, known) ||
+        strcmp(known, name)) {
         return -ENOENT;
     }
     return 0;
 }
 
-static int write_entry(struct err *e, const char *name, const char *kind, long number)
+static void entry_text(char text[LINK_LENGTH], uint32_t domid)
 {
-    char path[PATH_LENGTH], fresh[PATH_LENGTH];
-    FILE *f;
+    if (domid == DOMAIN_NONE) {
+        snprintf(text, LINK_LENGTH, "process %ld", (long)getpid());
+    } else {
+        snprintf(text, LINK_LENGTH, "domid %u", domid);
+    }
+}
+
+static int write_entry(struct err *e, const char *name, uint32_t domid)
+{
+    char path[PATH_LENGTH], fresh[PATH_LENGTH], text[LINK_LENGTH];
 
     entry_path(name, path);
-    snprintf(fresh, sizeof(fresh), "%s/.new", NAMES_FOLDER);
-    f = fopen(fresh, "we");
-    if (!f) {
-        return err_errno(e, "cannot write %s", fresh);
-    }
-    fprintf(f, "%s %ld\n", kind, number);
-    if (fclose(f) || rename(fresh, path)) {
+    entry_text(text, domid);
+    snprintf(fresh, sizeof(fresh), "%s/.new-%ld", NAMES_FOLDER, (long)getpid());
+    if ((symlink(text, fresh) && (errno != EEXIST || unlink(fresh) || symlink(text, fresh))) ||
+        rename(fresh, path)) {
         return err_errno(e, "cannot write %s", path);
     }
     return 0;
+}
+
+/* A name nobody has, or which this process has claimed: no look at anything else is needed. */
+static bool claim_at_once(const char *name, uint32_t domid)
+{
+    char path[PATH_LENGTH], text[LINK_LENGTH], known[LINK_LENGTH];
+
+    entry_path(name, path);
+    entry_text(text, DOMAIN_NONE);
+    if (domid == DOMAIN_NONE) {
+        return symlink(text, path) == 0;
+    }
+    return read_link(path, known) && strcmp(known, text) == 0 && write_entry(NULL, name, domid) == 0;
 }
 
 static int check_name(struct err *e, const char *name)
@@ -116,6 +140,9 @@ int domain_name_claim(struct err *e, struct xs_handle *s, const char *name, uint
     if (rc) {
         return rc;
     }
+    if (claim_at_once(name, domid)) {
+        return 0;
+    }
     fd = lock_folder(e);
     if (fd < 0) {
         return fd;
@@ -125,10 +152,8 @@ int domain_name_claim(struct err *e, struct xs_handle *s, const char *name, uint
         rc = err_set(e, -EEXIST, "a domain named %s is being created", name);
     } else if (rc == 0 && other != domid) {
         rc = err_set(e, -EEXIST, "a domain named %s exists: number %u", name, other);
-    } else if (domid == DOMAIN_NONE) {
-        rc = write_entry(e, name, "process", getpid());
     } else {
-        rc = write_entry(e, name, "domid", (long)domid);
+        rc = write_entry(e, name, domid);
     }
     close(fd);
     return rc;

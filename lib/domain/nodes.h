@@ -28,6 +28,9 @@ struct nodes {
     struct node *list;
     unsigned int count, room;
     bool failed;
+    /* A refusal of one change needs not prevent the others, as when their caller removes all of them after an error:
+     * the transaction's end is asked for along with them, which saves a round trip. */
+    bool separate;
 };
 
 void nodes_write(struct nodes *n, const char *folder, const char *name, const char *format, ...)
@@ -41,5 +44,7 @@ void nodes_free(struct nodes *n);
 
 /* Sends everything in one transaction, again from the start when it conflicts. */
 int nodes_apply(struct err *e, struct xs_handle *s, const struct nodes *n);
+/* Removals without a transaction, then the domain's release, in one round trip: for a domain that is gone. */
+int nodes_remove_and_release(struct err *e, struct xs_handle *s, const struct nodes *n, uint32_t domid);
 
 #endif

@@ -32,26 +32,49 @@ static void add_node(struct store_batch *b, xs_transaction_t t, const struct nod
     }
 }
 
-/* All requests of one try; a refusal of any fails it, but for the removal of what is not there. -EAGAIN, without
- * a text: the daemon was started anew meanwhile and knows nothing of the transaction. */
-static int send_nodes(struct err *e, struct xs_handle *s, xs_transaction_t t, const struct nodes *n)
+static void add_nodes(struct store_batch *b, xs_transaction_t t, const struct nodes *n)
 {
-    struct store_batch b = STORE_BATCH_INIT;
-    int rc;
-
     for (unsigned int i = 0; i < n->count; i++) {
-        add_node(&b, t, &n->list[i]);
+        add_node(b, t, &n->list[i]);
     }
-    rc = store_batch_run(s, &b);
+}
+
+/* The first refusal, but for the removal of what is not there. -EAGAIN, without a text: the daemon was started anew
+ * meanwhile and knows nothing of the transaction. */
+static int run(struct err *e, struct xs_handle *s, struct store_batch *b, const struct nodes *n)
+{
+    int rc = store_batch_run(s, b);
+
     if (rc && rc != -EAGAIN) {
         err_set(e, rc, "the store does not answer: %s", strerror(-rc));
     }
     for (unsigned int i = 0; i < n->count && !rc; i++) {
-        int error = store_batch_error(&b, i);
+        int error = store_batch_error(b, i);
 
         if (error && !(n->list[i].action == NODE_REMOVE && error == ENOENT)) {
             rc = err_set(e, -error, "the store refuses %s: %s", n->list[i].path, strerror(error));
         }
+    }
+    return rc;
+}
+
+/* All requests of one try, and the transaction's end: among them, or asked for when all of them went well. */
+static int try_nodes(struct err *e, struct xs_handle *s, xs_transaction_t t, const struct nodes *n)
+{
+    struct store_batch b = STORE_BATCH_INIT;
+    int rc;
+
+    add_nodes(&b, t, n);
+    if (n->separate) {
+        store_batch_commit(&b, t);
+    }
+    rc = run(e, s, &b, n);
+    if (rc) {
+        xs_transaction_end(s, t, true);
+    } else if (n->separate) {
+        rc = -store_batch_error(&b, n->count);
+    } else {
+        rc = xs_transaction_end(s, t, false) ? 0 : -errno;
     }
     store_batch_free(&b);
     return rc;
@@ -69,19 +92,27 @@ int nodes_apply(struct err *e, struct xs_handle *s, const struct nodes *n)
         if (!t) {
             return err_errno(e, "cannot start a transaction of the store");
         }
-        rc = send_nodes(e, s, t, n);
-        if (rc) {
-            xs_transaction_end(s, t, true);
-        } else if (xs_transaction_end(s, t, false)) {
-            return 0;
-        } else {
-            rc = -errno;
-        }
+        rc = try_nodes(e, s, t, n);
         if (rc != -EAGAIN) {
-            return err_set(e, rc, "the store does not take the changes: %s", strerror(-rc));
+            return rc ? err_set(e, rc, "the store does not take the changes: %s", strerror(-rc)) : 0;
         }
     }
     return err_set(e, -EAGAIN, "the store is too busy: %d transactions conflicted", CONFLICTS_MAX);
+}
+
+int nodes_remove_and_release(struct err *e, struct xs_handle *s, const struct nodes *n, uint32_t domid)
+{
+    struct store_batch b = STORE_BATCH_INIT;
+    int rc;
+
+    if (n->failed) {
+        return err_set(e, -ENOMEM, "out of memory");
+    }
+    add_nodes(&b, XBT_NULL, n);
+    store_batch_release(&b, domid); /* xenstored may have seen its end already */
+    rc = run(e, s, &b, n);
+    store_batch_free(&b);
+    return rc;
 }
 
 int domain_read_names(struct err *e, struct xs_handle *s, struct domain_info *list, unsigned int count)

@@ -2,6 +2,8 @@
 /* A domain's files in /var/lib/xen: see saved.h. */
 #include "lib/domain/saved.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,10 +39,26 @@ char *saved_read(struct err *e, uint32_t domid, const uint8_t uuid[16], const ch
 int saved_write(struct err *e, uint32_t domid, const uint8_t uuid[16], const char *kind, const char *text)
 {
     char path[PATH_LENGTH];
-    int rc = file_make_dirs(e, "/var/lib/xen", 0755);
+    int rc, fd;
 
     saved_path(path, domid, uuid, kind);
-    return rc ? rc : file_save(e, path, text, strlen(text), 0600);
+    fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0 && errno == ENOENT && !file_make_dirs(e, "/var/lib/xen", 0755)) {
+        fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    }
+    if (fd < 0) {
+        return file_save(e, path, text, strlen(text), 0600);
+    }
+    /* Of a domain that is being created, which is undone when this is cut short: the file needs not be whole, nor
+     * to last longer than the domain does. */
+    rc = file_write_all(e, fd, text, strlen(text));
+    if (close(fd) && !rc) {
+        rc = err_errno(e, "cannot write");
+    }
+    if (rc) {
+        err_prefix(e, "%s", path);
+    }
+    return rc;
 }
 
 void saved_remove(uint32_t domid, const uint8_t uuid[16])

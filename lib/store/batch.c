@@ -45,6 +45,22 @@ void store_batch_write(struct store_batch *b, xs_transaction_t t, const char *pa
     add(b, XS_WRITE, t, parts, 2);
 }
 
+void store_batch_commit(struct store_batch *b, xs_transaction_t t)
+{
+    struct part p = string("T");
+
+    add(b, XS_TRANSACTION_END, t, &p, 1);
+}
+
+void store_batch_release(struct store_batch *b, unsigned int domid)
+{
+    char text[16];
+    struct part p = { text, 0 };
+
+    p.size = (size_t)snprintf(text, sizeof(text), "%u", domid) + 1;
+    add(b, XS_RELEASE, XBT_NULL, &p, 1);
+}
+
 void store_batch_remove(struct store_batch *b, xs_transaction_t t, const char *path)
 {
     struct part p = string(path);

@@ -371,9 +371,11 @@ static int renew(struct xs_handle *h)
     if (fd < 0) {
         return -errno;
     }
-    epoll_ctl(h->poll, EPOLL_CTL_DEL, h->fd, NULL);
+    if (h->poll >= 0) {
+        epoll_ctl(h->poll, EPOLL_CTL_DEL, h->fd, NULL);
+    }
     if (dup3(fd, h->fd, O_CLOEXEC) < 0 || fcntl(h->fd, F_SETFL, O_NONBLOCK) ||
-        epoll_ctl(h->poll, EPOLL_CTL_ADD, h->fd, &e)) {
+        (h->poll >= 0 && epoll_ctl(h->poll, EPOLL_CTL_ADD, h->fd, &e))) {
         rc = -errno;
     }
     close(fd);

@@ -106,6 +106,9 @@ void store_batch_directory(struct store_batch *b, xs_transaction_t t, const char
 void store_batch_write(struct store_batch *b, xs_transaction_t t, const char *path, const void *data,
                        size_t length);
 void store_batch_remove(struct store_batch *b, xs_transaction_t t, const char *path);
+/* Its answer's error is EAGAIN when the transaction conflicted. */
+void store_batch_commit(struct store_batch *b, xs_transaction_t t);
+void store_batch_release(struct store_batch *b, unsigned int domid);
 void store_batch_permit(struct store_batch *b, xs_transaction_t t, const char *path,
                         const struct xs_permissions *perms, unsigned int count);
 
