@@ -32,9 +32,9 @@ void daemon_note(const struct daemon *d, const char *format, ...)
     va_end(args);
 }
 
-int daemon_watch_fd(struct daemon *d, int fd, enum source source, domid_t domid, uint32_t events, bool again)
+int daemon_watch_fd(struct daemon *d, int fd, enum source source, uint32_t console, uint32_t events, bool again)
 {
-    struct epoll_event event = { .events = events, .data.u64 = (uint64_t)source << 32 | domid };
+    struct epoll_event event = { .events = events, .data.u64 = (uint64_t)source << 32 | console };
     return epoll_ctl(d->epoll, again ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event) == 0 ? 0 : -errno;
 }
 
@@ -205,7 +205,7 @@ static void bury(struct daemon *d)
             p = &g->next_ended;
             continue;
         }
-        if (g->throttled) {
+        if (guest_is_throttled(g)) {
             /* Off that list first: it ends within a period. */
             p = &g->next_ended;
             continue;
@@ -227,9 +227,18 @@ static int next_timeout(const struct daemon *d)
     return d->xs ? -1 : 100;
 }
 
+static struct guest *console_of(struct daemon *d, uint32_t id)
+{
+    struct guest *g = d->guests[id & 0x7fff];
+    while (g && g->number != id >> 16) {
+        g = g->extra;
+    }
+    return g;
+}
+
 static void turn(struct daemon *d, const struct epoll_event *event)
 {
-    domid_t domid = event->data.u64 & 0xffff;
+    struct guest *g = console_of(d, (uint32_t)event->data.u64);
     switch ((enum source)(event->data.u64 >> 32)) {
     case SOURCE_EVENTS:
         take_events(d);
@@ -241,8 +250,13 @@ static void turn(struct daemon *d, const struct epoll_event *event)
         take_signals(d);
         break;
     case SOURCE_TERMINAL:
-        if (d->guests[domid]) {
-            guest_terminal(d, d->guests[domid], event->events);
+        if (g && g->master >= 0) {
+            guest_terminal(d, g, event->events);
+        }
+        break;
+    case SOURCE_LISTENER:
+        if (g && g->listener >= 0) {
+            extra_accept(d, g);
         }
         break;
     }

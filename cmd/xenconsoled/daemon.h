@@ -8,6 +8,7 @@
  *
  *     domains.c   which domains there are: xenstore watches, one table by domain number
  *     guest.c     one console: connect, ring to terminal and log, terminal to ring, end
+ *     extra.c     what consoles beyond the first have of their own: frontend and backend states, sockets
  *     daemon.c    the loop, signals, the hypervisor's own log
  */
 #ifndef CMD_XENCONSOLED_DAEMON_H
@@ -42,8 +43,11 @@ struct options {
     struct log_options guest_log, hypervisor_log;
 };
 
+/* One console of a domain. */
 struct guest {
     domid_t domid;
+    unsigned int number; /* 0: the first, which the table names; the others hang behind it */
+    struct guest *extra; /* the same domain's next one */
     bool connected;  /* ring mapped, port bound */
     bool ended;      /* the domain is dying; `close_at` is set */
     bool throttled;  /* its port stays masked until the period ends */
@@ -58,6 +62,8 @@ struct guest {
     unsigned int events;
     uint64_t period; /* the one `events` counts */
     int master, slave;
+    int listener; /* an extra console that is a socket: its one client is the terminal; else -1 */
+    char *socket_path;
     struct queue queue;
     struct log log;
     uint64_t close_at;
@@ -86,14 +92,17 @@ struct daemon {
     bool stop;
 };
 
-/* What an epoll event is about: a kind, and the domain for terminals. */
-enum source { SOURCE_EVENTS, SOURCE_STORE, SOURCE_SIGNALS, SOURCE_TERMINAL };
+/* What an epoll event is about: a kind, and the console for terminals and listeners. */
+enum source { SOURCE_EVENTS, SOURCE_STORE, SOURCE_SIGNALS, SOURCE_TERMINAL, SOURCE_LISTENER };
+
+enum { EXTRA_NUMBERS = 10 /* Linux takes one digit */ };
 
 /* daemon.c */
 int daemon_open(struct err *e, struct daemon *d, const struct options *options);
 int daemon_run(struct daemon *d);
 void daemon_close(struct daemon *d);
-int daemon_watch_fd(struct daemon *d, int fd, enum source source, domid_t domid, uint32_t events, bool again);
+int daemon_watch_fd(struct daemon *d, int fd, enum source source, uint32_t console, uint32_t events,
+                    bool again);
 /* Prints when verbose, to standard error or the system log. */
 void daemon_note(const struct daemon *d, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
@@ -105,8 +114,15 @@ void domains_store_ready(struct daemon *d);
 /* xenstored came back or comes up: connect again, watch again, look at everything. */
 void domains_retry(struct daemon *d);
 
+/* Consoles beyond the first that the domain's devices name, a bit each: makes those that are new. */
+void domains_add_extra(struct daemon *d, struct guest *first, unsigned int numbers);
+
 /* guest.c */
 struct guest *guest_new(domid_t domid);
+/* What epoll and the table go by: domain and number. */
+uint32_t guest_id(const struct guest *g);
+/* Its folder in xenstore, with a name below it. */
+void guest_path(const struct guest *g, const char *name, char *path, size_t size);
 /* Frees everything; the table and lists must not name it any more. */
 void guest_free(struct daemon *d, struct guest *g);
 /* Reads the nodes and connects, or connects anew when they changed; quiet when they are not there yet. */
@@ -118,6 +134,19 @@ void guest_period_ends(struct daemon *d, struct guest *g);
 void guest_end(struct daemon *d, struct guest *g);
 /* All its output was read. */
 bool guest_is_read(const struct guest *g);
+
+bool guest_is_throttled(const struct guest *g);
+
+/* extra.c */
+/* Acts on the frontend's state; false: there is nothing to be connected. */
+bool extra_state(struct daemon *d, struct guest *g, unsigned int state);
+/* Tells the frontend that we are connected. */
+void extra_connected(struct daemon *d, struct guest *g);
+/* Listens where the toolstack says; `connection` and `path` are its nodes, or NULL. False: it is a terminal. */
+bool extra_listen(struct daemon *d, struct guest *g, const char *connection, const char *path);
+void extra_accept(struct daemon *d, struct guest *g);
+void extra_hang_up(struct guest *g);
+void extra_close(struct guest *g);
 
 /* The two directions, for the tests: ring to queue and log; queue to terminal; terminal to ring. */
 size_t guest_take_output(struct daemon *d, struct guest *g);

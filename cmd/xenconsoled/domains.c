@@ -32,6 +32,38 @@ static bool watch_console(struct daemon *d, domid_t domid)
     return xs_watch(d->xs, path, CONSOLE_TOKEN);
 }
 
+static void extra_path(domid_t domid, char *path, size_t size)
+{
+    snprintf(path, size, "/local/domain/%u/device/console", domid);
+}
+
+static void watch_extra(struct daemon *d, domid_t domid)
+{
+    char path[64];
+    extra_path(domid, path, sizeof(path));
+    xs_watch(d->xs, path, CONSOLE_TOKEN);
+}
+
+void domains_add_extra(struct daemon *d, struct guest *first, unsigned int numbers)
+{
+    bool watched = first->extra != NULL;
+    for (const struct guest *g = first->extra; g; g = g->extra) {
+        numbers &= ~(1u << g->number);
+    }
+    for (unsigned int number = 1; number < EXTRA_NUMBERS; number++) {
+        struct guest *g = numbers >> number & 1 ? guest_new(first->domid) : NULL;
+        if (g) {
+            g->number = number;
+            g->extra = first->extra;
+            first->extra = g;
+        }
+    }
+    /* The watch's first event brings the look at them. */
+    if (!watched && first->extra) {
+        watch_extra(d, first->domid);
+    }
+}
+
 static void add(struct daemon *d, domid_t domid)
 {
     struct guest *g = guest_new(domid);
@@ -54,6 +86,10 @@ static void begin_end(struct daemon *d, struct guest *g)
     d->ended = g;
     if (d->xs) {
         console_path(g->domid, path, sizeof(path));
+        xs_unwatch(d->xs, path, CONSOLE_TOKEN);
+    }
+    if (d->xs && g->extra) {
+        extra_path(g->domid, path, sizeof(path));
         xs_unwatch(d->xs, path, CONSOLE_TOKEN);
     }
 }
@@ -107,10 +143,28 @@ static void introduced(struct daemon *d)
     }
 }
 
+/* Below device/console: one console's node, or all of them. */
+static void extra_changed(struct daemon *d, domid_t domid, const char *below)
+{
+    struct guest *g = d->guests[domid] ? d->guests[domid]->extra : NULL;
+    unsigned int number;
+    char leaf[16] = "";
+    bool one = sscanf(below, "/%u/%15s", &number, leaf) >= 1;
+    for (; g && strcmp(leaf, "tty") != 0; g = g->extra) {
+        if (!one || g->number == number) {
+            guest_look(d, g);
+        }
+    }
+}
+
 static void console_changed(struct daemon *d, const char *path)
 {
     unsigned int domid;
     int length = 0;
+    if (sscanf(path, "/local/domain/%u/device/console%n", &domid, &length) == 1 && length > 0 && domid < DOMIDS) {
+        extra_changed(d, domid, path + length);
+        return;
+    }
     if (sscanf(path, "/local/domain/%u/console%n", &domid, &length) != 1 || length == 0 || domid >= DOMIDS) {
         return;
     }
@@ -188,6 +242,9 @@ void domains_retry(struct daemon *d)
     for (domid_t domid = 0; domid < d->next_domid; domid++) {
         if (d->guests[domid] && !d->guests[domid]->ended) {
             watch_console(d, domid);
+            if (d->guests[domid]->extra) {
+                watch_extra(d, domid);
+            }
         }
     }
 }

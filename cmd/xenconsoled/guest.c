@@ -30,11 +30,25 @@ struct guest *guest_new(domid_t domid)
     if (g) {
         g->domid = domid;
         g->local_port = -1;
-        g->master = g->slave = -1;
+        g->master = g->slave = g->listener = -1;
         g->log.fd = -1;
         queue_init(&g->queue, DEFAULT_LIMIT);
     }
     return g;
+}
+
+uint32_t guest_id(const struct guest *g)
+{
+    return g->number << 16 | g->domid;
+}
+
+void guest_path(const struct guest *g, const char *name, char *path, size_t size)
+{
+    if (g->number == 0) {
+        snprintf(path, size, "/local/domain/%u/console/%s", g->domid, name);
+    } else {
+        snprintf(path, size, "/local/domain/%u/device/console/%u/%s", g->domid, g->number, name);
+    }
 }
 
 /* ---- connecting ------------------------------------------------------------------------------------ */
@@ -45,13 +59,16 @@ struct nodes {
     uint64_t ring_ref;
     evtchn_port_t port;
     size_t limit;
-    char name[256]; /* the domain's */
+    char name[256];                    /* the domain's */
+    unsigned int extra;                /* of the first console: the others' numbers, a bit each */
+    unsigned int state;                /* of another: its frontend's */
+    char connection[16], socket[108];  /* and what the toolstack wants it to be */
 };
 
 /* The nodes, in the order they are asked for, in one round trip. */
-enum { NODE_RING_REF, NODE_PORT, NODE_TYPE, NODE_LIMIT, NODE_NAME, NODE_COUNT };
-static const char *const node_names[NODE_COUNT] = { "console/ring-ref", "console/port", "console/type",
-                                                    "console/limit", "name" };
+enum { NODE_RING_REF, NODE_PORT, NODE_TYPE, NODE_LIMIT, NODE_NAME, NODE_EXTRA, NODE_STATE = NODE_EXTRA, NODE_CONNECTION,
+       NODE_SOCKET };
+static const char *const node_names[NODE_NAME] = { "ring-ref", "port", "type", "limit" };
 
 static bool number_of(const struct store_batch *b, unsigned int node, uint64_t *value)
 {
@@ -63,34 +80,74 @@ static bool number_of(const struct store_batch *b, unsigned int node, uint64_t *
     return text && end != text && *end == '\0';
 }
 
-static void take_nodes(const struct store_batch *b, struct nodes *n)
+static void take_text(const struct store_batch *b, unsigned int node, char *to, size_t size)
+{
+    const char *text = store_batch_text(b, node);
+    snprintf(to, size, "%s", text ? text : "");
+}
+
+/* The names below device/console that are a digit. */
+static unsigned int digits_of(const struct store_batch *b, unsigned int node)
+{
+    const char *names = store_batch_text(b, node);
+    unsigned int found = 0;
+    for (size_t i = 0; names && i < b->list[node].length; i += strlen(names + i) + 1) {
+        if (names[i] > '0' && names[i] <= '9' && names[i + 1] == '\0') {
+            found |= 1u << (names[i] - '0');
+        }
+    }
+    return found;
+}
+
+static void take_nodes(const struct store_batch *b, bool first, struct nodes *n)
 {
     uint64_t port = 0;
     uint64_t limit = 0;
+    uint64_t state = 0;
+    if (first) {
+        n->extra = digits_of(b, NODE_EXTRA);
+    } else if (number_of(b, NODE_STATE, &state)) {
+        n->state = (unsigned int)state;
+        take_text(b, NODE_CONNECTION, n->connection, sizeof(n->connection));
+        take_text(b, NODE_SOCKET, n->socket, sizeof(n->socket));
+    }
     if (!number_of(b, NODE_RING_REF, &n->ring_ref) || !number_of(b, NODE_PORT, &port)) {
         return;
     }
     /* A console of another type belongs to the guest's device model. */
     const char *type = store_batch_text(b, NODE_TYPE);
-    n->there = port <= UINT32_MAX && (!type || strcmp(type, "xenconsoled") == 0);
+    n->there = port <= UINT32_MAX && (type ? strcmp(type, "xenconsoled") == 0 : first);
     n->port = (evtchn_port_t)port;
     n->limit = number_of(b, NODE_LIMIT, &limit) && limit > 0 ? limit : DEFAULT_LIMIT;
     n->limit = n->limit < LARGEST_LIMIT ? n->limit : LARGEST_LIMIT;
-    const char *name = store_batch_text(b, NODE_NAME);
-    snprintf(n->name, sizeof(n->name), "%s", name ? name : "");
+    take_text(b, NODE_NAME, n->name, sizeof(n->name));
 }
 
-static void read_nodes(struct daemon *d, domid_t domid, struct nodes *n)
+static void read_nodes(struct daemon *d, const struct guest *g, struct nodes *n)
 {
     struct store_batch b = STORE_BATCH_INIT;
     char path[80];
     memset(n, 0, sizeof(*n));
-    for (unsigned int i = 0; i < NODE_COUNT; i++) {
-        snprintf(path, sizeof(path), "/local/domain/%u/%s", domid, node_names[i]);
+    for (unsigned int i = 0; i < NODE_NAME; i++) {
+        guest_path(g, node_names[i], path, sizeof(path));
         store_batch_read(&b, XBT_NULL, path);
     }
+    snprintf(path, sizeof(path), "/local/domain/%u/name", g->domid);
+    store_batch_read(&b, XBT_NULL, path);
+    if (g->number == 0) {
+        snprintf(path, sizeof(path), "/local/domain/%u/device/console", g->domid);
+        store_batch_directory(&b, XBT_NULL, path);
+    } else {
+        static const char *const wanted[] = { "connection", "path" };
+        guest_path(g, "state", path, sizeof(path));
+        store_batch_read(&b, XBT_NULL, path);
+        for (unsigned int i = 0; i < 2; i++) {
+            snprintf(path, sizeof(path), "/local/domain/0/backend/console/%u/%u/%s", g->domid, g->number, wanted[i]);
+            store_batch_read(&b, XBT_NULL, path);
+        }
+    }
     if (store_batch_run(d->xs, &b) == 0) {
-        take_nodes(&b, n);
+        take_nodes(&b, g->number == 0, n);
     }
     store_batch_free(&b);
 }
@@ -98,11 +155,11 @@ static void read_nodes(struct daemon *d, domid_t domid, struct nodes *n)
 static bool map_ring(struct daemon *d, struct guest *g, uint64_t ring_ref)
 {
     if (d->gnttab) {
-        g->ring = xengnttab_map_grant_ref(d->gnttab, g->domid, GNTTAB_RESERVED_CONSOLE,
-                                          PROT_READ | PROT_WRITE);
+        uint32_t ref = g->number == 0 ? GNTTAB_RESERVED_CONSOLE : (uint32_t)ring_ref;
+        g->ring = xengnttab_map_grant_ref(d->gnttab, g->domid, ref, PROT_READ | PROT_WRITE);
         g->ring_granted = g->ring != NULL;
     }
-    if (!g->ring) {
+    if (!g->ring && g->number == 0) {
         /* The toolstack did not seed the grant: then the node is the page's frame. */
         xen_pfn_t frame = ring_ref;
         g->ring = xenforeignmemory_map(ctrl_foreignmemory(d->ctrl), g->domid, PROT_READ | PROT_WRITE, 1,
@@ -196,7 +253,7 @@ static void close_terminal(struct guest *g)
 static bool publish(struct daemon *d, struct guest *g, const char *name)
 {
     char path[80];
-    snprintf(path, sizeof(path), "/local/domain/%u/console/tty", g->domid);
+    guest_path(g, "tty", path, sizeof(path));
     return xs_write(d->xs, XBT_NULL, path, name, strlen(name));
 }
 
@@ -208,7 +265,7 @@ static bool open_terminal(struct daemon *d, struct guest *g)
     }
     g->master = posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
     g->slave = g->master >= 0 ? open_slave(g->master, name, sizeof(name)) : -1;
-    if (g->slave < 0 || daemon_watch_fd(d, g->master, SOURCE_TERMINAL, g->domid, EPOLLIN, false) < 0 ||
+    if (g->slave < 0 || daemon_watch_fd(d, g->master, SOURCE_TERMINAL, guest_id(g), EPOLLIN, false) < 0 ||
         !publish(d, g, name)) {
         daemon_note(d, "domain %u: no terminal: %s", g->domid, strerror(errno));
         close_terminal(g);
@@ -221,7 +278,7 @@ static bool open_terminal(struct daemon *d, struct guest *g)
 static void open_log(struct daemon *d, struct guest *g, const char *name)
 {
     char path[PATH_MAX];
-    if (!d->options->log_guests || g->log.fd >= 0) {
+    if (!d->options->log_guests || g->log.fd >= 0 || g->number != 0) {
         return;
     }
     /* The name is the administrator's, but a file of it must not leave the folder. */
@@ -245,7 +302,7 @@ static void want(struct daemon *d, struct guest *g, bool read, bool write)
     }
     g->wants_read = read;
     g->wants_write = write;
-    daemon_watch_fd(d, g->master, SOURCE_TERMINAL, g->domid, (read ? EPOLLIN : 0) | (write ? EPOLLOUT : 0),
+    daemon_watch_fd(d, g->master, SOURCE_TERMINAL, guest_id(g), (read ? EPOLLIN : 0) | (write ? EPOLLOUT : 0),
                     true);
 }
 
@@ -309,6 +366,9 @@ void guest_read_terminal(struct daemon *d, struct guest *g)
         return;
     }
     ssize_t got = read(g->master, data, space);
+    if (g->listener >= 0 && (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR))) {
+        extra_hang_up(g);
+    }
     if (got <= 0) {
         return;
     }
@@ -362,8 +422,12 @@ void guest_terminal(struct daemon *d, struct guest *g, uint32_t events)
             guest_write_terminal(d, g);
         }
     }
-    if (events & (EPOLLIN | EPOLLHUP)) {
+    if (events & (EPOLLIN | EPOLLHUP) && g->master >= 0) {
         guest_read_terminal(d, g);
+    }
+    /* A client that left while the guest takes no input. */
+    if (events & EPOLLHUP && g->listener >= 0 && g->master >= 0) {
+        extra_hang_up(g);
     }
 }
 
@@ -386,7 +450,10 @@ static void connect_guest(struct daemon *d, struct guest *g, const struct nodes 
     }
     g->connected = true;
     open_log(d, g, n->name);
-    if (open_terminal(d, g)) {
+    if (g->number != 0) {
+        extra_connected(d, g);
+    }
+    if (extra_listen(d, g, n->connection, n->socket) || open_terminal(d, g)) {
         daemon_note(d, "domain %u: connected", g->domid);
     }
     /* What it said before we came, and whether it takes input. */
@@ -399,13 +466,20 @@ void guest_look(struct daemon *d, struct guest *g)
     if (g->ended) {
         return;
     }
-    read_nodes(d, g->domid, &n);
+    read_nodes(d, g, &n);
+    if (n.extra) {
+        domains_add_extra(d, g, n.extra);
+    }
+    if (g->number != 0 && !extra_state(d, g, n.state)) {
+        disconnect(d, g);
+        return;
+    }
     if (!n.there) {
         return;
     }
     if (!g->connected || g->ring_ref != n.ring_ref || g->remote_port != n.port) {
         connect_guest(d, g, &n);
-    } else {
+    } else if (!extra_listen(d, g, n.connection, n.socket)) {
         open_terminal(d, g);
     }
 }
@@ -423,12 +497,20 @@ void guest_end(struct daemon *d, struct guest *g)
     }
     disconnect(d, g);
     log_close(&g->log);
+    if (g->extra) {
+        guest_end(d, g->extra);
+    }
+}
+
+bool guest_is_throttled(const struct guest *g)
+{
+    return g->throttled || (g->extra && guest_is_throttled(g->extra));
 }
 
 bool guest_is_read(const struct guest *g)
 {
     int unread = 0;
-    if (g->queue.length > 0) {
+    if (g->queue.length > 0 || (g->extra && !guest_is_read(g->extra))) {
         return false;
     }
     return g->slave < 0 || ioctl(g->slave, TIOCINQ, &unread) != 0 || unread == 0;
@@ -436,8 +518,12 @@ bool guest_is_read(const struct guest *g)
 
 void guest_free(struct daemon *d, struct guest *g)
 {
+    if (g->extra) {
+        guest_free(d, g->extra);
+    }
     disconnect(d, g);
     close_terminal(g);
+    extra_close(g);
     log_close(&g->log);
     queue_free(&g->queue);
     free(g);

@@ -11,6 +11,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "cmd/xenconsoled/daemon.h"
@@ -263,4 +264,50 @@ TEST(guest_with_senseless_ring_is_ignored)
     say(&f, "ok");
     EXPECT_EQ(guest_take_output(f.daemon, f.guest), 2);
     teardown(&f);
+}
+
+static int call_socket(const char *path)
+{
+    struct sockaddr_un a = { .sun_family = AF_UNIX };
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    strcpy(a.sun_path, path);
+    EXPECT_EQ(connect(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+    return fd;
+}
+
+/* An extra console that is a socket: what was said before somebody came, one client at a time, and the next. */
+TEST(guest_console_is_a_socket)
+{
+    struct fixture f;
+    char path[64], got[64] = { 0 };
+    setup(&f);
+    make_folder();
+    snprintf(path, sizeof(path), "%s/channel", folder);
+    close(f.guest->master);
+    f.guest->master = -1;
+    f.guest->number = 2;
+    EXPECT(!extra_listen(f.daemon, f.guest, "pty", NULL));
+    EXPECT(extra_listen(f.daemon, f.guest, "socket", path));
+    EXPECT(f.guest->listener >= 0);
+    say(&f, "early");
+    EXPECT_EQ(guest_take_output(f.daemon, f.guest), 5);
+    guest_write_terminal(f.daemon, f.guest);
+    for (int round = 0; round < 2; round++) {
+        int client = call_socket(path);
+        extra_accept(f.daemon, f.guest);
+        int second = call_socket(path);
+        extra_accept(f.daemon, f.guest);
+        EXPECT_EQ(read(second, got, sizeof(got)), 0);
+        close(second);
+        EXPECT_EQ(read(client, got, sizeof(got)), round == 0 ? 5 : -1);
+        EXPECT_STR(got, "early");
+        EXPECT_EQ(write(client, "in", 2), 2);
+        guest_terminal(f.daemon, f.guest, EPOLLIN);
+        EXPECT_EQ(f.ring->in_prod, 2 * (round + 1));
+        close(client);
+        guest_terminal(f.daemon, f.guest, EPOLLIN | EPOLLHUP);
+        EXPECT_EQ(f.guest->master, -1);
+    }
+    teardown(&f);
+    EXPECT_EQ(rmdir(folder), 0); /* the socket went with the console */
 }

@@ -36,6 +36,12 @@ static uint32_t stamp;
 static uint64_t seed;
 
 /* ---- layout ---- */
+/* Most nodes are the control domain's alone: those have no list of permissions. */
+static unsigned int stored_count(const struct perm *perms, unsigned int perm_count)
+{
+    return perm_count == 1 && perms->domid == dom0_only.domid && perms->bits == dom0_only.bits ? 0 : perm_count;
+}
+
 static unsigned int name_length_of(const struct node *n)
 {
     return n->sizes & 0xfff;
@@ -83,6 +89,10 @@ const struct perm *node_perms(uint32_t n, unsigned int *perm_count)
 {
     struct node *node = node_at(n);
     *perm_count = perm_count_of(node);
+    if (*perm_count == 0) {
+        *perm_count = 1;
+        return &dom0_only;
+    }
     return (const void *)(is_ext(node) ? ((struct ext *)arena_at(ext_of(node)))->data : node->data);
 }
 
@@ -341,8 +351,11 @@ static void unlink_child(uint32_t n)
 uint32_t node_create(uint32_t parent, const char *name, size_t name_length, const struct perm *perms,
                      unsigned int perm_count, const void *value, size_t value_length)
 {
-    size_t perm_bytes = perm_count * sizeof(struct perm);
-    uint32_t n = arena_alloc(sizeof(struct node) + perm_bytes + name_length + value_length);
+    unsigned int stored = stored_count(perms, perm_count);
+    size_t perm_bytes = stored * sizeof(struct perm);
+    size_t rest = perm_bytes + value_length;
+    /* Room for the index of a block, should permissions and value move out. */
+    uint32_t n = arena_alloc(sizeof(struct node) + name_length + (rest > sizeof(uint32_t) ? rest : sizeof(uint32_t)));
 
     if (n == 0) {
         return 0;
@@ -352,7 +365,7 @@ uint32_t node_create(uint32_t parent, const char *name, size_t name_length, cons
     node->first = 0;
     node->gen = next_stamp();
     node->kids_gen = node->gen;
-    node->sizes = pack(name_length, value_length, perm_count, false);
+    node->sizes = pack(name_length, value_length, stored, false);
     memcpy(node->data, perms, perm_bytes);
     memcpy(node->data + perm_bytes, name, name_length);
     if (value_length > 0) {
@@ -398,9 +411,10 @@ static bool set_both(uint32_t n, const struct perm *perms, unsigned int perm_cou
                      size_t value_length)
 {
     struct node *node = node_at(n);
-    size_t perm_bytes = perm_count * sizeof(struct perm);
     size_t name_length = name_length_of(node);
 
+    perm_count = stored_count(perms, perm_count);
+    size_t perm_bytes = perm_count * sizeof(struct perm);
     if (!is_ext(node) && sizeof(struct node) + perm_bytes + name_length + value_length <= arena_size(n)) {
         const char *old_value = name_of(node) + name_length;
         if (perm_count != perm_count_of(node)) {
@@ -545,7 +559,7 @@ static bool node_plausible(uint32_t n)
     const struct node *node = node_at(n);
     size_t size = arena_size(n);
 
-    if (size < sizeof(*node) + sizeof(uint32_t) || perm_count_of(node) == 0) {
+    if (size < sizeof(*node) + sizeof(uint32_t)) {
         return false;
     }
     size_t room = size - sizeof(*node);

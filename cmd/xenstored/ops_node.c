@@ -170,6 +170,24 @@ int ops_rm(struct request *r, struct tx *t)
 }
 
 /* ---- listings ---- */
+/* The listing given last, outside of transactions: those who poll ask for the same again. */
+static struct {
+    uint32_t node, kids_gen; /* together never the same for other names; 0: none */
+    size_t length;
+    char names[XENSTORE_PAYLOAD_MAX];
+} listed;
+
+static bool same_listing(struct request *r, const struct target *g)
+{
+    uint32_t n = node_find(g->path, g->length);
+
+    if (n == 0 || n != listed.node || node_at(n)->kids_gen != listed.kids_gen) {
+        return false;
+    }
+    out_reply(r, XS_DIRECTORY, listed.names, listed.length);
+    return true;
+}
+
 int ops_directory(struct request *r, struct tx *t)
 {
     char names[XENSTORE_PAYLOAD_MAX];
@@ -178,12 +196,21 @@ int ops_directory(struct request *r, struct tx *t)
     uint32_t gen;
     int rc = get(r, t, PERM_READ, false, &g);
 
+    if (rc == 0 && t == NULL && same_listing(r, &g)) {
+        return 0;
+    }
     rc = rc == 0 ? tx_list(t, g.path, g.length, &gen, &l) : rc;
     if (rc == 0 && l.full) {
         return -E2BIG;
     }
     if (rc == 0) {
         out_reply(r, XS_DIRECTORY, names, l.used);
+    }
+    if (rc == 0 && t == NULL) {
+        listed.node = node_find(g.path, g.length);
+        listed.kids_gen = gen;
+        listed.length = l.used;
+        memcpy(listed.names, names, l.used);
     }
     return rc;
 }

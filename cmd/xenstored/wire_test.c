@@ -103,6 +103,30 @@ TEST(xs_rm_and_mkdir)
     sim_stop();
 }
 
+/* A listing that is asked for again is kept: it is that node's, and its children's as they are now. */
+TEST(xs_directory_again)
+{
+    sim_start(NULL);
+    SIM_OK(0, XS_MKDIR, 0, "/d/x\0");
+    for (unsigned int round = 0; round < 2; round++) {
+        SIM_OK(0, XS_DIRECTORY, 0, "/d\0");
+        EXPECT_EQ(sim_answer.head.len, 2);
+        EXPECT_STR(sim_answer.data, "x");
+        SIM_OK(0, XS_DIRECTORY, 0, "/d/x\0");
+        EXPECT_EQ(sim_answer.head.len, 0);
+    }
+    SIM_OK(0, XS_DIRECTORY, 0, "/d\0");
+    SIM_OK(0, XS_MKDIR, 0, "/d/y\0");
+    SIM_OK(0, XS_DIRECTORY, 0, "/d\0");
+    EXPECT_EQ(sim_answer.head.len, 4);
+    SIM_OK(0, XS_RM, 0, "/d/x\0");
+    SIM_OK(0, XS_DIRECTORY, 0, "/d\0");
+    EXPECT_STR(sim_answer.data, "y");
+    SIM_OK(0, XS_RM, 0, "/d\0");
+    SIM_ERROR(0, XS_DIRECTORY, 0, "/d\0", "ENOENT");
+    sim_stop();
+}
+
 TEST(xs_permissions_of_domains)
 {
     sim_start(NULL);

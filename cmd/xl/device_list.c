@@ -221,6 +221,7 @@ static void put_channel(struct xl *xl, const struct device *d, unsigned int inde
         return;
     }
     fill_format(xl, d, &f);
+    f.evtch = (int)device_read_number(xl_store(xl), path, "port", -1);
     connection = device_read(xl_store(xl), d->library, "connection");
     if (j) {
         put_common(xl, d, &f, j);
@@ -228,7 +229,9 @@ static void put_channel(struct xl *xl, const struct device *d, unsigned int inde
         json_field_string(j, "connection", connection);
         json_object_end(j);
     } else {
-        char *tty = device_read(xl_store(xl), path, "tty");
+        bool is_socket = connection && !strcmp(connection, "socket");
+        char *tty = is_socket ? device_read(xl_store(xl), d->library, "path")
+                              : device_read(xl_store(xl), path, "tty");
 
         printf("%-3u %-2u %-5d %-6d %8ld %-10s %-30s\n", d->devid, d->backend_id, f.state, f.evtch,
                device_read_number(xl_store(xl), path, "ring-ref", -1), connection ? connection : "-",

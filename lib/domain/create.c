@@ -319,6 +319,12 @@ static int write_store(struct err *e, struct creation *k)
     for (unsigned int i = 0; i < d->vif_count; i++) {
         layout_add_nic(&n, &k->nics[i]);
     }
+    for (unsigned int i = 0; i < d->channel_count; i++) {
+        const struct channel_spec *spec = &d->channels[i];
+        struct layout_channel c = { k->domid, i + 1, spec->name, spec->socket ? spec->path : NULL };
+
+        layout_add_channel(&n, &c);
+    }
     rc = nodes_apply(e, k->s, &n);
     nodes_free(&n);
     if (!rc && !xs_introduce_domain(k->s, k->domid, (unsigned long)k->built.store_mfn, k->built.store_port)) {

@@ -278,6 +278,40 @@ void layout_add_nic(struct nodes *n, const struct layout_nic *c)
     add_nic_backend(n, p.library, c);
 }
 
+static void add_channel_backend(struct nodes *n, const char *folder, const struct layout_channel *c)
+{
+    nodes_write(n, folder, "frontend-id", "%u", c->domid);
+    nodes_write(n, folder, "online", "1");
+    nodes_write(n, folder, "state", "1");
+    nodes_write(n, folder, "protocol", "vt100");
+    write_text(n, folder, "name", c->name);
+    nodes_write(n, folder, "connection", "%s", c->path ? "socket" : "pty");
+    write_text(n, folder, "path", c->path);
+}
+
+/* The guest may read what the toolstack says of its console, and write only what its driver has to. */
+void layout_add_channel(struct nodes *n, const struct layout_channel *c)
+{
+    const struct {
+        const char *name, *value;
+    } fixed[] = {
+        { "limit", "1048576" }, { "type", "xenconsoled" }, { "output", "pty" }, { "tty", "" }, { "name", c->name },
+    };
+    char path[LAYOUT_PATH_MAX + 16];
+    struct device_paths p;
+
+    fill_paths(&p, "console", 0, c->domid, c->devid);
+    add_device(n, &p, 0, c->domid);
+    nodes_write(n, p.front, "protocol", "vt100");
+    for (unsigned int i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++) {
+        snprintf(path, sizeof(path), "%s/%s", p.front, fixed[i].name);
+        nodes_write(n, path, NULL, "%s", fixed[i].value);
+        nodes_permit(n, path, 0, c->domid);
+    }
+    add_channel_backend(n, p.back, c);
+    add_channel_backend(n, p.library, c);
+}
+
 void layout_remove_device(struct nodes *n, const char *kind, uint32_t backend_id, uint32_t domid,
                           unsigned int devid)
 {

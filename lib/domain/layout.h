@@ -55,6 +55,14 @@ void layout_add_nic(struct nodes *n, const struct layout_nic *c);
 /* All that belongs to a domain but its backends. */
 void layout_remove_guest(struct nodes *n, uint32_t domid, const char *vm_path);
 
+/* A console beyond the first: `path` of a socket, or NULL for a terminal. */
+struct layout_channel {
+    uint32_t domid;
+    unsigned int devid; /* from 1 */
+    const char *name, *path;
+};
+void layout_add_channel(struct nodes *n, const struct layout_channel *c);
+
 /* kind: "vbd", "vif", ... */
 void layout_frontend_path(char path[LAYOUT_PATH_MAX], const char *kind, uint32_t domid, unsigned int devid);
 void layout_backend_path(char path[LAYOUT_PATH_MAX], const char *kind, uint32_t backend_id, uint32_t domid,

@@ -169,11 +169,34 @@ TEST(layout_is_debians)
     fclose(f);
 }
 
-TEST(layout_removal_leaves_nothing)
+/* The guest's driver writes its ring and state; what the toolstack says it can only read. */
+TEST(layout_channel)
 {
+    static const struct layout_channel pty = { 7, 1, "org.test", NULL }, sock = { 7, 2, "b", "/run/b" };
     struct nodes n = { 0 };
 
     layout_add_guest(&n, &test_guest);
+    layout_add_channel(&n, &pty);
+    layout_add_channel(&n, &sock);
+    apply(&n);
+    nodes_free(&n);
+    EXPECT_EQ(leaf_find("/local/domain/7/device/console/1")->owner, 7);
+    EXPECT_STR(leaf_find("/local/domain/7/device/console/1/state")->value, "1");
+    EXPECT_EQ(leaf_find("/local/domain/7/device/console/1/tty")->owner, 0);
+    EXPECT_EQ(leaf_find("/local/domain/7/device/console/1/tty")->reader, 7);
+    EXPECT_STR(leaf_find("/local/domain/0/backend/console/7/1/connection")->value, "pty");
+    EXPECT_EQ(leaf_find("/local/domain/0/backend/console/7/2/path")->owner, 0);
+    EXPECT_STR(leaf_find("/local/domain/0/backend/console/7/2/path")->value, "/run/b");
+    EXPECT_STR(leaf_find("/libxl/7/device/console/2/connection")->value, "socket");
+}
+
+TEST(layout_removal_leaves_nothing)
+{
+    static const struct layout_channel channel = { 7, 1, "org.test", NULL };
+    struct nodes n = { 0 };
+
+    layout_add_guest(&n, &test_guest);
+    layout_add_channel(&n, &channel);
     layout_add_disk(&n, &test_disk);
     layout_add_nic(&n, &test_nic);
     layout_remove_device(&n, "vbd", 0, 7, 51712);
