@@ -19,11 +19,15 @@ install-hv: hv
 	install -d $(DESTDIR)/usr/share/doc/proxenos
 	install -m 644 README.md LICENSE docs/*.md $(DESTDIR)/usr/share/doc/proxenos/
 
-# The manual pages come out of xl's own tables, so only a machine that can run it makes them.
-man: build/man/xl.1 build/man/xl.cfg.5
-build/man/xl.1 build/man/xl.cfg.5: $(BIN)/xl
+# The manual pages come out of the programs' own tables, so only a machine that can run them makes them.
+MAN_XL := build/man/xl.1 build/man/xl.cfg.5 build/man/xl.conf.5
+man: $(MAN_XL) build/man/xenstored.8
+$(MAN_XL): $(BIN)/xl
 	@mkdir -p $(@D)
 	$(Q)$< help --man=$(basename $(@F)) > $@
+build/man/xenstored.8: $(BIN)/xenstored
+	@mkdir -p $(@D)
+	$(Q)$< --man > $@
 
 install-tools: cmd
 	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(UNITDIR) $(DESTDIR)/var/log/xen/console $(DESTDIR)/etc/xen/auto
@@ -31,9 +35,10 @@ install-tools: cmd
 	    if [ -L $$p ]; then cp -P $$p $(DESTDIR)$(SBINDIR)/; else install -s --strip-program=$(CROSS_$(ARCH))strip -m 755 $$p $(DESTDIR)$(SBINDIR)/; fi; \
 	done
 	$(if $(CROSS_$(ARCH)),,$(MAKE) --no-print-directory -s man)
-	$(if $(CROSS_$(ARCH)),,install -d $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5)
+	$(if $(CROSS_$(ARCH)),,install -d $(addprefix $(DESTDIR)$(MANDIR)/man,1 5 8))
 	$(if $(CROSS_$(ARCH)),,install -m 644 build/man/xl.1 $(DESTDIR)$(MANDIR)/man1/)
-	$(if $(CROSS_$(ARCH)),,install -m 644 build/man/xl.cfg.5 $(DESTDIR)$(MANDIR)/man5/)
+	$(if $(CROSS_$(ARCH)),,install -m 644 build/man/xl.cfg.5 build/man/xl.conf.5 $(DESTDIR)$(MANDIR)/man5/)
+	$(if $(CROSS_$(ARCH)),,install -m 644 build/man/xenstored.8 $(DESTDIR)$(MANDIR)/man8/)
 	install -m 755 install/xendomains.sh $(DESTDIR)$(SBINDIR)/xendomains
 	for u in install/systemd/*; do \
 	    sed 's|@SBINDIR@|$(SBINDIR)|' $$u > $(DESTDIR)$(UNITDIR)/$${u##*/} || exit 1; \

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * xenstored: options, files, going to the background. Options are those of Debian's xenstored, so that its init
- * script starts this one unchanged; what they tune and we do not have is accepted.
+ * xenstored: options, files, going to the background. Options are those of Debian's xenstored (options.c), so that
+ * its init script starts this one unchanged; what they tune and we do not have is accepted.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +20,7 @@
 #include "cmd/xenstored/domain.h"
 #include "cmd/xenstored/hw_xen.h"
 #include "cmd/xenstored/loop.h"
+#include "cmd/xenstored/options.h"
 #include "cmd/xenstored/socket.h"
 #include "cmd/xenstored/start.h"
 #include "cmd/xenstored/trace.h"
@@ -31,51 +31,6 @@ static struct {
     bool no_domains, foreground, print_pid;
     const char *pid_file, *trace_file;
 } options;
-
-static const struct option long_options[] = {
-    { "no-domain-init", no_argument, NULL, 'D' },
-    { "entry-nb", required_argument, NULL, 'E' },
-    { "pid-file", required_argument, NULL, 'F' },
-    { "help", no_argument, NULL, 'H' },
-    { "no-fork", no_argument, NULL, 'N' },
-    { "priv-domid", required_argument, NULL, 'p' },
-    { "output-pid", no_argument, NULL, 'P' },
-    { "entry-size", required_argument, NULL, 'S' },
-    { "trace-file", required_argument, NULL, 'T' },
-    { "transaction", required_argument, NULL, 't' },
-    { "perm-nb", required_argument, NULL, 'A' },
-    { "path-max", required_argument, NULL, 'M' },
-    { "quota", required_argument, NULL, 'Q' },
-    { "quota-soft", required_argument, NULL, 'q' },
-    { "timeout", required_argument, NULL, 'w' },
-    { "no-recovery", no_argument, NULL, 'R' },
-    { "internal-db", optional_argument, NULL, 'I' },
-    { "keep-orphans", no_argument, NULL, 'K' },
-    { "verbose", no_argument, NULL, 'V' },
-    { "watch-nb", required_argument, NULL, 'W' },
-    { "live-update", no_argument, NULL, 'U' },
-    { NULL, 0, NULL, 0 },
-};
-
-static const char usage[] =
-    "Usage: xenstored [options]\n"
-    "  -D, --no-domain-init     serve the socket only: no rings, no hypervisor\n"
-    "  -F, --pid-file <file>    write the process number there\n"
-    "  -N, --no-fork            stay in the foreground, warnings go to stderr\n"
-    "  -P, --output-pid         print the process number\n"
-    "  -T, --trace-file <file>  write requests, answers and events there\n"
-    "  -K, --keep-orphans       keep the nodes of domains that died\n"
-    "  -V, --verbose            as -T /dev/stderr in the foreground\n"
-    "Limits of each domain:\n"
-    "  -E, --entry-nb <n>       nodes\n"
-    "  -S, --entry-size <n>     bytes of a value\n"
-    "  -W, --watch-nb <n>       watches\n"
-    "  -t, --transaction <n>    open transactions\n"
-    "  -A, --perm-nb <n>        entries of a node's permissions\n"
-    "  -M, --path-max <n>       length of a path\n"
-    "  -Q, --quota <what>=<n>   transaction-nodes, memory, outstanding, or any name above\n"
-    "  -q, --quota-soft memory=<n>   warn above\n"
-    "Accepted without effect: -I, -R, -w, -p, -U.\n";
 
 static void limit(const char *name, const char *text)
 {
@@ -122,12 +77,15 @@ static void one_option(int o)
     case 'Q': limit_by_name(optarg, ""); break;
     case 'q': limit_by_name(optarg, "-soft"); break;
     case 'H':
-        fputs(usage, stdout);
+        options_usage(stdout);
+        exit(0);
+    case OPTION_MAN:
+        options_man(stdout);
         exit(0);
     case 'I': case 'R': case 'w': case 'p': case 'U':
         break;
     default:
-        fputs(usage, stderr);
+        options_usage(stderr);
         exit(1);
     }
 }
@@ -229,11 +187,13 @@ int main(int argc, char **argv)
 {
     struct err e = { 0 };
     struct rlimit files = { 65536, 65536 };
+    struct option long_options[OPTIONS_MAX];
+    const char *letters = options_fill(long_options);
     int ready = -1;
     int pid_fd = -1;
     int o;
 
-    while ((o = getopt_long(argc, argv, "DE:F:HNp:PS:T:t:A:M:Q:q:w:RI::KVW:U", long_options, NULL)) != -1) {
+    while ((o = getopt_long(argc, argv, letters, long_options, NULL)) != -1) {
         one_option(o);
     }
     /* After a live update we are what was in the background already. */

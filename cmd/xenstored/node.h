@@ -22,7 +22,7 @@ struct node {
     uint32_t next;          /* sibling, 0 after the last */
     uint32_t prev;          /* sibling; the first child's is the last child */
     uint32_t gen, kids_gen;
-    uint32_t sizes;         /* name 12 bits, value 13 bits, permissions 6 bits (0: dom0's alone), value elsewhere 1 bit */
+    uint32_t sizes;         /* name 12 bits, value 13, permissions 6 (none: dom0's alone), value lies elsewhere 1 */
     char data[];            /* permissions, name, then the value or the index of its block */
 };
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Manual pages, made from the tables that the programs themselves read: xl(1) from the table of commands, xl.cfg(5)
- * from that of keys. `xl help --man=xl` and `xl help --man=xl.cfg` print them as roff; install-tools does so.
+ * and xl.conf(5) from those of keys. `xl help --man=xl`, `--man=xl.cfg` and `--man=xl.conf` print them as roff;
+ * install-tools does so.
  */
 #include "cmd/xl/man.h"
 
@@ -10,7 +11,9 @@
 #include <string.h>
 
 #include "cmd/xl/xl.h"
+#include "lib/base/roff.h"
 #include "lib/conf/domain_keys.h"
+#include "lib/conf/host_config.h"
 
 /* What each key that is built is for. */
 static const struct {
@@ -74,42 +77,6 @@ const char *man_key_at(unsigned int index)
     return index < sizeof(key_help) / sizeof(key_help[0]) ? key_help[index].key : NULL;
 }
 
-/* Text in which roff finds no request, no escape and no hyphen of its own. */
-static void text(const char *s)
-{
-    if (*s == '.' || *s == '\'') {
-        fputs("\\&", stdout);
-    }
-    for (; *s; s++) {
-        if (*s == '\\') {
-            fputs("\\e", stdout);
-        } else if (*s == '-') {
-            fputs("\\-", stdout);
-        } else {
-            putchar(*s);
-        }
-    }
-}
-
-static void line(const char *s)
-{
-    text(s);
-    putchar('\n');
-}
-
-static void item(const char *name, const char *more, const char *help)
-{
-    fputs(".TP\n\\fB", stdout);
-    text(name);
-    fputs("\\fR", stdout);
-    if (more && *more) {
-        putchar(' ');
-        text(more);
-    }
-    putchar('\n');
-    printf("%s%s\n", help, *help && help[strlen(help) - 1] == '.' ? "" : ".");
-}
-
 /* ---- xl(1) -------------------------------------------------------------------------------------- */
 
 static void option(const struct xl_option *o)
@@ -119,7 +86,7 @@ static void option(const struct xl_option *o)
 
     snprintf(names, sizeof(names), "-%c%s%s", letter ? o->letter : '-', o->name && letter ? ", --" : "",
              o->name ? o->name : "");
-    item(names, o->argument, o->help);
+    roff_item(stdout, names, o->argument, o->help);
 }
 
 static void commands(void)
@@ -133,7 +100,7 @@ static void commands(void)
             group = c->group;
             printf(".SH %s\n", group);
         }
-        item(c->name, c->synopsis, c->summary);
+        roff_item(stdout, c->name, c->synopsis, c->summary);
         if (c->options && c->options->letter) {
             printf(".RS\n");
             for (const struct xl_option *o = c->options; o->letter; o++) {
@@ -146,20 +113,20 @@ static void commands(void)
 
 static void page_xl(void)
 {
-    printf(".TH XL 1 \"\" Proxenos\n.SH NAME\nxl \\- manage the guests of a Xen compatible hypervisor\n"
-           ".SH SYNOPSIS\n.B xl\n[\\-vfNtT] command [options] [arguments]\n.SH DESCRIPTION\n");
-    line("A command may be shortened to any beginning no other command has. A domain is given by name or number. "
+    roff_title(stdout, "xl", 1, "manage the guests of a Xen compatible hypervisor");
+    printf(".SH SYNOPSIS\n.B xl\n[\\-vfNtT] command [options] [arguments]\n.SH DESCRIPTION\n");
+    roff_line(stdout, "A command may be shortened to any beginning no other command has. A domain is given by name or number. "
          "Options may come before or after arguments.");
     printf(".PP\nEvery command that prints state takes\n.B \\-\\-json\nand prints it as JSON.\n");
-    item("-v", NULL, "Say more");
-    item("-N", NULL, "Do nothing, but say what would be done");
-    item("-T", NULL, "Put the time before messages");
+    roff_item(stdout, "-v", NULL, "Say more");
+    roff_item(stdout, "-N", NULL, "Do nothing, but say what would be done");
+    roff_item(stdout, "-T", NULL, "Put the time before messages");
     commands();
     printf(".SH EXIT STATUS\n0: done. 1: failed. 2: wrong usage. 3: a create that failed.\n.SH FILES\n");
-    item("/etc/xen/xl.conf", NULL, "Settings of the host");
-    item("/etc/xen/auto", NULL, "Configurations xendomains starts with the machine");
-    item("/var/log/xen", NULL, "What became of guests, and their consoles");
-    printf(".SH SEE ALSO\n.BR xl.cfg (5)\n");
+    roff_item(stdout, "/etc/xen/xl.conf", NULL, "Settings of the host");
+    roff_item(stdout, "/etc/xen/auto", NULL, "Configurations xendomains starts with the machine");
+    roff_item(stdout, "/var/log/xen", NULL, "What became of guests, and their consoles");
+    printf(".SH SEE ALSO\n.BR xl.cfg (5)\n.BR xl.conf (5)\n.BR xenstored (8)\n");
 }
 
 /* ---- xl.cfg(5) ---------------------------------------------------------------------------------- */
@@ -184,7 +151,7 @@ static void names_of(enum key_kind kind)
     for (unsigned int i = 0; (k = domain_key_at(i)); i++) {
         if (k->kind == kind) {
             fputs(first ? "" : ",\n", stdout);
-            text(k->name);
+            roff_text(stdout, k->name);
             first = false;
         }
     }
@@ -196,8 +163,9 @@ static void page_cfg(void)
     const struct domain_key *k;
     char range[48];
 
-    printf(".TH XL.CFG 5 \"\" Proxenos\n.SH NAME\nxl.cfg \\- configuration of a guest\n.SH DESCRIPTION\n");
-    line("Lines of KEY = VALUE. A value is a number, a \"string\" or a [ list ] of values with commas between; "
+    roff_title(stdout, "xl.cfg", 5, "configuration of a guest");
+    roff_section(stdout, "DESCRIPTION");
+    roff_line(stdout, "Lines of KEY = VALUE. A value is a number, a \"string\" or a [ list ] of values with commas between; "
          "# begins a comment. A key that is unknown is warned of; an error names file, line and column.");
     printf(".SH EXAMPLE\n.nf\n");
     printf("name = \"guest\"\nkernel = \"/boot/vmlinuz\"\nramdisk = \"/boot/initrd.img\"\nmemory = 512\nvcpus = 2\n"
@@ -206,16 +174,16 @@ static void page_cfg(void)
         if (k->kind != KEY_HVM && k->kind != KEY_UNBUILT) {
             const char *help = man_key_help(k->name);
 
-            item(k->name, kind_of(k, range, sizeof(range)), help ? help : "");
+            roff_item(stdout, k->name, kind_of(k, range, sizeof(range)), help ? help : "");
         }
     }
     printf(".PP\nActions: destroy, restart, rename\\-restart, preserve, coredump\\-destroy, coredump\\-restart.\n"
            ".SH DISKS\n");
-    line("TARGET,FORMAT,VDEV,ACCESS as in \"/srv/guest.img,raw,xvda,w\", or named: target=, format=, vdev=, "
+    roff_line(stdout, "TARGET,FORMAT,VDEV,ACCESS as in \"/srv/guest.img,raw,xvda,w\", or named: target=, format=, vdev=, "
          "access=, script=, backend=, devtype=cdrom. The old \"phy:DEVICE,VDEV,MODE\" and "
          "\"file:IMAGE,VDEV,MODE\" are taken too.");
     printf(".SH NETWORKS\n");
-    line("mac=, bridge=, ip=, script=, vifname=, rate=, backend=, gatewaydev=, mtu=, separated by commas. Without "
+    roff_line(stdout, "mac=, bridge=, ip=, script=, vifname=, rate=, backend=, gatewaydev=, mtu=, separated by commas. Without "
          "mac= one of 00:16:3e is made up.");
     printf(".SH KEYS OF HVM GUESTS\nKnown, and without meaning to the guests that are built:\n");
     names_of(KEY_HVM);
@@ -224,12 +192,75 @@ static void page_cfg(void)
     printf(".SH SEE ALSO\n.BR xl (1)\n");
 }
 
+/* ---- xl.conf(5) --------------------------------------------------------------------------------- */
+
+/* What each key of the host is for, and how its value is written. */
+static const struct {
+    const char *key, *value, *help;
+} host_help[] = {
+    { "autoballoon", "\"auto\", \"on\", \"off\"", "Is accepted; dom0's memory is what dom0_mem= gave it." },
+    { "run_hotplug_scripts", "0 or 1", "Is accepted: xl runs the scripts of devices itself." },
+    { "claim_mode", "0 or 1", "Whether a guest's memory is claimed before it is built, so that a lack of it shows at "
+                              "once; 1 when not set." },
+    { "lockfile", "\"file\"", "Is accepted; creations of several guests need no lock between them." },
+    { "blkdev_start", "\"xvda\"", "Is accepted." },
+    { "vif.default.script", "\"script\"", "The script of network interfaces that name none; vif-bridge when not set." },
+    { "vifscript", "\"script\"", "Old name of vif.default.script." },
+    { "vif.default.bridge", "\"bridge\"", "The bridge of network interfaces that name none; xenbr0 when not set." },
+    { "defaultbridge", "\"bridge\"", "Old name of vif.default.bridge." },
+    { "vif.default.backend", "\"domain\"", "The domain that serves network interfaces which name none; dom0 when not "
+                                           "set." },
+    { "vif.default.gatewaydev", "\"device\"", "What vif-route and vif-nat send packets through." },
+    { "max_grant_frames", "number", "The most frames of a guest's grant table, where its configuration says nothing." },
+    { "max_maptrack_frames", "number", "The same of the frames that track what it has mapped." },
+    { "max_grant_version", "1 or 2", "The highest version of grant tables guests may use." },
+    { "vm.cpumask", "\"CPUs\"", "Is checked, and has no effect: use cpus in the guests' configurations." },
+    { "vm.hvm.cpumask", "\"CPUs\"", "As vm.cpumask." },
+    { "vm.pv.cpumask", "\"CPUs\"", "As vm.cpumask." },
+    { "domid_policy", "\"random\"", "Is accepted." },
+    { "output_format", "\"json\" or \"sxp\"", "Is accepted; xl prints JSON." },
+    { "remus.default.netbufscript", "\"script\"", "Is accepted without effect." },
+    { "colo.default.proxyscript", "\"script\"", "Is accepted without effect." },
+};
+
+const char *man_host_help(const char *key, const char **value)
+{
+    for (unsigned int i = 0; i < sizeof(host_help) / sizeof(host_help[0]); i++) {
+        if (!strcmp(host_help[i].key, key)) {
+            *value = host_help[i].value;
+            return host_help[i].help;
+        }
+    }
+    return NULL;
+}
+
+static void page_conf(void)
+{
+    const char *key;
+
+    roff_title(stdout, "xl.conf", 5, "settings of the host for all guests");
+    roff_section(stdout, "DESCRIPTION");
+    roff_line(stdout, "/etc/xen/xl.conf is read by every command that needs it. It is written as xl.cfg(5) is. A file "
+                      "that is not there means that nothing is set; a key that is unknown is warned of.");
+    roff_section(stdout, "KEYS");
+    for (unsigned int i = 0; (key = host_key_at(i)); i++) {
+        const char *value = "", *help = man_host_help(key, &value);
+
+        roff_item(stdout, key, value, help ? help : "");
+    }
+    roff_section(stdout, "SEE ALSO");
+    roff_see_also(stdout, "xl", 1);
+    roff_see_also(stdout, "xl.cfg", 5);
+}
+
 int man_print(const char *page)
 {
     if (!strcmp(page, "xl")) {
         page_xl();
     } else if (!strcmp(page, "xl.cfg")) {
         page_cfg();
+    } else if (!strcmp(page, "xl.conf")) {
+        page_conf();
     } else {
         return -ENOENT;
     }

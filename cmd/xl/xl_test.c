@@ -9,6 +9,7 @@
 #include "cmd/xl/progress.h"
 #include "cmd/xl/size.h"
 #include "lib/conf/domain_keys.h"
+#include "lib/conf/host_config.h"
 #include "tests/unit/unit.h"
 
 TEST(xl_finds_commands)
@@ -56,6 +57,9 @@ TEST(xl_manual_has_every_key)
     for (unsigned int i = 0; (name = man_key_at(i)); i++) {
         k = domain_key_find(name);
         EXPECT(k && k->kind != KEY_HVM && k->kind != KEY_UNBUILT);
+    }
+    for (unsigned int i = 0; (name = host_key_at(i)); i++) {
+        EXPECT(man_host_help(name, &(const char *){ NULL }));
     }
 }
 

@@ -56,6 +56,11 @@ static const struct host_key {
 
 #define HOST_KEY_COUNT (sizeof(host_keys) / sizeof(host_keys[0]))
 
+const char *host_key_at(unsigned int index)
+{
+    return index < HOST_KEY_COUNT ? host_keys[index].name : NULL;
+}
+
 static int out_of_memory(struct err *e)
 {
     return err_set(e, -ENOMEM, "out of memory");

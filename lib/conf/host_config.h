@@ -38,5 +38,7 @@ int host_config_read(struct err *e, const struct conf *c, struct host_config *h)
 /* path NULL: /etc/xen/xl.conf */
 int host_config_load(struct err *e, const char *path, struct host_config *h);
 void host_config_free(struct host_config *h);
+/* All keys there are, for the manual page; NULL behind the last. */
+const char *host_key_at(unsigned int index);
 
 #endif
