@@ -127,9 +127,9 @@ void options_man(FILE *f)
     roff_title(f, "xenstored", 8, "the store that dom0 and guests share");
     fputs(".SH SYNOPSIS\n.B xenstored\n[options]\n", f);
     roff_section(f, "DESCRIPTION");
-    roff_line(f, "Keeps a tree of nodes with values, permissions and watches, for guests over shared rings and for dom0 "
-                 "over a socket. What it keeps lies in one file of the run directory: a daemon that is killed at any "
-                 "moment and started again goes on with the same nodes, domains and watches of domains.");
+    roff_line(f, "Keeps a tree of nodes with values, permissions and watches, for guests over shared rings and for "
+                 "dom0 over a socket. What it keeps lies in one file of the run directory: a daemon that is killed at "
+                 "any moment and started again goes on with the same nodes, domains and watches of domains.");
     roff_section(f, "OPTIONS");
     man_group(f, GENERAL);
     roff_section(f, "LIMITS OF EACH DOMAIN");

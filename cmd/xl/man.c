@@ -115,8 +115,8 @@ static void page_xl(void)
 {
     roff_title(stdout, "xl", 1, "manage the guests of a Xen compatible hypervisor");
     printf(".SH SYNOPSIS\n.B xl\n[\\-vfNtT] command [options] [arguments]\n.SH DESCRIPTION\n");
-    roff_line(stdout, "A command may be shortened to any beginning no other command has. A domain is given by name or number. "
-         "Options may come before or after arguments.");
+    roff_line(stdout, "A command may be shortened to any beginning no other command has. A domain is given by "
+                      "name or number. Options may come before or after arguments.");
     printf(".PP\nEvery command that prints state takes\n.B \\-\\-json\nand prints it as JSON.\n");
     roff_item(stdout, "-v", NULL, "Say more");
     roff_item(stdout, "-N", NULL, "Do nothing, but say what would be done");
@@ -165,8 +165,9 @@ static void page_cfg(void)
 
     roff_title(stdout, "xl.cfg", 5, "configuration of a guest");
     roff_section(stdout, "DESCRIPTION");
-    roff_line(stdout, "Lines of KEY = VALUE. A value is a number, a \"string\" or a [ list ] of values with commas between; "
-         "# begins a comment. A key that is unknown is warned of; an error names file, line and column.");
+    roff_line(stdout, "Lines of KEY = VALUE. A value is a number, a \"string\" or a [ list ] of values with commas "
+                      "between; # begins a comment. A key that is unknown is warned of; an error names file, line "
+                      "and column.");
     printf(".SH EXAMPLE\n.nf\n");
     printf("name = \"guest\"\nkernel = \"/boot/vmlinuz\"\nramdisk = \"/boot/initrd.img\"\nmemory = 512\nvcpus = 2\n"
            "disk = [ \"file:/srv/guest.img,xvda,w\" ]\nvif = [ \"bridge=xenbr0\" ]\n.fi\n.SH KEYS\n");
@@ -179,12 +180,12 @@ static void page_cfg(void)
     }
     printf(".PP\nActions: destroy, restart, rename\\-restart, preserve, coredump\\-destroy, coredump\\-restart.\n"
            ".SH DISKS\n");
-    roff_line(stdout, "TARGET,FORMAT,VDEV,ACCESS as in \"/srv/guest.img,raw,xvda,w\", or named: target=, format=, vdev=, "
-         "access=, script=, backend=, devtype=cdrom. The old \"phy:DEVICE,VDEV,MODE\" and "
-         "\"file:IMAGE,VDEV,MODE\" are taken too.");
+    roff_line(stdout, "TARGET,FORMAT,VDEV,ACCESS as in \"/srv/guest.img,raw,xvda,w\", or named: target=, format=, "
+                      "vdev=, access=, script=, backend=, devtype=cdrom. The old \"phy:DEVICE,VDEV,MODE\" and "
+                      "\"file:IMAGE,VDEV,MODE\" are taken too.");
     printf(".SH NETWORKS\n");
-    roff_line(stdout, "mac=, bridge=, ip=, script=, vifname=, rate=, backend=, gatewaydev=, mtu=, separated by commas. Without "
-         "mac= one of 00:16:3e is made up.");
+    roff_line(stdout, "mac=, bridge=, ip=, script=, vifname=, rate=, backend=, gatewaydev=, mtu=, separated by "
+                      "commas. Without mac= one of 00:16:3e is made up.");
     printf(".SH KEYS OF HVM GUESTS\nKnown, and without meaning to the guests that are built:\n");
     names_of(KEY_HVM);
     printf(".SH NOT BUILT\nRefused unless they ask for nothing:\n");
