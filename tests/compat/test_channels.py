@@ -24,8 +24,8 @@ def m(hv):
         machine.ok(CREATE, 120)
         machine.wait_for("sed 's/@@/%%/g' " + LOG, "guest: up", 120)
         with machine.guest("chan") as g:
-            g.ok("stty -F /dev/hvc1 raw -echo; stty -F /dev/hvc2 raw -echo")
-            g.ok("(exec 3<>/dev/hvc2; while read line <&3; do echo \"heard-$line\" >&3; done) &")
+            # Its settings last as long as somebody has it open.
+            g.ok("(exec 3<>/dev/hvc2; stty raw -echo <&3; while read line <&3; do echo \"heard-$line\" >&3; done) &")
         yield machine
         assert machine.crash_text() is None
 
