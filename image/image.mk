@@ -4,6 +4,7 @@
 #   make image-disk   build/image/{guest-disk.img,grub-x86_64-xen.bin}: a Debian guest on a disk
 #   make image-tools  build/image/dom0-ours.cpio.gz: the same dom0 with our toolstack, as static programs, and none of
 #                     Debian's; build/image/dom0-tools.cpio.gz: with both
+#   make image-qemu   build/image/qemu.cpio.gz: Debian's QEMU as a backend, to be put behind dom0's
 #   make run     boots it; variables are listed by `make help`; ARCH=arm64 with Debian's arm64 dom0 and guest
 IMG := build/image
 IMAGE := $(IMG)/vmlinuz $(IMG)/vmlinux $(IMG)/guest.cpio.gz $(IMG)/dom0.cpio.gz build/peer/xen.elf
@@ -65,6 +66,12 @@ $(IMG)/dom0-ours.cpio.gz: $(IMG)/dom0-base.cpio.gz $(IMG)/tools.cpio.gz
 $(IMG)/dom0-ours.cpio.gz $(IMG)/dom0-tools.cpio.gz:
 	$(Q)cat $^ > $@.tmp
 	$(Q)mv $@.tmp $@
+
+.PHONY: image-qemu
+image-qemu: $(IMG)/qemu.cpio.gz
+$(IMG)/qemu.cpio.gz: build/debs/stamp image/build-qemu.sh image/packages-qemu.txt image/pick.py
+	@mkdir -p $(@D)
+	$(Q)sh image/build-qemu.sh
 
 # The Debian guest of the disk tests, and GRUB as a PV guest: too slow to make for `make run`, so not in $(IMAGE).
 $(IMG)/guest-disk.img: build/debs/stamp image/build-disk.sh image/packages-disk.txt $(wildcard image/disk/*) \

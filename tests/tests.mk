@@ -28,7 +28,7 @@ boot: need-test
 endif
 
 system: need-test
-	+@$(MAKE) --no-print-directory -s hv guest image image-disk image-tools test-programs
+	+@$(MAKE) --no-print-directory -s hv guest image image-disk image-tools image-qemu test-programs
 	@$(PYTEST) tests/compat $(if $(HV),--hv=$(HV)) $(if $(TOOLS),--tools=$(TOOLS)) $(if $(TEST),-k $(TEST))
 
 cells: need-test

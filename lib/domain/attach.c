@@ -16,6 +16,7 @@
 #include "lib/domain/hardware.h"
 #include "lib/domain/layout.h"
 #include "lib/domain/nodes.h"
+#include "lib/domain/qemu.h"
 #include "lib/store/xenstore.h"
 
 /* Is the number taken? *next is one above the highest. */
@@ -37,14 +38,14 @@ static int look_for(struct err *e, struct xs_handle *s, uint32_t domid, const ch
     return rc;
 }
 
-static void take_back(struct xs_handle *s, const char *kind, uint32_t domid, uint32_t backend_id,
+static void take_back(struct xs_handle *s, const char *kind, const char *backend, uint32_t domid, uint32_t backend_id,
                       unsigned int devid)
 {
     struct device d = { .devid = devid, .domid = domid, .backend_id = backend_id };
 
     snprintf(d.kind, sizeof(d.kind), "%s", kind);
     layout_frontend_path(d.front, kind, domid, devid);
-    layout_backend_path(d.back, kind, backend_id, domid, devid);
+    layout_backend_path(d.back, backend, backend_id, domid, devid);
     layout_library_path(d.library, kind, domid, devid);
     device_remove(NULL, s, &d, true, 5);
 }
@@ -54,6 +55,7 @@ int attach_disk(struct err *e, struct ctrl *c, struct xs_handle *s, uint32_t dom
 {
     struct disk_backing backing;
     struct hardware_text text = { "", "", "" };
+    char name[DOMAIN_NAME_MAX] = "";
     struct nodes n = { 0 };
     struct layout_disk d;
     unsigned int next;
@@ -71,9 +73,13 @@ int attach_disk(struct err *e, struct ctrl *c, struct xs_handle *s, uint32_t dom
         disk_close(&backing, domid, d.devid);
         return rc;
     }
-    rc = device_finish_disk(e, s, &d);
+    if (d.qemu_format) {
+        domain_read_name(NULL, s, domid, name);
+        rc = qemu_start(e, domid, name);
+    }
+    rc = rc ? rc : device_finish_disk(e, s, &d);
     if (rc) {
-        take_back(s, "vbd", domid, d.backend_id, d.devid);
+        take_back(s, "vbd", layout_disk_backend(&d), domid, d.backend_id, d.devid);
     }
     return rc;
 }
@@ -101,7 +107,7 @@ int attach_nic(struct err *e, struct ctrl *c, struct xs_handle *s, uint32_t domi
     if (!rc) {
         rc = device_finish_nic(e, s, &nic);
         if (rc) {
-            take_back(s, "vif", domid, nic.backend_id, nic.devid);
+            take_back(s, "vif", "vif", domid, nic.backend_id, nic.devid);
         }
     }
     host_config_free(&host);

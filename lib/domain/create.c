@@ -26,6 +26,7 @@
 #include "lib/domain/journal.h"
 #include "lib/domain/layout.h"
 #include "lib/domain/nodes.h"
+#include "lib/domain/qemu.h"
 #include "lib/domain/saved.h"
 #include "lib/store/xenstore.h"
 
@@ -267,8 +268,13 @@ static int describe_nics(struct err *e, struct creation *k)
 
 static int finish_devices(struct err *e, struct creation *k)
 {
-    int rc = 0;
+    bool qemu = false;
+    int rc;
 
+    for (unsigned int i = 0; i < k->config->disk_count; i++) {
+        qemu |= k->disks[i].qemu_format != NULL;
+    }
+    rc = qemu ? qemu_start(e, k->domid, k->config->name) : 0;
     for (unsigned int i = 0; i < k->config->disk_count && !rc; i++) {
         rc = device_finish_disk(e, k->s, &k->disks[i]);
     }

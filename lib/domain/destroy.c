@@ -15,6 +15,7 @@
 #include "lib/domain/domain.h"
 #include "lib/domain/journal.h"
 #include "lib/domain/nodes.h"
+#include "lib/domain/qemu.h"
 #include "lib/domain/saved.h"
 #include "lib/store/xenstore.h"
 
@@ -77,6 +78,7 @@ static int sweep(struct err *e, struct xs_handle *s, uint32_t domid, const uint8
 
     uuid_format(uuid, vm + 4);
     if (more_devices) {
+        qemu_stop(domid); /* what it has mapped keeps the domain from going */
         destroy_devices(&first, s, domid);
     }
     layout_remove_guest(&n, domid, reborn ? NULL : vm);

@@ -20,7 +20,14 @@
 #include "lib/domain/nodes.h"
 #include "lib/store/xenstore.h"
 
-enum { BACKEND_SECONDS = 10, INTERFACE_SECONDS = 40, STATE_INIT_WAIT = 2, STATE_CLOSING = 5, STATE_CLOSED = 6 };
+enum {
+    BACKEND_SECONDS = 10,
+    INTERFACE_SECONDS = 40,
+    QEMU_SECONDS = 40,
+    STATE_INIT_WAIT = 2,
+    STATE_CLOSING = 5,
+    STATE_CLOSED = 6,
+};
 
 /* ---- what the store says ------------------------------------------------------------------------ */
 
@@ -256,6 +263,15 @@ int device_finish_disk(struct err *e, struct xs_handle *s, const struct layout_d
     struct device d;
     int rc;
 
+    if (disk->qemu_format) {
+        device_of(&d, "vbd", disk->domid, 0, disk->devid);
+        layout_backend_path(d.back, layout_disk_backend(disk), 0, disk->domid, disk->devid);
+        rc = device_wait_backend(e, s, &d, STATE_INIT_WAIT, QEMU_SECONDS);
+        if (rc) {
+            err_hint(e, "what QEMU says is in /var/log/xen/qemu-dm-*.log");
+        }
+        return rc;
+    }
     if (disk->backend_id || hotplug_is_default("vbd", disk->script) || !disk->path[0]) {
         return 0;
     }
@@ -277,7 +293,8 @@ static void release_backing(struct xs_handle *s, const struct device *d)
         char *node = device_read(s, d->back, "node"), *params = device_read(s, d->library, "params");
         struct disk_backing b;
 
-        disk_backing_of(&b, node, params);
+        /* QEMU's have the format before the path. */
+        disk_backing_of(&b, node, params && params[0] != '/' && strchr(params, ':') ? strchr(params, ':') + 1 : params);
         disk_close(&b, d->domid, d->devid);
         free(node);
         free(params);

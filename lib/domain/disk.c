@@ -202,6 +202,9 @@ int disk_open(struct err *e, struct ctrl *c, struct layout_disk *d, struct disk_
         b->user[0] = '\0';
         return rc;
     }
+    if (d->qemu_format) {
+        return 0; /* QEMU opens it itself */
+    }
     if (S_ISBLK(st.st_mode)) {
         snprintf(b->device, sizeof(b->device), "%s", d->path);
         b->major = major(st.st_rdev);

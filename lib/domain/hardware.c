@@ -13,6 +13,7 @@
 #include "lib/ctrl/ctrl.h"
 #include "lib/domain/domain.h"
 #include "lib/domain/layout.h"
+#include "lib/domain/qemu.h"
 
 #define SCRIPTS "/etc/xen/scripts/"
 
@@ -108,14 +109,19 @@ static int find_backend(struct err *e, struct xs_handle *s, const char *name, ui
 int hardware_disk(struct err *e, struct xs_handle *s, const struct disk_spec *spec, uint32_t domid,
                   struct layout_disk *d, struct hardware_text *t)
 {
+    bool qemu = spec->format != DISK_FORMAT_RAW || spec->backend_type == DISK_BACKEND_QDISK;
     int rc;
 
-    if (spec->format != DISK_FORMAT_RAW || spec->backend_type == DISK_BACKEND_QDISK ||
-        spec->backend_type == DISK_BACKEND_TAP || spec->backend_type == DISK_BACKEND_STANDALONE) {
-        conf_error(e, -EOPNOTSUPP, spec->place,
-                   "disk %s: %s disks need a QEMU backend, which is not built yet", spec->vdev,
-                   disk_format_name(spec->format));
-        err_hint(e, "convert the image: qemu-img convert -O raw %s ...", spec->target ? spec->target : "");
+    if (spec->backend_type == DISK_BACKEND_TAP || spec->backend_type == DISK_BACKEND_STANDALONE ||
+        (qemu && ((spec->backend && *spec->backend) || !spec->target || !*spec->target))) {
+        return conf_error(e, -EOPNOTSUPP, spec->place,
+                          "disk %s: not built: backendtype=tap or standalone, QEMU in another domain or for an "
+                          "empty drive", spec->vdev);
+    }
+    if (qemu && !qemu_available()) {
+        conf_error(e, -EOPNOTSUPP, spec->place, "disk %s: %s disks need QEMU as their backend, and there is none",
+                   spec->vdev, disk_format_name(spec->format));
+        err_hint(e, "install qemu-system-xen, or convert the image: qemu-img convert -O raw %s ...", spec->target);
         return -EOPNOTSUPP;
     }
     script_path(t, spec->script, "block");
@@ -130,6 +136,7 @@ int hardware_disk(struct err *e, struct xs_handle *s, const struct disk_spec *sp
         .no_discard = spec->no_discard,
         .untrusted = spec->untrusted,
         .direct_io_safe = spec->direct_io_safe,
+        .qemu_format = qemu ? qemu_format(spec->format) : NULL,
     };
     rc = find_backend(e, s, spec->backend, &d->backend_id);
     if (rc) {

@@ -206,15 +206,19 @@ static void add_device(struct nodes *n, const struct device_paths *p, uint32_t b
 
 static void add_disk_backend(struct nodes *n, const char *folder, const struct layout_disk *d)
 {
-    nodes_write(n, folder, "params", "%s", d->path);
-    nodes_write(n, folder, "script", "%s", d->script);
+    if (d->qemu_format) {
+        nodes_write(n, folder, "params", "%s:%s", d->qemu_format, d->path);
+    } else {
+        nodes_write(n, folder, "params", "%s", d->path);
+        nodes_write(n, folder, "script", "%s", d->script);
+    }
     nodes_write(n, folder, "frontend-id", "%u", d->domid);
     nodes_write(n, folder, "online", "1");
     nodes_write(n, folder, "removable", "%d", d->cdrom);
     nodes_write(n, folder, "bootable", "1");
     nodes_write(n, folder, "state", "1");
     nodes_write(n, folder, "dev", "%s", d->vdev);
-    nodes_write(n, folder, "type", "phy");
+    nodes_write(n, folder, "type", "%s", d->qemu_format ? "qdisk" : "phy");
     nodes_write(n, folder, "mode", "%s", d->writable ? "w" : "r");
     nodes_write(n, folder, "device-type", "%s", d->cdrom ? "cdrom" : "disk");
     if (d->direct_io_safe) {
@@ -224,11 +228,17 @@ static void add_disk_backend(struct nodes *n, const char *folder, const struct l
     nodes_write(n, folder, "specification", "xen");
 }
 
+const char *layout_disk_backend(const struct layout_disk *d)
+{
+    return d->qemu_format ? "qdisk" : "vbd";
+}
+
 void layout_add_disk(struct nodes *n, const struct layout_disk *d)
 {
     struct device_paths p;
 
     fill_paths(&p, "vbd", d->backend_id, d->domid, d->devid);
+    layout_backend_path(p.back, layout_disk_backend(d), d->backend_id, d->domid, d->devid);
     add_device(n, &p, d->backend_id, d->domid);
     nodes_write(n, p.front, "virtual-device", "%u", d->devid);
     nodes_write(n, p.front, "device-type", "%s", d->cdrom ? "cdrom" : "disk");

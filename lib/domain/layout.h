@@ -35,6 +35,7 @@ struct layout_disk {
     const char *device;        /* the block device behind it, NULL while a script is to find it */
     unsigned int major, minor; /* of device */
     const char *script;
+    const char *qemu_format;   /* NULL: the kernel serves it */
     bool writable, cdrom, no_discard, untrusted, direct_io_safe;
 };
 
@@ -68,6 +69,8 @@ void layout_frontend_path(char path[LAYOUT_PATH_MAX], const char *kind, uint32_t
 void layout_backend_path(char path[LAYOUT_PATH_MAX], const char *kind, uint32_t backend_id, uint32_t domid,
                          unsigned int devid);
 void layout_library_path(char path[LAYOUT_PATH_MAX], const char *kind, uint32_t domid, unsigned int devid);
+/* The kind of backend a disk has: the kernel's or QEMU's. */
+const char *layout_disk_backend(const struct layout_disk *d);
 void layout_remove_device(struct nodes *n, const char *kind, uint32_t backend_id, uint32_t domid,
                           unsigned int devid);
 
