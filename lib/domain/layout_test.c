@@ -169,6 +169,27 @@ TEST(layout_is_debians)
     fclose(f);
 }
 
+/* QEMU finds its disks below backend/qdisk; for the guest they are as any other. */
+TEST(layout_qemu_disk)
+{
+    struct layout_disk d = test_disk;
+    struct nodes n = { 0 };
+
+    d.qemu_format = "qcow2";
+    d.path = "/srv/x.qcow2";
+    d.device = NULL;
+    layout_add_guest(&n, &test_guest);
+    layout_add_disk(&n, &d);
+    apply(&n);
+    nodes_free(&n);
+    EXPECT_STR(leaf_find("/local/domain/7/device/vbd/51712/backend")->value, "/local/domain/0/backend/qdisk/7/51712");
+    EXPECT_STR(leaf_find("/libxl/7/device/vbd/51712/backend")->value, "/local/domain/0/backend/qdisk/7/51712");
+    EXPECT_STR(leaf_find("/local/domain/0/backend/qdisk/7/51712/params")->value, "qcow2:/srv/x.qcow2");
+    EXPECT_STR(leaf_find("/local/domain/0/backend/qdisk/7/51712/type")->value, "qdisk");
+    EXPECT(!leaf_find("/local/domain/0/backend/qdisk/7/51712/script"));
+    EXPECT(!leaf_find("/local/domain/0/backend/vbd/7/51712"));
+}
+
 /* The guest's driver writes its ring and state; what the toolstack says it can only read. */
 TEST(layout_channel)
 {
