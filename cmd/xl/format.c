@@ -41,15 +41,29 @@ void format_list_heading(FILE *f, const struct format_list *o)
     fputc('\n', f);
 }
 
+/* Seconds with one digit, as %.1f of a double writes them. Printing a double costs more than the rest of a line: it is
+ * left to where halves make the two differ. */
+void format_seconds(uint64_t ns, char text[24])
+{
+    const uint64_t tenth = 100000000, doubt = 1000;
+    uint64_t rest = ns % tenth, tenths = (ns + tenth / 2) / tenth;
+
+    if (ns >> 56 || (rest > tenth / 2 - doubt && rest < tenth / 2 + doubt)) {
+        snprintf(text, 24, "%.1f", (double)ns / 1e9);
+    } else {
+        snprintf(text, 24, "%llu.%u", (unsigned long long)(tenths / 10), (unsigned int)(tenths % 10));
+    }
+}
+
 /* What the columns of list and claims have in common. */
 static void list_columns(FILE *f, const struct domain_info *d)
 {
-    char state[7];
+    char state[7], seconds[24];
 
     format_state(d, state);
-    fprintf(f, "%-40s %5u %5lu %5u     %s  %8.1f", name_of(d), d->domid,
-            (unsigned long)((d->memory_kb + d->outstanding_kb) / 1024), d->vcpus_online, state,
-            (double)d->cpu_time / 1e9);
+    format_seconds(d->cpu_time, seconds);
+    fprintf(f, "%-40s %5u %5lu %5u     %s  %8s", name_of(d), d->domid,
+            (unsigned long)((d->memory_kb + d->outstanding_kb) / 1024), d->vcpus_online, state, seconds);
 }
 
 void format_list_row(FILE *f, const struct format_list *o, const struct domain_info *d,

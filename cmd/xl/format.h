@@ -31,6 +31,7 @@ void format_claims_heading(FILE *f);
 void format_claims_row(FILE *f, const struct domain_info *d);
 
 /* "r-----": running blocked paused shutdown crashed dying. */
+void format_seconds(uint64_t ns, char text[24]);
 void format_state(const struct domain_info *d, char state[7]);
 
 struct format_vcpu {

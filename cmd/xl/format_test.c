@@ -228,3 +228,21 @@ TEST(format_bitmaps)
         EXPECT_STR(line, cases[i].wanted);
     }
 }
+
+TEST(format_seconds_as_printf)
+{
+    static const uint64_t some[] = { 0, 49999999, 50000000, 50000001, 150000000, 250000000, 950000000, 999999999,
+                                     123456789012345, 9007199254740993, 9007199250000000, UINT64_MAX };
+    char got[24], wanted[24];
+
+    for (unsigned int i = 0; i < 20000; i++) {
+        uint64_t ns = i < sizeof(some) / sizeof(some[0]) ? some[i] : unit_random() >> (i % 60);
+
+        if (i % 7 == 0) {
+            ns = ns / 50000000 * 50000000 + i % 3 - 1;
+        }
+        format_seconds(ns, got);
+        snprintf(wanted, sizeof(wanted), "%.1f", (double)ns / 1e9);
+        EXPECT_STR(got, wanted);
+    }
+}
