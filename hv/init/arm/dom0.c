@@ -148,7 +148,7 @@ static void allocate_memory(void)
 
 static void copy_in(uint64_t to, const struct boot_module *m)
 {
-    memcpy(at_machine(to), at_machine(m->start), m->end - m->start);
+    arch_bytes_copy(at_machine(to), at_machine(m->start), m->end - m->start);
     paging_clean_cache(at_machine(to), m->end - m->start);
 }
 

@@ -84,7 +84,7 @@ static void copy_to_space(struct domain *d, uint64_t to, const char *from, size_
         size_t n = MIN(size, PAGE_SIZE - (to & ~PAGE_MASK));
         char *page = arch_direct_map(p2m_lookup(d, _gfn(to >> PAGE_SHIFT), NULL));
 
-        memcpy(page + (to & ~PAGE_MASK), from, n);
+        arch_bytes_copy(page + (to & ~PAGE_MASK), from, n);
         paging_clean_cache(page + (to & ~PAGE_MASK), n);
         to += n;
         from += n;

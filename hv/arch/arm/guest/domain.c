@@ -61,6 +61,7 @@ static void maintenance_interrupt(unsigned int irq)
     (void)irq;
     gic->underflow_notice(false);
     if (!vcpu_is_idle(v) && v->arch->vgic.loaded) {
+        v->arch->vgic.notice = false;
         vgic_flush(v);
     }
 }

@@ -67,6 +67,7 @@ struct vgic_vcpu {
     uint16_t lr_virq[GIC_LR_MAX]; /* what is in each list register */
     uint32_t lr_used;         /* bits */
     bool loaded;              /* list registers are the CPU's */
+    bool notice;              /* while loaded: an interrupt of ours is due when they run empty */
     uint64_t lr[GIC_LR_MAX];  /* else they are here */
     struct gic_vcpu_state hw;
 };

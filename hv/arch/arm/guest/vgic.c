@@ -453,23 +453,30 @@ void vgic_flush(struct vcpu *v)
 {
     struct vgic_vcpu *vg = &v->arch->vgic;
     struct vgic *g = &v->domain->arch->vgic;
-    uint64_t empty = gic->elrsr();
+    uint64_t empty = vg->lr_used != 0 ? gic->elrsr() : 0;
+    bool more;
 
     spin_lock(&g->lock);
-    for (unsigned int i = 0; i < gic_machine.lr_count; i++) {
-        if (vg->lr_used & (1U << i)) {
-            lr_review(v, i, (empty >> i & 1) != 0);
-        }
-    }
-    for (unsigned int i = 0; i < gic_machine.lr_count && g->enabled && !list_empty(&vg->waiting); i++) {
-        if (!(vg->lr_used & (1U << i))) {
-            struct virq *q = list_first_entry(&vg->waiting, struct virq, link);
+    for (uint32_t used = vg->lr_used; used != 0; used &= used - 1) {
+        unsigned int i = (unsigned int)__builtin_ctz(used);
 
-            wait_remove(q);
-            lr_fill(v, i, q);
-        }
+        lr_review(v, i, (empty >> i & 1) != 0);
     }
-    gic->underflow_notice(g->enabled && !list_empty(&vg->waiting));
+    while (g->enabled && !list_empty(&vg->waiting)) {
+        uint32_t unused = ~vg->lr_used & ((1U << gic_machine.lr_count) - 1);
+        struct virq *q = list_first_entry(&vg->waiting, struct virq, link);
+
+        if (unused == 0) {
+            break;
+        }
+        wait_remove(q);
+        lr_fill(v, (unsigned int)__builtin_ctz(unused), q);
+    }
+    more = g->enabled && !list_empty(&vg->waiting);
+    if (more != vg->notice) {
+        vg->notice = more;
+        gic->underflow_notice(more);
+    }
     spin_unlock(&g->lock);
 }
 
@@ -498,6 +505,7 @@ void vgic_load(struct vcpu *v)
         gic->lr_write(i, vg->lr_used & (1U << i) ? vg->lr[i] : 0);
     }
     vg->loaded = true;
+    vg->notice = false;
     v->arch->exit_work = 1;
 }
 

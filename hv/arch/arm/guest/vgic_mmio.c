@@ -384,8 +384,8 @@ void vgic_sgi1r(struct vcpu *v, uint64_t value)
     if ((value & 0x00ff00ff00000000ULL & ~(1ULL << 40)) != 0 || (value >> 44 & 15) != 0) {
         return; /* an affinity no vcpu has */
     }
-    for (unsigned int i = 0; i < 16; i++) {
-        to = value >> i & 1 ? vcpu_lookup(v->domain, cluster + i) : NULL;
+    for (unsigned int list = value & 0xffff; list != 0; list &= list - 1) {
+        to = vcpu_lookup(v->domain, cluster + (unsigned int)__builtin_ctz(list));
         if (to != NULL && to->arch->online) {
             vgic_send_sgi(v, to, sgi);
         }
