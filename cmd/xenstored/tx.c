@@ -27,6 +27,7 @@ struct tx_node {
     uint32_t base;                             /* while committing: the node in the store */
     uint32_t seen_gen, seen_kids;
     bool seen, listed, hides, note;
+    bool removed;                              /* by its own name: told even when a folder above goes too */
     bool changed;                              /* written here; else what is below is as it was first seen */
     bool exists, known;
     uint8_t perm_count;
@@ -463,7 +464,7 @@ int tx_remove(struct tx *t, const char *path, size_t length)
     if (n == NULL) {
         return rc != 0 ? rc : -ENOMEM;
     }
-    n->changed = n->hides = n->known = true;
+    n->changed = n->hides = n->known = n->removed = true;
     n->exists = false;
     clear_below(n);
     trail_forget(t);
@@ -619,6 +620,18 @@ static void apply(struct tx_node *n, const char *path, size_t length)
     n->base = c.node;
 }
 
+/* Nodes that were removed before the folder they are in: their watches hear of each, while they are still there. */
+static void tell_removed(const struct tx *t)
+{
+    char path[4096];
+
+    for (const struct tx_node *n = t->all; n != NULL; n = n->next) {
+        if (n->removed && !n->hides && n->base != 0) {
+            change_tell(path, path_of(n, path), NULL, 0);
+        }
+    }
+}
+
 int tx_commit(struct tx *t)
 {
     char path[4096];
@@ -640,6 +653,7 @@ int tx_commit(struct tx *t)
         return -ENOMEM;
     }
     log_commit();
+    tell_removed(t);
     for (struct tx_node *n = t->all; n != NULL; n = n->next) {
         apply(n, path, n->changed || n->hides ? path_of(n, path) : 0);
     }

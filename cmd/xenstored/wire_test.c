@@ -421,6 +421,26 @@ TEST(xs_transaction_against_model)
     sim_stop();
 }
 
+/* A guest's kernel unplugs a device when it hears of the device's own node, not of the folder that went with it. */
+TEST(xs_transaction_tells_each_removal)
+{
+    sim_start(NULL);
+    SIM_OK(0, XS_WRITE, 0, "/dev/vif/0/state\0001");
+    SIM_OK(0, XS_WATCH, 0, "/dev\0t\0");
+    EXPECT(sim_event(0) && !sim_event(0));
+    SIM_OK(0, XS_TRANSACTION_START, 0, "\0");
+    SIM_OK(0, XS_RM, 1, "/dev/vif/0\0");
+    SIM_OK(0, XS_RM, 1, "/dev/vif\0");
+    SIM_OK(0, XS_TRANSACTION_END, 1, "T\0");
+    EXPECT(sim_event(0));
+    EXPECT_STR(sim_answer.data, "/dev/vif/0 t");
+    EXPECT(sim_event(0));
+    EXPECT_STR(sim_answer.data, "/dev/vif t");
+    EXPECT(!sim_event(0));
+    check();
+    sim_stop();
+}
+
 TEST(xs_transaction_conflicts)
 {
     sim_start(NULL);
