@@ -98,7 +98,8 @@ static int make_chosen(void *fdt, const struct dom0_tree *t)
         return node;
     }
     for (unsigned int i = 0; i < ARRAY_SIZE(dropped); i++) {
-        (void)fdt_delprop(fdt, node, dropped[i]);
+        while (fdt_delprop(fdt, node, dropped[i]) == 0) { /* a bad tree has it twice */
+        }
     }
     rc = fdt_setprop_string(fdt, node, "bootargs", t->command_line);
     if (rc == 0 && t->initrd_end != 0) {
