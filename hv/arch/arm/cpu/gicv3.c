@@ -221,7 +221,8 @@ static void lr_decode(uint64_t raw, struct gic_lr *lr)
                            .pending = (raw & LR_PENDING) != 0,
                            .active = (raw & LR_ACTIVE) != 0,
                            .group1 = (raw & LR_GROUP1) != 0,
-                           .is_hw = (raw & LR_HW) != 0 };
+                           .is_hw = (raw & LR_HW) != 0,
+                           .eoi_notice = !(raw & LR_HW) && (raw & LR_EOI) };
 }
 
 static uint64_t elrsr(void)

@@ -43,6 +43,7 @@ struct virq {
     bool enabled;
     bool pending;            /* latched, not yet in a list register */
     bool deactivate;         /* the guest wants it no longer active: by its holder, in the list register */
+    bool withdraw;           /* nor pending: the same */
     bool edge;
     bool listed;
     uint16_t source;         /* GICv2 SGIs: which CPUs sent it */

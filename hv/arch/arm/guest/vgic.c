@@ -170,9 +170,20 @@ static struct vcpu *queue(struct virq *q, struct vcpu *v)
     return v;
 }
 
-static struct vcpu *target_of(struct domain *d, struct virq *q)
+static struct vcpu *target_of(struct domain *d, const struct virq *q)
 {
     return q->target != NULL ? q->target : d->vcpu[0];
+}
+
+/* Under the lock: who has it in a list register is to look at it anew, and to be kicked; NULL: nobody. */
+static struct vcpu *ask_holder(const struct virq *q)
+{
+    struct vcpu *holder = q->lr != VIRQ_NO_LR ? q->holder : NULL;
+
+    if (holder != NULL) {
+        __atomic_store_n(&holder->arch->exit_work, 1, __ATOMIC_SEQ_CST);
+    }
+    return holder;
 }
 
 /* source: bits of the CPUs that sent a GICv2's SGI. */
@@ -240,9 +251,8 @@ void vgic_enable(struct virq *q, struct vcpu *v, bool on)
         tell = queue(q, target);
     } else if (!on && q->listed) {
         wait_remove(q);
-    } else if (!on && q->lr != VIRQ_NO_LR) {
-        __atomic_store_n(&target->arch->exit_work, 1, __ATOMIC_SEQ_CST);
-        tell = target;
+    } else if (!on) {
+        tell = ask_holder(q);
     }
     if (changed && q->hw_irq != 0) {
         if (on) {
@@ -259,6 +269,7 @@ void vgic_enable(struct virq *q, struct vcpu *v, bool on)
 void vgic_set_pending(struct virq *q, struct vcpu *v, bool on)
 {
     struct vgic *g = &v->domain->arch->vgic;
+    struct vcpu *holder;
     unsigned long flags;
 
     if (on) {
@@ -274,7 +285,12 @@ void vgic_set_pending(struct virq *q, struct vcpu *v, bool on)
     if (q->listed) {
         wait_remove(q);
     }
+    holder = ask_holder(q);
+    q->withdraw = holder != NULL;
     spin_unlock_irqrestore(&g->lock, flags);
+    if (holder != NULL) {
+        kick(holder);
+    }
 }
 
 void vgic_set_sources(struct virq *q, struct vcpu *v, uint16_t sources, bool on)
@@ -307,6 +323,8 @@ void vgic_set_target(struct domain *d, struct virq *q, struct vcpu *target)
     if (q->listed) {
         wait_remove(q);
         tell = queue(q, target);
+    } else {
+        tell = ask_holder(q);
     }
     if (q->hw_irq != 0) {
         gic->set_cpu(q->hw_irq, READ_ONCE(target->processor));
@@ -359,12 +377,9 @@ void vgic_deactivate(struct virq *q, struct vcpu *v)
 {
     struct vgic *g = &v->domain->arch->vgic;
     unsigned long flags = spin_lock_irqsave(&g->lock);
-    struct vcpu *holder = q->lr != VIRQ_NO_LR ? q->holder : NULL;
+    struct vcpu *holder = ask_holder(q);
 
-    if (holder != NULL) {
-        q->deactivate = true;
-        __atomic_store_n(&holder->arch->exit_work, 1, __ATOMIC_SEQ_CST);
-    }
+    q->deactivate = holder != NULL;
     spin_unlock_irqrestore(&g->lock, flags);
     if (holder != NULL) {
         kick(holder);
@@ -406,47 +421,71 @@ static void lr_fill(struct vcpu *v, unsigned int i, struct virq *q)
     gic->lr_write(i, gic->lr_encode(&lr));
 }
 
-/* What a list register in use has become. */
-static void lr_review(struct vcpu *v, unsigned int i, bool empty)
+/* Should it wait elsewhere, or not at all? What is active stays where it is. */
+static bool lr_leaves(const struct vcpu *v, const struct virq *q, const struct gic_lr *lr)
 {
-    struct vgic_vcpu *vg = &v->arch->vgic;
-    struct virq *q = vgic_find(v, vg->lr_virq[i]);
+    return lr->pending && !lr->active &&
+           !(q->enabled && target_of(v->domain, q) == v && READ_ONCE(v->arch->online));
+}
+
+/* What the guest wrote while the interrupt was in the list register. */
+static void lr_apply(const struct virq *q, struct gic_lr *lr)
+{
+    bool was_there = lr->active || lr->pending;
+
+    lr->active = lr->active && !q->deactivate;
+    lr->pending = lr->pending && !q->withdraw;
+    if (was_there && lr->is_hw && !lr->active && !lr->pending) {
+        gic->deactivate(lr->hw_irq);
+    }
+}
+
+/* A list register in use: true when there is no more use for it. */
+static bool lr_review(const struct vcpu *v, unsigned int i, struct virq *q)
+{
+    uint64_t raw = gic->lr_read(i), now;
     struct gic_lr lr;
 
-    if (!empty) {
-        uint64_t raw = gic->lr_read(i);
-
-        gic->lr_decode(raw, &lr);
-        if (q->deactivate && lr.active) {
-            lr.active = false;
-            if (lr.is_hw) {
-                gic->deactivate(lr.hw_irq);
-            }
-            gic->lr_write(i, gic->lr_encode(&lr));
-        }
-        if (!lr.pending && !lr.active) {
-            empty = true; /* ended, with a notice: not among the empty ones before it is cleared */
-        } else if (!q->enabled && lr.pending && !lr.active) {
-            q->pending = true;
-            empty = true;
-        } else if (q->pending && q->source == 0 && !lr.is_hw) {
+    gic->lr_decode(raw, &lr);
+    lr_apply(q, &lr);
+    if (q->pending && !(lr.is_hw && !lr.pending)) { /* a hardware interrupt's next one waits for the end of this */
+        if (q->source == 0) {
             lr.pending = true;
             q->pending = false;
-            gic->lr_write(i, gic->lr_encode(&lr));
-        } else if (q->pending && !lr.is_hw) {
+        } else {
             lr.eoi_notice = true; /* from another CPU: when this one has ended */
-            gic->lr_write(i, gic->lr_encode(&lr));
         }
     }
-    q->deactivate = false;
-    if (empty) {
-        gic->lr_write(i, 0); /* which also ends its maintenance interrupt */
-        vg->lr_used &= ~(1U << i);
-        q->lr = VIRQ_NO_LR;
-        if (q->pending && q->enabled && !q->listed) {
-            wait_insert(v, q);
+    if (lr_leaves(v, q, &lr)) {
+        q->pending = true;
+        if (q->id < 16 && v->domain->arch->vgic.version == 2) {
+            q->source |= (uint16_t)BIT(lr.source);
         }
+        return true;
     }
+    if (!lr.pending && !lr.active) {
+        return true; /* ended, with a notice: not among the empty ones before it is cleared */
+    }
+    now = gic->lr_encode(&lr);
+    if (now != raw) {
+        gic->lr_write(i, now);
+    }
+    return false;
+}
+
+/* Under the lock: returns the other vcpu that has the interrupt waiting now, to be kicked, or NULL. */
+static struct vcpu *lr_release(struct vcpu *v, unsigned int i, struct virq *q)
+{
+    struct vcpu *target = target_of(v->domain, q);
+
+    gic->lr_write(i, 0); /* which also ends its maintenance interrupt */
+    v->arch->vgic.lr_used &= ~(1U << i);
+    q->lr = VIRQ_NO_LR;
+    if (!q->pending || !q->enabled || q->listed) {
+        return NULL;
+    }
+    (void)queue(q, target);
+    return target != v ? target : NULL;
 }
 
 void vgic_flush(struct vcpu *v)
@@ -454,15 +493,26 @@ void vgic_flush(struct vcpu *v)
     struct vgic_vcpu *vg = &v->arch->vgic;
     struct vgic *g = &v->domain->arch->vgic;
     uint64_t empty = vg->lr_used != 0 ? gic->elrsr() : 0;
+    struct vcpu *tell[GIC_LR_MAX];
+    unsigned int tell_count = 0;
     bool more;
 
     spin_lock(&g->lock);
     for (uint32_t used = vg->lr_used; used != 0; used &= used - 1) {
         unsigned int i = (unsigned int)__builtin_ctz(used);
+        struct virq *q = vgic_find(v, vg->lr_virq[i]);
 
-        lr_review(v, i, (empty >> i & 1) != 0);
+        if ((empty >> i & 1) != 0 || lr_review(v, i, q)) {
+            struct vcpu *other = lr_release(v, i, q);
+
+            if (other != NULL) {
+                tell[tell_count++] = other;
+            }
+        }
+        q->deactivate = false;
+        q->withdraw = false;
     }
-    while (g->enabled && !list_empty(&vg->waiting)) {
+    while (g->enabled && READ_ONCE(v->arch->online) && !list_empty(&vg->waiting)) {
         uint32_t unused = ~vg->lr_used & ((1U << gic_machine.lr_count) - 1);
         struct virq *q = list_first_entry(&vg->waiting, struct virq, link);
 
@@ -478,6 +528,9 @@ void vgic_flush(struct vcpu *v)
         gic->underflow_notice(more);
     }
     spin_unlock(&g->lock);
+    for (unsigned int i = 0; i < tell_count; i++) {
+        kick(tell[i]);
+    }
 }
 
 void vgic_save(struct vcpu *v)

@@ -67,7 +67,11 @@ static long cpu_on(struct domain *d, uint64_t mpidr, uint64_t entry, uint64_t co
 
 static long cpu_off(struct vcpu *v)
 {
+    unsigned long flags = arch_irq_save();
+
     __atomic_store_n(&v->arch->online, false, __ATOMIC_RELEASE);
+    vgic_flush(v); /* what it had not begun goes where the guest sends it */
+    arch_irq_restore(flags);
     __atomic_fetch_or(&v->pause_flags, BIT(VCPU_DOWN), __ATOMIC_SEQ_CST);
     softirq_raise(SOFTIRQ_SCHEDULE);
     return PSCI_OK;
