@@ -30,7 +30,7 @@ GUEST_PVH_ONLY := $(filter pvh-%,$(GUEST_TESTS))
 GUEST_PVH_LIB_C := $(wildcard guest/libguest/*.c guest/libguest/pvh/*.c) guest/libguest/x86/traps.c
 GUEST_PVH_LIB_C := $(filter-out guest/libguest/grant.c,$(GUEST_PVH_LIB_C))
 GUEST_PVH_LIB := $(GUEST_PVH_LIB_C:guest/%.c=$(GUEST_OUT)/obj/%.o) \
-	$(addprefix $(GUEST_OUT)/obj/,libguest/pvh/entry.o libguest/x86/trap_common.o libguest/pvh/ap.o start/pvh64.o)
+	$(addprefix $(GUEST_OUT)/obj/,libguest/pvh/entry.o libguest/x86/trap_common.o libguest/pvh/ap.o libguest/pvh/call32_gate.o start/pvh64.o)
 GUEST_PVH_ELF := $(GUEST_OUT)/pvhost.elf $(GUEST_PVH_TESTS:%=$(GUEST_OUT)/%-pvh.elf) $(GUEST_PVH_ONLY:%=$(GUEST_OUT)/%.elf)
 GUEST_BENCH := $(if $(wildcard guest/bench/*.c),$(GUEST_OUT)/bench.elf)
 GUEST_ELF := $(filter-out $(GUEST_PVH_ONLY:%=$(GUEST_OUT)/%.elf),$(GUEST_TESTS:%=$(GUEST_OUT)/%.elf)) \

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: MIT
 # What runs on the hypervisor: Debian's kernel and toolstack as dom0, a small guest, and Debian's Xen as the peer.
 #   make image   build/image/{vmlinuz,vmlinux,dom0.cpio.gz,guest.cpio.gz}, build/peer/xen.elf
-#   make image-disk   build/image/{guest-disk.img,grub-x86_64-xen.bin}: a Debian guest on a disk
+#   make image-disk   build/image/{guest-disk.img,grub-x86_64-xen.bin,grub-i386-xen_pvh.bin}: a Debian guest on a disk
 #   make image-tools  build/image/dom0-ours.cpio.gz: the same dom0 with our toolstack, as static programs, and none of
 #                     Debian's; build/image/dom0-tools.cpio.gz: with both
 #   make image-qemu   build/image/qemu.cpio.gz: Debian's QEMU as a backend, to be put behind dom0's
 #   make run     boots it; variables are listed by `make help`; ARCH=arm64 with Debian's arm64 dom0 and guest
 IMG := build/image
 IMAGE := $(IMG)/vmlinuz $(IMG)/vmlinux $(IMG)/guest.cpio.gz $(IMG)/dom0.cpio.gz build/peer/xen.elf
-IMAGE_DISK := $(IMG)/guest-disk.img $(IMG)/grub-x86_64-xen.bin
+IMAGE_DISK := $(IMG)/guest-disk.img $(IMG)/grub-x86_64-xen.bin $(IMG)/grub-i386-xen_pvh.bin
 
 IMAGE_ARM64 := $(addprefix $(IMG)/arm64/,vmlinuz guest.cpio.gz dom0.cpio.gz peer)
 $(IMG)/arm64/%: image/build-arm64.sh image/packages-dom0.txt $(wildcard image/dom0/* image/guest/*)
@@ -79,11 +79,12 @@ $(IMG)/guest-disk.img: build/debs/stamp image/build-disk.sh image/packages-disk.
 	@mkdir -p $(@D)
 	$(Q)sh image/build-disk.sh
 
-# xzio: Debian's kernel holds an XZ payload, which GRUB has to unpack itself for a PV guest.
-$(IMG)/grub-x86_64-xen.bin: image/disk/grub-embedded.cfg image/image.mk
+# As a PV guest and as a PVH guest. xzio: Debian's kernel holds an XZ payload, which GRUB has to unpack itself for a PV
+# guest.
+$(IMG)/grub-%.bin: image/disk/grub-embedded.cfg image/image.mk
 	@mkdir -p $(@D)
 	@echo "  GRUB $@"
-	$(Q)grub-mkstandalone -O x86_64-xen -o $@ --fonts= --themes= --locales= --modules="ext2 gzio xzio" \
+	$(Q)grub-mkstandalone -O $* -o $@ --fonts= --themes= --locales= --modules="ext2 gzio xzio" \
 	    --install-modules="normal configfile search search_fs_file ext2 linux echo cat ls gzio xzio test" \
 	    boot/grub/grub.cfg=image/disk/grub-embedded.cfg
 

@@ -34,17 +34,19 @@ on_reboot = "destroy"
 """
 DIRECT = 'kernel = "/mnt/vmlinuz"\nramdisk = "/mnt/initrd.img"\nroot = "/dev/xvda ro"\nextra = "console=hvc0 quiet"'
 GRUB = 'kernel = "/mnt/grub.bin"'
+KINDS = {"pv": ("grub-x86_64-xen.bin", ""), "pvh": ("grub-i386-xen_pvh.bin", 'type = "pvh"\n')}
 
 
-def scratch(folder):
-    """A file system with room for the data, holding GRUB's image and the guests' configurations."""
+def scratch(folder, kind):
+    """A file system with room for the data, holding GRUB's image and the configurations of guests of a kind."""
+    grub, line = KINDS[kind]
     files = os.path.join(folder, "files")
     os.makedirs(files)
-    with open(os.path.join(ROOT, "build/image/grub-x86_64-xen.bin"), "rb") as f:
+    with open(os.path.join(ROOT, "build/image", grub), "rb") as f:
         save(files, "grub.bin", f.read())
-    save(files, "small.cfg", SMALL.encode())
-    save(files, "direct.cfg", (DEBIAN % DIRECT).encode())
-    save(files, "grub.cfg", (DEBIAN % GRUB).encode())
+    save(files, "small.cfg", (SMALL + line).encode())
+    save(files, "direct.cfg", (DEBIAN % DIRECT + line).encode())
+    save(files, "grub.cfg", (DEBIAN % GRUB + line).encode())
     path = os.path.join(folder, "scratch.img")
     size = "%dM" % (128 + 2 * MEGABYTES + MEGABYTES // 8)
     subprocess.run(["mke2fs", "-q", "-t", "ext4", "-m", "0", "-d", files, path, size], check=True, stdout=subprocess.DEVNULL)
@@ -57,8 +59,13 @@ def save(folder, name, data):
 
 
 @pytest.fixture(scope="module")
-def m(hv, tmp_path_factory):
-    disk = scratch(str(tmp_path_factory.mktemp("disk")))
+def kind():
+    return "pv"
+
+
+@pytest.fixture(scope="module")
+def m(hv, kind, tmp_path_factory):
+    disk = scratch(str(tmp_path_factory.mktemp("disk")), kind)
     drives = ("-drive", "file=build/image/guest-disk.img,if=virtio,format=raw,snapshot=on",
               "-drive", "file=%s,if=virtio,format=raw,cache=unsafe" % disk)
     # With a thread a CPU programs of dom0 and of guests die of segmentation faults on Debian's Xen in QEMU 7.2.

@@ -21,3 +21,13 @@ void vcpu_areas_refresh(struct vcpu *v)
 {
     (void)v;
 }
+
+/* There are no guests under hardware virtualisation here. */
+int hvm_pod_target(unsigned int cmd, guest_ptr_t arg);
+
+int hvm_pod_target(unsigned int cmd, guest_ptr_t arg)
+{
+    (void)cmd;
+    (void)arg;
+    return -EINVAL;
+}

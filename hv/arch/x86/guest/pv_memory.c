@@ -13,6 +13,7 @@
 #include "hv/arch/x86/cpu/e820.h"
 #include "hv/arch/x86/cpu/paging.h"
 #include "hv/arch/x86/guest/pv_mmu.h"
+#include "hv/arch/x86/hvm/hvm.h"
 #include "hv/calls/memory_op.h"
 #include "hv/core/arch_guest.h"
 #include "hv/core/grant.h"
@@ -342,6 +343,9 @@ int arch_memory_op(unsigned int cmd, guest_ptr_t arg)
         return machphys_compat_mfn_list(arg);
     case XENMEM_maximum_gpfn:
         return maximum_gpfn(arg);
+    case XENMEM_set_pod_target:
+    case XENMEM_get_pod_target:
+        return hvm_pod_target(cmd, arg);
     default:
         return -ENOSYS;
     }

@@ -113,6 +113,9 @@ void hvm_vcpu_exit(struct vcpu *v)
     if (v->arch->hvm != NULL) {
         vlapic_exit(v);
         hvm->vcpu_exit(v);
+        if (v->arch->hvm->window != NULL) {
+            heap_free_page(v->arch->hvm->window);
+        }
         heap_free(v->arch->hvm);
         v->arch->hvm = NULL;
     }

@@ -81,6 +81,7 @@ struct hvm_ops {
 extern const struct hvm_ops *hvm; /* NULL: no hardware virtualisation */
 
 #define HVM_TRANSLATIONS 64U
+#define HVM_WINDOW       (1UL << 62) /* an address no guest can map */
 
 struct hvm_translation {
     uint64_t gfn;
@@ -104,6 +105,8 @@ struct hvm_vcpu {
     uint64_t mtrr_fixed[HVM_MTRR_FIXED];
     uint64_t mtrr_variable[HVM_MTRR_VARIABLE];
     uint64_t dr[4];
+    char *window;           /* a page for the records of 32-bit calls; NULL before the first */
+    bool window_open;       /* such a call is under way: copies find it at HVM_WINDOW */
     struct hvm_translation translations[HVM_TRANSLATIONS]; /* by gfn; the current vcpu's own */
 };
 
@@ -171,6 +174,14 @@ void hvm_exit_port(struct vcpu *v, struct cpu_user_regs *regs, uint16_t port, un
 void hvm_exit_memory(struct vcpu *v, struct cpu_user_regs *regs, uint64_t gpa, bool write);
 /* Length of an instruction of size bytes behind its prefixes; 0 when its bytes cannot be read. */
 unsigned int hvm_instruction_length(struct vcpu *v, const struct cpu_user_regs *regs, unsigned int size);
+
+/* ---- hvm_call32.c --------------------------------------------------------------------------- */
+/* A 32-bit kernel's hypercall, by its registers: false when it is to run again. */
+bool hvm_call32(struct vcpu *v, struct cpu_user_regs *regs);
+
+/* ---- hvm_pod.c ------------------------------------------------------------------------------ */
+/* XENMEM_get_pod_target and XENMEM_set_pod_target. */
+MUST_CHECK int hvm_pod_target(unsigned int cmd, guest_ptr_t arg);
 
 /* ---- hvm_msr.c ------------------------------------------------------------------------------ */
 MUST_CHECK bool hvm_msr_read(struct vcpu *v, uint32_t msr, uint64_t *value);

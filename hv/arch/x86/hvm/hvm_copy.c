@@ -161,6 +161,14 @@ static bool walk(struct vcpu *v, const struct hvm_paging *p, uint64_t va, unsign
     return p->cr4 & CR4_PAE ? walk_wide(v, p, va, access, 3, gpa) : walk_narrow(v, p, va, access, gpa);
 }
 
+/* The records of a 32-bit call while it runs (hvm_call32.c). */
+static NOINLINE char *in_window(const struct vcpu *v, uint64_t va)
+{
+    const struct hvm_vcpu *h = v->arch->hvm;
+
+    return h->window_open && va - HVM_WINDOW < PAGE_SIZE ? h->window + (va - HVM_WINDOW) : NULL;
+}
+
 /* Where the bytes at va are; interrupts are off. */
 static char *reach(struct vcpu *v, const struct hvm_paging *p, uint64_t va, unsigned int access)
 {
@@ -168,7 +176,7 @@ static char *reach(struct vcpu *v, const struct hvm_paging *p, uint64_t va, unsi
     char *page;
 
     if (!walk(v, p, va, access, &gpa)) {
-        return NULL;
+        return in_window(v, va);
     }
     page = page_at(v, gpa >> PAGE_SHIFT, access & HVM_ACCESS_WRITE);
     return page == NULL ? NULL : page + (gpa & ~PAGE_MASK);

@@ -92,9 +92,6 @@ void hvm_exit_halt(struct vcpu *v, struct cpu_user_regs *regs, unsigned int leng
      CALL(sched_op) | CALL(event_channel_op) | CALL(hvm_op) | CALL(sysctl) | CALL(domctl) |        \
      CALL(hypfs_op))
 
-/* Of these 32-bit callers have the same records as 64-bit ones. */
-#define CALLS32 (CALL(console_io) | CALL(event_channel_op) | CALL(hvm_op) | CALL(xen_version))
-
 static bool may_call(uint64_t calls, uint64_t number)
 {
     return number < HYPERCALL_COUNT && (calls >> number & 1);
@@ -123,23 +120,6 @@ static NOINLINE void restart64(struct vcpu *v, struct cpu_user_regs *regs)
     }
 }
 
-static NOINLINE void hypercall32(struct cpu_user_regs *regs, unsigned int length)
-{
-    uint32_t number = (uint32_t)regs->rax;
-    long rc = -ENOSYS;
-
-    if (may_call(CALLS32, number)) {
-        rc = hypercall_table[number]((uint32_t)regs->rbx, (uint32_t)regs->rcx, (uint32_t)regs->rdx,
-                                     (uint32_t)regs->rsi, (uint32_t)regs->rdi, (uint32_t)regs->rbp);
-    }
-    if (rc == -ERESTART) {
-        rc = -EBUSY; /* none of these takes that long */
-        current_vcpu()->restart.pending = false;
-    }
-    regs->rax = (uint32_t)rc;
-    regs->rip += length;
-}
-
 void hvm_exit_hypercall(struct vcpu *v, struct cpu_user_regs *regs, unsigned int length)
 {
     struct hvm_paging p;
@@ -155,7 +135,7 @@ void hvm_exit_hypercall(struct vcpu *v, struct cpu_user_regs *regs, unsigned int
         return;
     }
     if (unlikely(p.code_bits != 64)) {
-        hypercall32(regs, length);
+        regs->rip += hvm_call32(v, regs) ? length : 0;
         return;
     }
     if (likely(may_call(CALLS, regs->rax))) {
