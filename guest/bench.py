@@ -36,7 +36,7 @@ TARGETS = {
     "yield": 1 / 3, "update_va": 1 / 3, "mmu_update": 1 / 3, "ptwr": None, "grant_copy64": 1 / 3,
     "cpuid": None, "page_fault": 1 / 2, "page_fault_iretq": None, "boot": 1 / 5, "boot_vmlinuz": 1, "kept": 3 / 4,
     "pvh_null": 1 / 6, "pvh_cpuid": 1 / 6, "pvh_evtchn_send": 1 / 6, "pvh_set_timer": 1 / 6, "pvh_yield": 1 / 6,
-    "pvh_msr_read": None,
+    "pvh_msr_read": None, "pvh_first_touch": 1 / 3, "pvh_grant_copy4096": 1 / 3, "pvh_ipi": 1 / 3,
 }
 IMAGE_LIMIT = 300 * 1024
 LINE = re.compile(r"^(?:guest: )?bench (\S+) (\d+) (\d+)\s*$", re.M)
@@ -96,7 +96,7 @@ def all_figures(image, args):
     kernel = os.path.join(ROOT, "build", "guest", "bench.elf")
     figures = measure(image, args.memory, kernel, args.timeout)
     host, pvh = (os.path.join(ROOT, "build", "guest", name) for name in ("pvhost.elf", "pvh-bench.elf"))
-    figures.update(measure(image, args.memory, "%s vcpus=1,%s" % (host, pvh), args.timeout))
+    figures.update(measure(image, args.memory, "%s vcpus=2 demand=512,%s" % (host, pvh), args.timeout))
     for name, file in KERNELS.items():
         figures[name] = boot(image, args.memory, file, args.timeout)
     return figures

@@ -5,7 +5,8 @@
  * console behind "guest: ", says how it ended, and destroys it.
  *
  * Command line: vcpus=N (default 1), rounds=N (default 1; with more, free memory is compared before and after),
- * end=N (the shutdown reason to be expected, default 0: power-off).
+ * end=N (the shutdown reason to be expected, default 0: power-off), demand=N (the last 512 pages are populated when
+ * they are first touched, up to N of them).
  */
 #include "abi/domctl.h"
 #include "abi/hvm_op.h"
@@ -240,9 +241,29 @@ static void read_console(void)
 }
 
 /* ---- A guest's life ---- */
+/* The last extent, page by page on demand, with so many pages set aside. */
+static void populate_on_demand(uint64_t pages)
+{
+    static xen_pfn_t singles[1 << EXTENT_ORDER];
+    struct xen_pod_target target = { .target_pages = pages, .domid = DOM };
+    struct xen_memory_reservation r = { .nr_extents = 1 << EXTENT_ORDER,
+                                        .mem_flags = XENMEMF_populate_on_demand,
+                                        .domid = DOM };
+
+    must(hypercall_memory_op(XENMEM_set_pod_target, &target), "set_pod_target");
+    for (unsigned int i = 0; i < 1 << EXTENT_ORDER; i++) {
+        singles[i] = PAGES - (1 << EXTENT_ORDER) + i;
+    }
+    set_xen_guest_handle(r.extent_start, singles);
+    must(hypercall_memory_op(XENMEM_populate_physmap, &r) - r.nr_extents, "populate on demand");
+}
+
 static void build(unsigned int vcpus)
 {
-    struct xen_memory_reservation r = { .nr_extents = EXTENTS, .extent_order = EXTENT_ORDER, .domid = DOM };
+    unsigned long demand = string_option(start_cmdline(), "demand", 0);
+    struct xen_memory_reservation r = { .nr_extents = demand != 0 ? EXTENTS - 1 : EXTENTS,
+                                        .extent_order = EXTENT_ORDER,
+                                        .domid = DOM };
 
     memset(&op.u, 0, sizeof(op.u));
     op.u.createdomain.flags = XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap;
@@ -266,7 +287,10 @@ static void build(unsigned int vcpus)
         extents[i] = (xen_pfn_t)i << EXTENT_ORDER;
     }
     set_xen_guest_handle(r.extent_start, extents);
-    must(hypercall_memory_op(XENMEM_populate_physmap, &r) - EXTENTS, "populate_physmap");
+    if (demand != 0) {
+        populate_on_demand(demand);
+    }
+    must(hypercall_memory_op(XENMEM_populate_physmap, &r) - r.nr_extents, "populate_physmap");
 }
 
 /* A few milliseconds in which the guest has the CPU for itself. */

@@ -15,13 +15,14 @@ enum lock_level {
     LOCK_DOMAIN_CONTROL = 10, /* domctl: one control operation at a time */
     LOCK_DOMAIN_LIST = 20,
     LOCK_DOMAIN = 30,         /* struct domain: life cycle */
-    LOCK_ARCH_DOMAIN = 40,    /* page-table operations of a PV domain, p2m of a translated one */
+    LOCK_ARCH_DOMAIN = 40,    /* page-table operations of a PV domain */
     LOCK_GRANT = 50,          /* a grant table; two by address order */
     LOCK_GRANT_MAPTRACK = 52,
     LOCK_EVTCHN_DOMAIN = 60,  /* allocation and binding of ports */
     LOCK_PIRQ = 65,
     LOCK_EVTCHN_FIFO = 75,
     LOCK_RIGHTS = 80,
+    LOCK_P2M = 85,            /* the tables of a translated domain */
     LOCK_OWNER = 90,          /* a domain's frame list and totals */
     LOCK_HEAP_PAGES = 100,
     LOCK_HEAP = 98,

@@ -7,6 +7,7 @@
 #include "hv/calls/hypercall.h"
 #include "hv/calls/memory_op.h"
 #include "hv/core/arch_guest.h"
+#include "hv/core/p2m.h"
 #include "hv/mm/page_alloc.h"
 
 /* A decoded xen_memory_reservation. */
@@ -16,6 +17,7 @@ struct reservation {
     unsigned long count;
     unsigned int order;
     unsigned int bits;
+    bool on_demand;
 };
 
 /* One extent: false stops the call. */
@@ -35,6 +37,7 @@ static bool reservation_get(guest_ptr_t arg, unsigned long start, unsigned int r
     r->list = guest_ptr(raw.extent_start);
     r->count = raw.nr_extents;
     r->order = raw.extent_order;
+    r->on_demand = raw.mem_flags & XENMEMF_populate_on_demand;
     r->d = memory_op_domain_get(raw.domid, &rc);
     return r->d != NULL;
 }
@@ -102,9 +105,13 @@ long memory_increase_reservation(guest_ptr_t arg, unsigned long *start)
  */
 static bool remove_page(struct domain *d, gfn_t gfn)
 {
-    struct frame *f = arch_get_gfn(d, gfn, false);
+    struct frame *f;
     bool removed;
 
+    if (d->is_translated && p2m_unmark(d, gfn)) {
+        return true;
+    }
+    f = arch_get_gfn(d, gfn, false);
     if (f == NULL) {
         return false;
     }
@@ -113,6 +120,9 @@ static bool remove_page(struct domain *d, gfn_t gfn)
         frame_put(f);
     }
     arch_put_gfn(f, false);
+    if (removed && d->is_translated) {
+        p2m_cache_replace(d);
+    }
     return removed;
 }
 
@@ -156,6 +166,9 @@ static bool populate_one(const struct reservation *r, unsigned long index)
     if (!extent_read(r, index, &gfn)) {
         return false;
     }
+    if (r->on_demand) {
+        return r->d->is_translated && p2m_mark_on_demand(r->d, _gfn(gfn), r->order) == 0;
+    }
     mfn = memory_op_alloc(r->d, r->order, r->bits);
     if (mfn_eq(mfn, INVALID_MFN)) {
         return false;
@@ -169,6 +182,5 @@ static bool populate_one(const struct reservation *r, unsigned long index)
 
 long memory_populate_physmap(guest_ptr_t arg, unsigned long *start)
 {
-    return for_each_extent(arg, start, XENMEMF_populate_on_demand | XENMEMF_vnode,
-                           populate_one);
+    return for_each_extent(arg, start, XENMEMF_vnode, populate_one);
 }

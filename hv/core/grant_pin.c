@@ -3,8 +3,8 @@
  * Pins: an entry is claimed (grant_claim.h) with its first pin; everything else is taken from the entry
  * once, then, and afterwards from the active record.
  *
- * arch_get_gfn() is called under the grant lock, so an architecture must do that without a lock
- * of its own.
+ * arch_get_gfn() is called under the grant lock, so what an architecture locks there must come
+ * later in the order, as LOCK_P2M does.
  */
 #include "hv/core/grant_claim.h"
 

@@ -21,6 +21,7 @@
 #define SPARES_WANTED (P2M_ROOT_LEVEL - 1U)
 #define TABLES_FIRST  256U /* what a domain may use before the toolstack has said how much */
 #define RELINQUISH_CHUNK 512U
+#define ON_DEMAND     0x800ULL /* a leaf that is not present on any architecture */
 
 static inline uint64_t pages_of(unsigned int level)
 {
@@ -34,6 +35,16 @@ static inline unsigned int index_of(uint64_t gfn, unsigned int level)
 
     return (unsigned int)(level == P2M_ROOT_LEVEL ? i & (P2M_ENTRIES * ROOT_TABLES - 1)
                                                   : i & (P2M_ENTRIES - 1));
+}
+
+static inline bool is_marked(uint64_t entry)
+{
+    return entry == ON_DEMAND;
+}
+
+static inline uint64_t leaf_of(mfn_t mfn, unsigned int level, enum p2m_type type)
+{
+    return type == P2M_ON_DEMAND ? ON_DEMAND : arch_p2m_leaf(mfn, level, type);
 }
 
 static inline bool in_space(uint64_t gfn)
@@ -74,7 +85,7 @@ static uint64_t *take_spare(struct p2m *p)
     return page;
 }
 
-/* A table below an empty entry, or one that says what the large leaf there says. */
+/* A table below an empty entry, or one that says what the large leaf or mark there says. */
 static uint64_t *table_below(struct p2m *p, uint64_t *slot, unsigned int level)
 {
     uint64_t old = *slot;
@@ -89,6 +100,9 @@ static uint64_t *table_below(struct p2m *p, uint64_t *slot, unsigned int level)
             table[i] = arch_p2m_leaf(mfn_add(arch_p2m_mfn(old), i * pages_of(level - 1)), level - 1,
                                      arch_p2m_type(old));
         }
+    }
+    for (unsigned int i = 0; is_marked(old) && i < P2M_ENTRIES; i++) {
+        table[i] = ON_DEMAND;
     }
     /* Release: who walks in sees the table filled. */
     __atomic_store_n(slot, arch_p2m_table(arch_direct_mfn(table)), __ATOMIC_RELEASE);
@@ -130,7 +144,7 @@ mfn_t p2m_lookup(const struct domain *d, gfn_t gfn, enum p2m_type *type)
 
     if (!arch_p2m_present(e)) {
         if (type != NULL) {
-            *type = P2M_NONE;
+            *type = is_marked(e) ? P2M_ON_DEMAND : P2M_NONE;
         }
         return INVALID_MFN;
     }
@@ -146,6 +160,9 @@ struct frame *p2m_get_frame(struct domain *d, gfn_t gfn, bool writable)
     mfn_t mfn = p2m_lookup(d, gfn, &type);
     struct frame *f;
 
+    if (unlikely(type == P2M_ON_DEMAND) && p2m_populate(d, gfn) == 0) {
+        mfn = p2m_lookup(d, gfn, &type);
+    }
     if (type != P2M_RAM && (type != P2M_RAM_RO || writable)) {
         return NULL;
     }
@@ -172,7 +189,7 @@ uint64_t p2m_end(const struct domain *d)
         uint64_t e = find_leaf(d->p2m, gfn, &level);
 
         gfn = (gfn & ~(pages_of(level) - 1)) + pages_of(level);
-        end = arch_p2m_present(e) ? gfn : end;
+        end = e != 0 ? gfn : end;
     }
     return end;
 }
@@ -209,10 +226,12 @@ static int set_one(struct p2m *p, uint64_t gfn, mfn_t mfn, uint64_t count, enum 
     }
     level = level_for(p, gfn, mfn, count);
     slot = make_slot(p, gfn, level);
-    if (arch_p2m_present(*slot)) {
+    if (arch_p2m_present(*slot) || (type == P2M_ON_DEMAND && is_marked(*slot))) {
         rc = -EEXIST;
     } else {
-        __atomic_store_n(slot, arch_p2m_leaf(mfn, level, type), __ATOMIC_RELEASE);
+        p->on_demand += type == P2M_ON_DEMAND ? pages_of(level) : 0;
+        p->on_demand -= is_marked(*slot) ? pages_of(level) : 0;
+        __atomic_store_n(slot, leaf_of(mfn, level, type), __ATOMIC_RELEASE);
         *done = pages_of(level);
     }
     spin_unlock(&p->lock);
@@ -236,7 +255,7 @@ int p2m_set(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned int order, enum p2m
         done += step;
     }
     for (uint64_t i = 0; rc != 0 && i < done; i++) {
-        int undone = p2m_remove(d, _gfn(gfn_x(gfn) + i), mfn_add(mfn, i), 0);
+        int undone = p2m_remove(d, _gfn(gfn_x(gfn) + i), type == P2M_ON_DEMAND ? INVALID_MFN : mfn_add(mfn, i), 0);
 
         ASSERT(undone == 0);
         (void)undone;
@@ -244,33 +263,43 @@ int p2m_set(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned int order, enum p2m
     return rc;
 }
 
-/* Empties gfn's entry when it shows mfn (INVALID_MFN: whatever); *old is what was there. Not flushed. */
-static int clear_one(struct p2m *p, uint64_t gfn, mfn_t mfn, uint64_t *old)
+/* Takes the lock with spares to make any slot. */
+static int lock_with_spares(struct p2m *p)
 {
-    unsigned int level;
-    uint64_t *slot;
-    uint64_t e;
-    int rc = 0;
+    for (;;) {
+        int rc = refill(p);
 
-    do {
-        rc = refill(p);
         if (rc != 0) {
             return rc;
         }
         spin_lock(&p->lock);
         if (p->spare_count >= SPARES_WANTED) {
-            break;
+            return 0;
         }
         spin_unlock(&p->lock);
-    } while (true);
+    }
+}
+
+/* Empties gfn's entry when it shows mfn (INVALID_MFN: whatever); *old is what was there. Not flushed. */
+static int clear_one(struct p2m *p, uint64_t gfn, mfn_t mfn, uint64_t *old)
+{
+    bool any = mfn_eq(mfn, INVALID_MFN);
+    unsigned int level;
+    uint64_t *slot;
+    uint64_t e;
+    int rc = lock_with_spares(p);
+
+    if (rc != 0) {
+        return rc;
+    }
     e = find_leaf(p, gfn, &level);
-    if (!arch_p2m_present(e) ||
-        (!mfn_eq(mfn, INVALID_MFN) &&
-         !mfn_eq(mfn_add(arch_p2m_mfn(e), gfn & (pages_of(level) - 1)), mfn))) {
+    if (arch_p2m_present(e) ? !any && !mfn_eq(mfn_add(arch_p2m_mfn(e), gfn & (pages_of(level) - 1)), mfn)
+                            : !any || !is_marked(e)) {
         rc = -ENOENT;
     } else {
         slot = make_slot(p, gfn, 1);
         *old = *slot;
+        p->on_demand -= is_marked(*slot) ? 1 : 0;
         __atomic_store_n(slot, 0, __ATOMIC_SEQ_CST);
         __atomic_fetch_add(&p->generation, 1, __ATOMIC_SEQ_CST);
     }
@@ -291,7 +320,7 @@ int p2m_remove(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned int order)
     for (i = 0; rc == 0 && i < count; i++) {
         uint64_t old;
 
-        rc = clear_one(d->p2m, gfn_x(gfn) + i, mfn_add(mfn, i), &old);
+        rc = clear_one(d->p2m, gfn_x(gfn) + i, mfn_eq(mfn, INVALID_MFN) ? mfn : mfn_add(mfn, i), &old);
     }
     if (rc == 0 || i > 1) {
         arch_p2m_flush(d);
@@ -304,6 +333,9 @@ static void drop_leaf(uint64_t entry)
 {
     mfn_t mfn = arch_p2m_mfn(entry);
 
+    if (is_marked(entry)) {
+        return;
+    }
     switch (arch_p2m_type(entry)) {
     case P2M_SHARED:
         frame_put(frame_of(mfn));
@@ -340,6 +372,134 @@ int p2m_remove_any(struct domain *d, gfn_t gfn)
     return rc;
 }
 
+/* ---- Populating on demand ----------------------------------------------------------------- */
+int p2m_mark_on_demand(struct domain *d, gfn_t gfn, unsigned int order)
+{
+    /* Its own number stands for a frame whose alignment is the mark's. */
+    return ARCH_P2M_ON_DEMAND ? p2m_set(d, gfn, _mfn(gfn_x(gfn)), order, P2M_ON_DEMAND) : -EOPNOTSUPP;
+}
+
+int p2m_populate(struct domain *d, gfn_t gfn)
+{
+    struct p2m *p = d->p2m;
+    mfn_t mfn = INVALID_MFN;
+    unsigned int level;
+    uint64_t e;
+    int rc = in_space(gfn_x(gfn)) ? lock_with_spares(p) : -ENOENT;
+
+    if (rc != 0) {
+        return rc;
+    }
+    e = find_leaf(p, gfn_x(gfn), &level);
+    if (!is_marked(e)) {
+        rc = arch_p2m_present(e) ? 0 : -ENOENT;
+    } else if (p->cache_count == 0) {
+        rc = -ENOMEM;
+    } else {
+        uint64_t *slot = make_slot(p, gfn_x(gfn), 1);
+        mfn_t *first = arch_direct_map(p->cache);
+
+        mfn = p->cache;
+        p->cache = *first;
+        p->cache_count--;
+        p->on_demand--;
+        *first = _mfn(0); /* the rest of it is zero since it was allocated */
+        __atomic_store_n(slot, arch_p2m_leaf(mfn, 1, P2M_RAM), __ATOMIC_RELEASE);
+    }
+    spin_unlock(&p->lock);
+    if (!mfn_eq(mfn, INVALID_MFN)) {
+        arch_set_m2p(mfn, gfn_x(gfn));
+    }
+    return rc;
+}
+
+static int cache_grow(struct domain *d)
+{
+    struct p2m *p = d->p2m;
+    mfn_t mfn = frame_alloc_for(&d->memory, 0, 0);
+
+    if (mfn_eq(mfn, INVALID_MFN)) {
+        return -ENOMEM;
+    }
+    spin_lock(&p->lock);
+    if (!p->cache_closed) {
+        *(mfn_t *)arch_direct_map(mfn) = p->cache;
+        p->cache = mfn;
+        p->cache_count++;
+    }
+    spin_unlock(&p->lock);
+    return 0;
+}
+
+static void cache_shrink(struct domain *d)
+{
+    struct p2m *p = d->p2m;
+    struct frame *f = NULL;
+
+    spin_lock(&p->lock);
+    if (p->cache_count > 0) {
+        f = frame_of(p->cache);
+        p->cache = *(mfn_t *)arch_direct_map(p->cache);
+        p->cache_count--;
+    }
+    spin_unlock(&p->lock);
+    if (f != NULL && frame_clear_allocated(f)) {
+        frame_put(f);
+    }
+}
+
+/* Pages that nothing is marked for are given back. */
+bool p2m_unmark(struct domain *d, gfn_t gfn)
+{
+    enum p2m_type type;
+
+    p2m_lookup(d, gfn, &type);
+    if (type != P2M_ON_DEMAND || p2m_remove_any(d, gfn) != 0) {
+        return false;
+    }
+    if (READ_ONCE(d->p2m->cache_count) > READ_ONCE(d->p2m->on_demand)) {
+        cache_shrink(d);
+    }
+    return true;
+}
+
+int p2m_cache_resize(struct domain *d, uint64_t wanted)
+{
+    struct p2m *p = d->p2m;
+    unsigned int done = 0;
+    int rc = 0;
+
+    while (rc == 0 && READ_ONCE(p->cache_count) != wanted && !READ_ONCE(p->cache_closed)) {
+        if (++done % RELINQUISH_CHUNK == 0 && softirq_urgent()) {
+            return -ERESTART;
+        }
+        if (READ_ONCE(p->cache_count) < wanted) {
+            rc = cache_grow(d);
+        } else {
+            cache_shrink(d);
+        }
+    }
+    return rc;
+}
+
+/* The pages are in the domain's list, with which they go. */
+static void cache_close(struct p2m *p)
+{
+    spin_lock(&p->lock);
+    p->cache_closed = true;
+    p->cache_count = 0;
+    spin_unlock(&p->lock);
+}
+
+void p2m_cache_replace(struct domain *d)
+{
+    struct p2m *p = d->p2m;
+
+    if (READ_ONCE(p->cache_count) < READ_ONCE(p->on_demand)) {
+        (void)cache_grow(d); /* without memory the balloon makes up for it */
+    }
+}
+
 /* ---- Birth and end ------------------------------------------------------------------------ */
 int p2m_domain_init(struct domain *d)
 {
@@ -348,7 +508,7 @@ int p2m_domain_init(struct domain *d)
     if (p == NULL) {
         return -ENOMEM;
     }
-    spin_init(&p->lock, LOCK_ARCH_DOMAIN);
+    spin_init(&p->lock, LOCK_P2M);
     p->root = page_alloc(P2M_ROOT_ORDER, PAGE_ZERO);
     if (mfn_eq(p->root, INVALID_MFN)) {
         heap_free(p);
@@ -356,6 +516,7 @@ int p2m_domain_init(struct domain *d)
     }
     p->table_count = ROOT_TABLES;
     p->generation = 1;
+    p->cache = INVALID_MFN;
     d->p2m = p;
     return 0;
 }
@@ -387,6 +548,9 @@ int p2m_relinquish(struct domain *d)
     struct p2m *p = d->p2m;
     unsigned int done = 0;
 
+    if (p != NULL && !p->cache_closed) {
+        cache_close(p);
+    }
     while (p != NULL && in_space(p->relinquish_next)) {
         unsigned int level;
         uint64_t gfn = p->relinquish_next;

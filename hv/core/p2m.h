@@ -13,7 +13,7 @@
  * so a frame is used only with a reference (p2m_get_frame()), or with interrupts off on a CPU that
  * arch_p2m_flush() waits for.
  *
- * Lock: p2m.lock (LOCK_ARCH_DOMAIN) for changes. Removing flushes before it returns.
+ * Lock: p2m.lock (LOCK_P2M) for changes. Removing flushes before it returns.
  */
 #ifndef HV_CORE_P2M_H
 #define HV_CORE_P2M_H
@@ -32,7 +32,8 @@ enum p2m_type {
     P2M_GRANT_RO,
     P2M_FOREIGN,    /* another domain's page, for a control domain */
     P2M_FOREIGN_RO,
-    P2M_DEVICE
+    P2M_DEVICE,
+    P2M_ON_DEMAND   /* nothing yet: p2m_populate() puts a page of the domain's cache there */
 };
 
 #define P2M_ENTRIES 512U
@@ -48,6 +49,10 @@ struct p2m {
     unsigned int spare_count;
     uint64_t relinquish_next; /* p2m_relinquish() goes on here */
     uint64_t pages_left;      /* and then with this many pages, less one */
+    uint64_t on_demand;       /* pages marked P2M_ON_DEMAND */
+    mfn_t cache;              /* pages of the domain's set aside for them, linked by their first word */
+    uint64_t cache_count;
+    bool cache_closed;        /* the domain dies: no more pages come */
 };
 
 MUST_CHECK int p2m_domain_init(struct domain *d);
@@ -58,7 +63,7 @@ MUST_CHECK int p2m_relinquish(struct domain *d);
 
 /* gfn's machine frame and type (NULL: not asked), INVALID_MFN and P2M_NONE where there is nothing. */
 mfn_t p2m_lookup(const struct domain *d, gfn_t gfn, enum p2m_type *type);
-/* The domain's own page behind gfn: arch_get_gfn() of a translated domain. */
+/* The domain's own page behind gfn: arch_get_gfn() of a translated domain. Populates what is marked. */
 struct frame *p2m_get_frame(struct domain *d, gfn_t gfn, bool writable);
 
 /* Maps 1 << order frames where nothing is mapped: -EEXIST, -EINVAL (beyond the space), -ENOMEM. */
@@ -78,6 +83,19 @@ MUST_CHECK int p2m_add_resource(struct domain *d, gfn_t gfn, const struct domain
 /* Host mappings of grants, arch_grant_map() and its kin for a translated current domain. GNTST_*. */
 MUST_CHECK int p2m_grant_map(uint64_t addr, mfn_t mfn, unsigned int flags);
 MUST_CHECK int p2m_grant_unmap(uint64_t addr, mfn_t mfn, unsigned int flags);
+
+/* ---- Populate on demand: a domain that believes to have more memory than it gets until its balloon is full ---- */
+/* Marks 1 << order frames where nothing is: errors of p2m_set(), -EOPNOTSUPP where faults do not populate. */
+MUST_CHECK int p2m_mark_on_demand(struct domain *d, gfn_t gfn, unsigned int order);
+/* What is marked gets a page. 0 when something is there now, -ENOENT when nothing is meant to be, -ENOMEM when the
+ * cache is empty. Interrupts are on. */
+MUST_CHECK int p2m_populate(struct domain *d, gfn_t gfn);
+/* The guest gives back a frame that it never had: false when gfn is not marked. */
+bool p2m_unmark(struct domain *d, gfn_t gfn);
+/* Makes the cache so large: -ERESTART to go on, -ENOMEM, -E2BIG. */
+MUST_CHECK int p2m_cache_resize(struct domain *d, uint64_t wanted);
+/* A page that was given back goes to the cache while that holds less than is marked. */
+void p2m_cache_replace(struct domain *d);
 
 /* One more than the highest gfn that shows something; 0 for none. */
 uint64_t p2m_end(const struct domain *d);

@@ -23,6 +23,9 @@ static int make_room(struct domain *d, gfn_t gfn)
     if (type == P2M_NONE) {
         return 0;
     }
+    if (type == P2M_ON_DEMAND) {
+        return p2m_unmark(d, gfn) ? 0 : -EAGAIN;
+    }
     f = p2m_get_frame(d, gfn, false);
     if (f == NULL) {
         return p2m_remove_any(d, gfn);

@@ -173,3 +173,59 @@ TEST(p2m_grants)
               GNTST_general_error);
     tear_down();
 }
+
+/* Cache, marks, and what the domain has in all. */
+static bool demand_is(uint64_t cache, uint64_t marks, uint64_t total)
+{
+    return guest->p2m->cache_count == cache && guest->p2m->on_demand == marks && guest->memory.total == total;
+}
+
+TEST(p2m_on_demand)
+{
+    uint64_t base;
+    struct frame *f;
+
+    set_up();
+    base = guest->memory.total;
+    EXPECT_EQ(p2m_cache_resize(guest, 3), 0);
+    EXPECT_EQ(p2m_mark_on_demand(guest, _gfn(LARGE), 9), 0);
+    EXPECT_EQ(p2m_mark_on_demand(guest, _gfn(2 * LARGE), 0), 0);
+    EXPECT(demand_is(3, LARGE + 1, base + 3));
+    EXPECT_EQ(p2m_mark_on_demand(guest, _gfn(LARGE + 1), 0), -EEXIST);
+    EXPECT_EQ(p2m_mark_on_demand(guest, _gfn(LARGE - 1), 1), -EEXIST);
+    EXPECT(demand_is(3, LARGE + 1, base + 3)); /* the first of the two was undone */
+    EXPECT(shows(LARGE + 7, INVALID_MFN, P2M_ON_DEMAND));
+    EXPECT_EQ(p2m_end(guest), 2 * LARGE + 1);
+    EXPECT_EQ(p2m_populate(guest, _gfn(5)), -ENOENT);
+    EXPECT_EQ(p2m_populate(guest, _gfn(~0ULL)), -ENOENT);
+    /* By its number, as grants come. */
+    f = p2m_get_frame(guest, _gfn(LARGE + 7), true);
+    EXPECT(f != NULL);
+    EXPECT_EQ(*(uint64_t *)arch_direct_map(frame_mfn(f)), 0);
+    EXPECT(shows(LARGE + 7, frame_mfn(f), P2M_RAM));
+    EXPECT(shows(LARGE + 6, INVALID_MFN, P2M_ON_DEMAND));
+    arch_put_gfn(f, true);
+    EXPECT_EQ(p2m_populate(guest, _gfn(LARGE + 7)), 0);
+    EXPECT_EQ(p2m_populate(guest, _gfn(LARGE + 8)), 0);
+    EXPECT_EQ(p2m_populate(guest, _gfn(LARGE + 9)), 0);
+    EXPECT_EQ(p2m_populate(guest, _gfn(LARGE + 10)), -ENOMEM);
+    EXPECT(p2m_get_frame(guest, _gfn(LARGE + 10), false) == NULL);
+    EXPECT(demand_is(0, LARGE - 2, base + 3));
+    /* Something else may be put where only a mark is; a mark goes without a page. */
+    EXPECT_EQ(p2m_add_to_physmap(guest, XENMAPSPACE_shared_info, NULL, 0, _gfn(LARGE + 20)), 0);
+    EXPECT_EQ(p2m_set(guest, _gfn(LARGE + 21), world_page(guest), 0, P2M_RAM), 0);
+    EXPECT(demand_is(0, LARGE - 4, base + 4));
+    EXPECT(!p2m_unmark(guest, _gfn(LARGE + 21)));
+    EXPECT_EQ(p2m_cache_resize(guest, 2), 0);
+    EXPECT(p2m_unmark(guest, _gfn(2 * LARGE)));
+    for (uint64_t g = LARGE; guest->p2m->on_demand > 1; g++) {
+        (void)p2m_unmark(guest, _gfn(g));
+    }
+    EXPECT(demand_is(1, 1, base + 5)); /* a page nothing is marked for has gone */
+    p2m_cache_replace(guest);
+    EXPECT(demand_is(1, 1, base + 5));
+    EXPECT_EQ(p2m_cache_resize(guest, 0), 0);
+    p2m_cache_replace(guest);
+    EXPECT(demand_is(1, 1, base + 5));
+    tear_down();
+}

@@ -23,9 +23,9 @@ void vcpu_areas_refresh(struct vcpu *v)
 }
 
 /* There are no guests under hardware virtualisation here. */
-int hvm_pod_target(unsigned int cmd, guest_ptr_t arg);
+long hvm_pod_target(unsigned int cmd, guest_ptr_t arg);
 
-int hvm_pod_target(unsigned int cmd, guest_ptr_t arg)
+long hvm_pod_target(unsigned int cmd, guest_ptr_t arg)
 {
     (void)cmd;
     (void)arg;

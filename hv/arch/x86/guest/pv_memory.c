@@ -345,7 +345,7 @@ int arch_memory_op(unsigned int cmd, guest_ptr_t arg)
         return maximum_gpfn(arg);
     case XENMEM_set_pod_target:
     case XENMEM_get_pod_target:
-        return hvm_pod_target(cmd, arg);
+        return (int)hvm_pod_target(cmd, arg);
     default:
         return -ENOSYS;
     }

@@ -350,15 +350,19 @@ static int update_m2p(const struct domain *pages, uint64_t address, uint64_t val
 }
 
 /* A translated domain's page is named by its guest frame number; false when there is no page of its own. */
-static NOINLINE bool translate_leaf(const struct domain *pages, uint64_t *pte)
+static NOINLINE bool translate_leaf(struct domain *pages, uint64_t *pte)
 {
+    gfn_t gfn = _gfn(mfn_x(pte_mfn(*pte)));
     enum p2m_type type;
     mfn_t mfn;
 
     if (!(*pte & PTE_PRESENT)) {
         return true;
     }
-    mfn = p2m_lookup(pages, _gfn(mfn_x(pte_mfn(*pte))), &type);
+    mfn = p2m_lookup(pages, gfn, &type);
+    if (type == P2M_ON_DEMAND && p2m_populate(pages, gfn) == 0) {
+        mfn = p2m_lookup(pages, gfn, &type);
+    }
     if (type != P2M_RAM && type != P2M_RAM_RO && type != P2M_SHARED) {
         return false;
     }

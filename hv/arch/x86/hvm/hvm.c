@@ -93,6 +93,7 @@ int hvm_vcpu_init(struct vcpu *v)
         v->arch->hvm = h;
         v->own_info.evtchn_upcall_mask = 0; /* RFLAGS.IF is what holds events back */
         h->waits_for_startup = true;
+        h->missing = ~0UL;
         vlapic_init(v);
     }
     if (rc == 0) {

@@ -106,6 +106,7 @@ struct hvm_vcpu {
     uint64_t mtrr_variable[HVM_MTRR_VARIABLE];
     uint64_t dr[4];
     char *window;           /* a page for the records of 32-bit calls; NULL before the first */
+    uint64_t missing;       /* frame a copy stopped at */
     bool window_open;       /* such a call is under way: copies find it at HVM_WINDOW */
     struct hvm_translation translations[HVM_TRANSLATIONS]; /* by gfn; the current vcpu's own */
 };
@@ -181,7 +182,7 @@ bool hvm_call32(struct vcpu *v, struct cpu_user_regs *regs);
 
 /* ---- hvm_pod.c ------------------------------------------------------------------------------ */
 /* XENMEM_get_pod_target and XENMEM_set_pod_target. */
-MUST_CHECK int hvm_pod_target(unsigned int cmd, guest_ptr_t arg);
+MUST_CHECK long hvm_pod_target(unsigned int cmd, guest_ptr_t arg);
 
 /* ---- hvm_msr.c ------------------------------------------------------------------------------ */
 MUST_CHECK bool hvm_msr_read(struct vcpu *v, uint32_t msr, uint64_t *value);

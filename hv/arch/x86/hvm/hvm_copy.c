@@ -40,7 +40,8 @@ static char *page_at(struct vcpu *v, uint64_t gfn, bool write)
     } else if (unlikely(!is_of(t, gfn, generation))) {
         smp_rmb(); /* generation before the entry: pairs with its growing after the entry went */
         mfn = p2m_lookup(d, _gfn(gfn), &type);
-        if (type == P2M_NONE || type == P2M_DEVICE) {
+        if (type == P2M_NONE || type == P2M_DEVICE || type == P2M_ON_DEMAND) {
+            v->arch->hvm->missing = gfn;
             return NULL;
         }
         *second = *t;
@@ -169,6 +170,20 @@ static NOINLINE char *in_window(const struct vcpu *v, uint64_t va)
     return h->window_open && va - HVM_WINDOW < PAGE_SIZE ? h->window + (va - HVM_WINDOW) : NULL;
 }
 
+/* After a copy stopped, with interrupts on: true when what was missing is populated on demand, and it may go on. */
+static NOINLINE bool populated(struct vcpu *v)
+{
+    struct hvm_vcpu *h = v->arch->hvm;
+    gfn_t gfn = _gfn(h->missing);
+    enum p2m_type type = P2M_NONE;
+
+    if (h->missing != ~0UL) {
+        h->missing = ~0UL;
+        p2m_lookup(v->domain, gfn, &type);
+    }
+    return type == P2M_ON_DEMAND && p2m_populate(v->domain, gfn) == 0;
+}
+
 /* Where the bytes at va are; interrupts are off. */
 static char *reach(struct vcpu *v, const struct hvm_paging *p, uint64_t va, unsigned int access)
 {
@@ -203,6 +218,9 @@ size_t hvm_copy_from(void *dst, uint64_t va, size_t bytes)
         }
         arch_irq_restore(flags);
         if (unlikely(from == NULL)) {
+            if (populated(v)) {
+                continue;
+            }
             return bytes;
         }
         dst = (char *)dst + part;
@@ -232,6 +250,9 @@ static size_t put(uint64_t va, const void *src, size_t bytes)
         }
         arch_irq_restore(flags);
         if (unlikely(to == NULL)) {
+            if (populated(v)) {
+                continue;
+            }
             return bytes;
         }
         va += part;

@@ -283,6 +283,14 @@ static void emulate(struct vcpu *v, struct cpu_user_regs *regs, uint64_t gpa)
     regs->rip += in.length;
 }
 
+static void populate(struct domain *d, gfn_t gfn)
+{
+    if (p2m_populate(d, gfn) == -ENOMEM) {
+        domain_crash(d, "no page left for a first touch at frame %lx: its balloon is not full yet",
+                     (unsigned long)gfn_x(gfn));
+    }
+}
+
 void hvm_exit_memory(struct vcpu *v, struct cpu_user_regs *regs, uint64_t gpa, bool write)
 {
     enum p2m_type type;
@@ -291,6 +299,9 @@ void hvm_exit_memory(struct vcpu *v, struct cpu_user_regs *regs, uint64_t gpa, b
     switch (type) {
     case P2M_NONE:
         emulate(v, regs, gpa);
+        break;
+    case P2M_ON_DEMAND:
+        populate(v->domain, _gfn(gpa >> PAGE_SHIFT));
         break;
     case P2M_RAM_RO:
     case P2M_GRANT_RO:
