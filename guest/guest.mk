@@ -28,7 +28,6 @@ GUEST_PAGE_ELF := $(foreach t,$(filter $(GUEST_TESTS),$(GUEST_PAGE_TESTS)),$(GUE
 GUEST_PVH_TESTS := hello version events time sched
 GUEST_PVH_ONLY := $(filter pvh-%,$(GUEST_TESTS))
 GUEST_PVH_LIB_C := $(wildcard guest/libguest/*.c guest/libguest/pvh/*.c) guest/libguest/x86/traps.c
-GUEST_PVH_LIB_C := $(filter-out guest/libguest/grant.c,$(GUEST_PVH_LIB_C))
 GUEST_PVH_LIB := $(GUEST_PVH_LIB_C:guest/%.c=$(GUEST_OUT)/obj/%.o) \
 	$(addprefix $(GUEST_OUT)/obj/,libguest/pvh/entry.o libguest/x86/trap_common.o libguest/pvh/ap.o libguest/pvh/call32_gate.o start/pvh64.o)
 GUEST_PVH_ELF := $(GUEST_OUT)/pvhost.elf $(GUEST_PVH_TESTS:%=$(GUEST_OUT)/%-pvh.elf) $(GUEST_PVH_ONLY:%=$(GUEST_OUT)/%.elf)
@@ -83,7 +82,7 @@ $(GUEST_OUT)/bench.elf: $(patsubst guest/%.c,$(GUEST_OUT)/obj/%.o,$(wildcard gue
 	$(guest_link)
 
 # The PV dom0 that runs one PVH kernel.
-$(GUEST_OUT)/pvhost.elf: $(GUEST_OUT)/obj/host/main.o $(GUEST_START_SYSCALL) $(GUEST_LIB) guest/start/pv64.lds
+$(GUEST_OUT)/pvhost.elf: $(GUEST_OUT)/obj/host/main.o $(GUEST_OUT)/obj/host/share.o $(GUEST_START_SYSCALL) $(GUEST_LIB) guest/start/pv64.lds
 	$(guest_link)
 
 -include $(shell find $(GUEST_OUT)/obj -name '*.d' 2>/dev/null)

@@ -7,7 +7,6 @@
 #include "guest/libguest/events.h"
 #include "guest/libguest/hypercall.h"
 #include "guest/libguest/test.h"
-#include "guest/libguest/x86/pagetable.h"
 
 enum { MAX_FRAMES = 4, STATUS_FRAMES = 1 };
 
@@ -15,45 +14,14 @@ enum { MAX_FRAMES = 4, STATUS_FRAMES = 1 };
 static char table[MAX_FRAMES][4096] __attribute__((aligned(4096)));
 static char status[STATUS_FRAMES][4096] __attribute__((aligned(4096)));
 
-static void map_frame(char *va, unsigned long mfn)
-{
-    if (hypercall_update_va_mapping((unsigned long)va, pte_make(mfn, PTE_DATA), UVMF_INVLPG) !=
-        0) {
-        test_broken("cannot map a grant table frame");
-    }
-}
-
-static void map_status_frames(void)
-{
-    uint64_t list[STATUS_FRAMES];
-    struct gnttab_get_status_frames op = { .nr_frames = STATUS_FRAMES, .dom = DOMID_SELF };
-
-    set_xen_guest_handle(op.frame_list, list);
-    if (hypercall_grant_table_op(GNTTABOP_get_status_frames, &op, 1) != 0 ||
-        op.status != GNTST_okay) {
-        test_broken("get_status_frames refused");
-    }
-    map_frame(status[0], list[0]);
-}
-
 void grant_init(unsigned int version, unsigned int frames)
 {
-    unsigned long list[MAX_FRAMES];
-    struct gnttab_setup_table op = { .dom = DOMID_SELF, .nr_frames = frames };
-
     if (grant_set_version(version) != 0) {
         test_skip("this grant table version is not there");
     }
-    set_xen_guest_handle(op.frame_list, list);
-    if (hypercall_grant_table_op(GNTTABOP_setup_table, &op, 1) != 0 ||
-        op.status != GNTST_okay) {
+    if (frames > MAX_FRAMES || !grant_show_frames(table, frames, false) ||
+        (version == 2 && !grant_show_frames(status, STATUS_FRAMES, true))) {
         test_broken("grant table set-up refused");
-    }
-    for (unsigned int i = 0; i < frames; i++) {
-        map_frame(table[i], list[i]);
-    }
-    if (version == 2) {
-        map_status_frames();
     }
 }
 

@@ -8,12 +8,15 @@
 #ifndef GUEST_LIBGUEST_GRANT_H
 #define GUEST_LIBGUEST_GRANT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "abi/grant_table.h"
 #include "abi/xen.h"
 
 void grant_init(unsigned int version, unsigned int frames);
+/* Of the kind of kernel: shows the table's frames, or the status frames, at these places of the image. */
+bool grant_show_frames(char (*places)[4096], unsigned int count, bool status);
 struct grant_entry_v1 *grant_v1(unsigned int ref);
 union grant_entry_v2 *grant_v2(unsigned int ref);
 uint16_t *grant_status(unsigned int ref);

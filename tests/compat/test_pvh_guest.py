@@ -20,8 +20,8 @@ def m(hv):
         yield machine
 
 
-def create(m, name, vcpus):
-    m.ok(CONFIG % (name, vcpus, name, name))
+def create(m, name, vcpus, more=""):
+    m.ok(CONFIG % (name, vcpus, name, name) + "; echo '%s' >> /etc/xen/%s.cfg" % (more, name))
     m.ok("xl create -q /etc/xen/%s.cfg" % name, 120)
     m.wait_for("cat " + LOG % name, "guest: up", 150)
 
@@ -58,6 +58,17 @@ def test_memory(guest):
     guest.wait_for("xl list pvh1", "pvh1 +[0-9]+ +(159|16[01]) ", 60)
     guest.ok("xl mem-set pvh1 192")
     guest.wait_for("xl list pvh1", "pvh1 +[0-9]+ +19[0-3] ", 60)
+
+
+def test_on_demand(guest):
+    """It is given less memory than it believes in, and its balloon makes up for that before user space; later it grows."""
+    create(guest, "pvhpod", 1, "maxmem = 256")
+    guest.wait_for("xl list pvhpod", "pvhpod +[0-9]+ +19[0-3] ", 60)
+    guest.ok("xl mem-set pvhpod 240")
+    guest.wait_for("xl list pvhpod", "pvhpod +[0-9]+ +(239|24[01]) ", 60)
+    with guest.guest("pvhpod") as g:
+        assert int(g.ok("awk '/^MemTotal/ { print $2 }' /proc/meminfo")) > 180 << 10
+    guest.ok("xl destroy pvhpod")
 
 
 def test_beside_pv(guest):

@@ -100,6 +100,34 @@ static void test_instructions(void)
     EXPECT_EQ(TRAP_PROBE(".byte 0x66, 0x3e, 0x0f, 0xa2", NOTHING, "a"(0), "ebx", "ecx", "edx"), -1); /* cpuid */
 }
 
+/* INS reads ones, OUTS is lost; registers move as the direction flag says. */
+static void test_string_ports(void)
+{
+    static uint16_t words[4096];
+    unsigned long si = (unsigned long)words, di = (unsigned long)words, count = 3000;
+
+    EXPECT_EQ(TRAP_PROBE("rep insw", "+D"(di) COMMA "+c"(count), "d"(0x1f0)), -1);
+    EXPECT_EQ(di, (unsigned long)(words + 3000));
+    EXPECT_EQ(count, 0);
+    EXPECT(words[0] == 0xffff && words[2999] == 0xffff && words[3000] == 0);
+    di = (unsigned long)&words[3003];
+    EXPECT_EQ(TRAP_PROBE("std; insw; cld", "+D"(di), "d"(0x1f0)), -1);
+    EXPECT(words[3002] == 0 && words[3003] == 0xffff && words[3004] == 0);
+    EXPECT_EQ(di, (unsigned long)&words[3002]);
+    count = 0;
+    EXPECT_EQ(TRAP_PROBE("rep insb", "+D"(di) COMMA "+c"(count), "d"(0x1f0)), -1);
+    EXPECT_EQ(di, (unsigned long)&words[3002]);
+    count = 5000;
+    EXPECT_EQ(TRAP_PROBE("rep outsb", "+S"(si) COMMA "+c"(count), "d"(0x80)), -1);
+    EXPECT_EQ(si, (unsigned long)words + 5000);
+    EXPECT_EQ(count, 0);
+    EXPECT_EQ(TRAP_PROBE("outsl", "+S"(si), "d"(0x80)), -1);
+    EXPECT_EQ(si, (unsigned long)words + 5004);
+    di = 1UL << 45; /* not mapped */
+    EXPECT_EQ(TRAP_PROBE("insb", "+D"(di), "d"(0x1f0)), TRAP_PF);
+    EXPECT_EQ(di, 1UL << 45);
+}
+
 static void test_ports(void)
 {
     uint32_t value = 0;
@@ -109,6 +137,7 @@ static void test_ports(void)
     EXPECT_EQ(byte, 0xff);
     EXPECT_EQ(TRAP_PROBE("inl %w1, %0", "=a"(value), "d"(0xcfc)), -1);
     EXPECT_EQ(value, 0xffffffffU);
+    test_string_ports();
     EXPECT_EQ(TRAP_PROBE("outb %b0, %w1", NOTHING, "a"(1) COMMA "d"(0x70)), -1);
 }
 

@@ -68,6 +68,7 @@ struct hvm_ops {
     /* Of the current vcpu: */
     void (*get_paging)(const struct vcpu *v, struct hvm_paging *p);
     void (*inject)(struct vcpu *v, unsigned int vector, enum hvm_event_type type, bool has_error, uint32_t error);
+    uint64_t (*get_es_base)(const struct vcpu *v);
     void (*set_cr2)(struct vcpu *v, uint64_t cr2);
     void (*set_efer)(struct vcpu *v, uint64_t efer);
     void (*set_pat)(struct vcpu *v, uint64_t pat);
@@ -170,7 +171,15 @@ void hvm_exit_hypercall(struct vcpu *v, struct cpu_user_regs *regs, unsigned int
 void hvm_exit_halt(struct vcpu *v, struct cpu_user_regs *regs, unsigned int length);
 void hvm_exit_xsetbv(struct vcpu *v, struct cpu_user_regs *regs, unsigned int length);
 void hvm_exit_port(struct vcpu *v, struct cpu_user_regs *regs, uint16_t port, unsigned int bytes, bool in,
-                   bool string, uint64_t next_rip);
+                   uint64_t next_rip);
+/* INS and OUTS; address_bits 0: those of the code. */
+struct hvm_string_io {
+    unsigned int bytes;
+    unsigned int address_bits;
+    bool in;
+    bool repeat;
+};
+void hvm_exit_string_port(struct vcpu *v, struct cpu_user_regs *regs, struct hvm_string_io io, uint64_t next_rip);
 /* A guest physical address that nothing, or a read-only page, is behind. */
 void hvm_exit_memory(struct vcpu *v, struct cpu_user_regs *regs, uint64_t gpa, bool write);
 /* Length of an instruction of size bytes behind its prefixes; 0 when its bytes cannot be read. */

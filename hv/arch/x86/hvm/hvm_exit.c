@@ -81,6 +81,8 @@ void hvm_exit_halt(struct vcpu *v, struct cpu_user_regs *regs, unsigned int leng
     }
 }
 
+#define STRING_CHUNK 1024U /* elements of INS or OUTS an exit does */
+
 /* ---- Hypercalls ---------------------------------------------------------------------------- */
 
 #define CALL(name) (1UL << __HYPERVISOR_##name)
@@ -187,17 +189,69 @@ static uint64_t mask_of(unsigned int bytes)
 
 /* No port has a device: reads give all ones, writes are lost. */
 void hvm_exit_port(struct vcpu *v, struct cpu_user_regs *regs, uint16_t port, unsigned int bytes, bool in,
-                   bool string, uint64_t next_rip)
+                   uint64_t next_rip)
 {
+    (void)v;
     (void)port;
-    if (string) {
-        hvm_inject_gp(v);
-        return;
-    }
     if (in) {
         regs->rax = bytes == 4 ? 0xffffffffUL : regs->rax | mask_of(bytes);
     }
     regs->rip = next_rip;
+}
+
+static void add_to_reg(uint64_t *reg, int64_t delta, unsigned int bits)
+{
+    uint64_t mask = mask_of(bits / 8);
+    uint64_t value = (*reg + (uint64_t)delta) & mask;
+
+    *reg = bits == 16 ? (*reg & ~mask) | value : value;
+}
+
+/* What INS reads, all ones, goes to ES:rDI. A piece at a time: the instruction runs again for the rest. */
+static bool fill_string(struct vcpu *v, struct cpu_user_regs *regs, const struct hvm_string_io *io, uint64_t mask,
+                        uint64_t count, bool wide)
+{
+    static const uint8_t ones[4] = { 0xff, 0xff, 0xff, 0xff };
+    bool down = regs->rflags & X86_EFLAGS_DF;
+
+    for (uint64_t i = 0; i < count; i++) {
+        uint64_t offset = (regs->rdi + (down ? -i : i) * io->bytes) & mask;
+        uint64_t va = wide ? offset : (uint32_t)(hvm->get_es_base(v) + offset);
+
+        if (hvm_copy_to(va, ones, io->bytes) != 0) {
+            hvm_inject_page_fault(v, va, HVM_ACCESS_WRITE);
+            return false;
+        }
+    }
+    return true;
+}
+
+void hvm_exit_string_port(struct vcpu *v, struct cpu_user_regs *regs, struct hvm_string_io io, uint64_t next_rip)
+{
+    struct hvm_paging p;
+    uint64_t mask;
+    uint64_t left;
+    uint64_t count = 1;
+    int64_t moved;
+
+    hvm->get_paging(v, &p);
+    io.address_bits = io.address_bits != 0 ? io.address_bits : p.code_bits;
+    mask = mask_of(io.address_bits / 8);
+    left = regs->rcx & mask;
+    if (io.repeat) {
+        count = MIN(left, (uint64_t)STRING_CHUNK);
+    }
+    if (io.in && !fill_string(v, regs, &io, mask, count, p.code_bits == 64)) {
+        return;
+    }
+    moved = (int64_t)(count * io.bytes);
+    add_to_reg(io.in ? &regs->rdi : &regs->rsi, regs->rflags & X86_EFLAGS_DF ? -moved : moved, io.address_bits);
+    if (io.repeat) {
+        add_to_reg(&regs->rcx, -(int64_t)count, io.address_bits);
+    }
+    if (!io.repeat || count == left) {
+        regs->rip = next_rip;
+    }
 }
 
 static uint64_t *reg_of(struct cpu_user_regs *regs, unsigned int n)

@@ -300,6 +300,11 @@ static void svm_inject(struct vcpu *v, unsigned int vector, enum hvm_event_type 
                             SVM_EVENT_VALID | (uint64_t)error << 32;
 }
 
+static uint64_t svm_get_es_base(const struct vcpu *v)
+{
+    return of(v)->vmcb->es.base;
+}
+
 static void svm_set_cr2(struct vcpu *v, uint64_t cr2)
 {
     of(v)->vmcb->cr2 = cr2;
@@ -489,8 +494,19 @@ static void on_port(struct vcpu *v, struct vmcb *b, struct cpu_user_regs *regs)
 {
     unsigned int bytes = (unsigned int)(b->exitinfo1 >> SVM_IO_SIZE_SHIFT) & 7;
 
+    if (b->exitinfo1 & SVM_IO_STRING) {
+        struct hvm_string_io io = {
+            .bytes = bytes,
+            .address_bits = ((unsigned int)(b->exitinfo1 >> SVM_IO_ADDRESS_SHIFT) & 7) * 16,
+            .in = b->exitinfo1 & SVM_IO_IN,
+            .repeat = b->exitinfo1 & SVM_IO_REPEAT,
+        };
+
+        hvm_exit_string_port(v, regs, io, b->exitinfo2);
+        return;
+    }
     hvm_exit_port(v, regs, (uint16_t)(b->exitinfo1 >> SVM_IO_PORT_SHIFT), bytes, b->exitinfo1 & SVM_IO_IN,
-                  b->exitinfo1 & SVM_IO_STRING, b->exitinfo2);
+                  b->exitinfo2);
 }
 
 static void on_task_switch(struct vcpu *v, struct vmcb *b, struct cpu_user_regs *regs)
@@ -636,6 +652,7 @@ static const struct hvm_ops svm_ops = {
     .set_state = svm_set_state,
     .get_paging = svm_get_paging,
     .inject = svm_inject,
+    .get_es_base = svm_get_es_base,
     .set_cr2 = svm_set_cr2,
     .set_efer = svm_set_efer,
     .set_pat = svm_set_pat,

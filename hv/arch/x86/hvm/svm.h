@@ -145,6 +145,8 @@ enum svm_exit {
 /* EXITINFO1 of an access to a port. */
 #define SVM_IO_IN      0x1UL
 #define SVM_IO_STRING  0x4UL
+#define SVM_IO_REPEAT  0x8UL
+#define SVM_IO_ADDRESS_SHIFT 7 /* one of three bits: 16, 32, 64 */
 #define SVM_IO_SIZE_SHIFT 4 /* one of three bits: 1, 2, 4 bytes */
 #define SVM_IO_PORT_SHIFT 16
 
