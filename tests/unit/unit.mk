@@ -18,7 +18,8 @@ UNIT_SRC   := $(filter-out hv/core/keyhandler.c hv/core/sched_test.c hv/base/sym
 # The boot input: parsers and decompressors, the latter against the original libraries.
 UNIT_SRC += $(wildcard hv/init/*_test.c) $(patsubst %_test.c,%.c,$(wildcard hv/init/*_test.c)) \
     hv/arch/x86/guest/pv_decode.c hv/arch/x86/guest/pv_decode_test.c \
-    hv/arch/x86/hvm/hvm_decode.c hv/arch/x86/hvm/hvm_decode_test.c
+    hv/arch/x86/hvm/hvm_decode.c hv/arch/x86/hvm/hvm_decode_test.c \
+    hv/arch/x86/hvm/hvm_event.c hv/arch/x86/hvm/hvm_event_test.c
 UNIT_OBJ   := $(UNIT_SRC:%.c=$(U)/%.o)
 
 $(U)/hv/lib/string.o $(U)/hv/lib/string_test.o: UNIT_EXTRA := $(UNIT_RENAME) -fno-builtin

@@ -180,8 +180,9 @@ struct hvm_string_io {
     bool repeat;
 };
 void hvm_exit_string_port(struct vcpu *v, struct cpu_user_regs *regs, struct hvm_string_io io, uint64_t next_rip);
-/* A guest physical address that nothing, or a read-only page, is behind. */
-void hvm_exit_memory(struct vcpu *v, struct cpu_user_regs *regs, uint64_t gpa, bool write);
+/* A guest physical address that nothing, or a read-only page, is behind. delivering: the CPU was on its way to a
+ * handler of the guest's, and no instruction is to blame. */
+void hvm_exit_memory(struct vcpu *v, struct cpu_user_regs *regs, uint64_t gpa, bool write, bool delivering);
 /* Length of an instruction of size bytes behind its prefixes; 0 when its bytes cannot be read. */
 unsigned int hvm_instruction_length(struct vcpu *v, const struct cpu_user_regs *regs, unsigned int size);
 

@@ -345,14 +345,19 @@ static void populate(struct domain *d, gfn_t gfn)
     }
 }
 
-void hvm_exit_memory(struct vcpu *v, struct cpu_user_regs *regs, uint64_t gpa, bool write)
+void hvm_exit_memory(struct vcpu *v, struct cpu_user_regs *regs, uint64_t gpa, bool write, bool delivering)
 {
     enum p2m_type type;
 
     p2m_lookup(v->domain, _gfn(gpa >> PAGE_SHIFT), &type);
     switch (type) {
     case P2M_NONE:
-        emulate(v, regs, gpa);
+        if (delivering) {
+            domain_crash(v->domain, "exception or interrupt by way of frame %lx, which is not there",
+                         (unsigned long)(gpa >> PAGE_SHIFT));
+        } else {
+            emulate(v, regs, gpa);
+        }
         break;
     case P2M_ON_DEMAND:
         populate(v->domain, _gfn(gpa >> PAGE_SHIFT));

@@ -19,6 +19,7 @@
 #include "hv/arch/x86/cpu/instr.h"
 #include "hv/arch/x86/cpu/paging.h"
 #include "hv/arch/x86/hvm/hvm.h"
+#include "hv/arch/x86/hvm/hvm_event.h"
 #include "hv/base/percpu.h"
 #include "hv/base/printk.h"
 #include "hv/core/sched.h"
@@ -594,15 +595,38 @@ static NOINLINE void unknown_exit(struct vcpu *v)
                  (unsigned long)of(v)->vmcb->exitcode);
 }
 
+static void merge(struct vcpu *v, struct vmcb *b, struct cpu_user_regs *regs)
+{
+    unsigned int first = (unsigned int)b->exitintinfo & 0xff;
+    unsigned int second = (unsigned int)b->eventinj & 0xff;
+
+    if (((unsigned int)(b->exitintinfo >> 8) & 7) != HVM_EVENT_EXCEPTION ||
+        ((unsigned int)(b->eventinj >> 8) & 7) != HVM_EVENT_EXCEPTION) {
+        return;
+    }
+    switch (hvm_event_merge(first, second)) {
+    case HVM_MERGED_DOUBLE_FAULT:
+        hvm_inject_exception(v, EXC_DF);
+        break;
+    case HVM_MERGED_SHUTDOWN:
+        b->eventinj = 0;
+        on_shutdown(v, b, regs);
+        break;
+    default:
+        break;
+    }
+}
+
 /* An event whose delivery made the exit comes again, unless the handler had something of its own. One that a
  * software interrupt made comes by itself: its instruction runs again. */
-static NOINLINE void redeliver(struct vmcb *b)
+static NOINLINE void redeliver(struct vcpu *v, struct vmcb *b, struct cpu_user_regs *regs)
 {
     uint64_t event = b->exitintinfo;
     unsigned int type = (unsigned int)(event >> 8) & 7;
     unsigned int vector = (unsigned int)event & 0xff;
 
     if (b->eventinj & SVM_EVENT_VALID) {
+        merge(v, b, regs);
         return;
     }
     if (type == HVM_EVENT_INTERRUPT || type == HVM_EVENT_NMI ||
@@ -629,7 +653,7 @@ void svm_exit(struct cpu_user_regs *regs)
     if (likely(code < SVM_EXIT_COUNT && exits[code] != NULL)) {
         exits[code](v, b, regs);
     } else if (code == SVM_EXIT_NPF) {
-        hvm_exit_memory(v, regs, b->exitinfo2, b->exitinfo1 & SVM_NPF_WRITE);
+        hvm_exit_memory(v, regs, b->exitinfo2, b->exitinfo1 & SVM_NPF_WRITE, b->exitintinfo & SVM_EVENT_VALID);
     } else {
         unknown_exit(v);
     }
@@ -637,7 +661,7 @@ void svm_exit(struct cpu_user_regs *regs)
         b->interrupt_shadow = 0; /* it ends with the instruction that was done here */
     }
     if (unlikely(b->exitintinfo & SVM_EVENT_VALID)) {
-        redeliver(b);
+        redeliver(v, b, regs);
     }
 }
 
