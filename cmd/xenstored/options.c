@@ -59,17 +59,25 @@ const char *options_fill(struct option list[OPTIONS_MAX])
     return letters;
 }
 
+/* "-D, --no-domain-init", or "--man" alone, after as many spaces as `indent` says. */
+static void option_names(const struct row *r, const char *indent, char *out, size_t size)
+{
+    if (r->letter < OPTION_MAN) {
+        snprintf(out, size, "-%c, --%s", r->letter, r->name);
+    } else {
+        snprintf(out, size, "%s--%s", indent, r->name);
+    }
+}
+
 static void usage_group(FILE *f, enum group group)
 {
     for (unsigned int i = 0; i < ROWS; i++) {
         const struct row *r = &rows[i];
-        char names[64];
-        if (r->group == group && r->letter < OPTION_MAN) {
-            snprintf(names, sizeof(names), "-%c, --%s %s", r->letter, r->name, r->argument ? r->argument : "");
-            fprintf(f, "  %-26s %s\n", names, r->help);
-        } else if (r->group == group) {
-            snprintf(names, sizeof(names), "    --%s", r->name);
-            fprintf(f, "  %-26s %s\n", names, r->help);
+        char names[32], synopsis[64];
+        if (r->group == group) {
+            option_names(r, "    ", names, sizeof(names));
+            snprintf(synopsis, sizeof(synopsis), "%s %s", names, r->argument ? r->argument : "");
+            fprintf(f, "  %-26s %s\n", synopsis, r->help);
         }
     }
 }
@@ -109,16 +117,11 @@ static void man_group(FILE *f, enum group group)
 {
     for (unsigned int i = 0; i < ROWS; i++) {
         const struct row *r = &rows[i];
-        char names[64];
-        if (r->group != group) {
-            continue;
+        char names[32];
+        if (r->group == group) {
+            option_names(r, "", names, sizeof(names));
+            roff_item(f, names, r->argument, r->help);
         }
-        if (r->letter < OPTION_MAN) {
-            snprintf(names, sizeof(names), "-%c, --%s", r->letter, r->name);
-        } else {
-            snprintf(names, sizeof(names), "--%s", r->name);
-        }
-        roff_item(f, names, r->argument, r->help);
     }
 }
 

@@ -30,8 +30,9 @@ void format_list_row(FILE *f, const struct format_list *o, const struct domain_i
 void format_claims_heading(FILE *f);
 void format_claims_row(FILE *f, const struct domain_info *d);
 
-/* "r-----": running blocked paused shutdown crashed dying. */
+/* "12.3": CPU time of `ns` nanoseconds. */
 void format_seconds(uint64_t ns, char text[24]);
+/* "r-----": running blocked paused shutdown crashed dying. */
 void format_state(const struct domain_info *d, char state[7]);
 
 struct format_vcpu {

@@ -98,7 +98,7 @@ static void commands(void)
 
         if (strcmp(group, c->group)) {
             group = c->group;
-            printf(".SH %s\n", group);
+            roff_section(stdout, group);
         }
         roff_item(stdout, c->name, c->synopsis, c->summary);
         if (c->options && c->options->letter) {
@@ -114,7 +114,9 @@ static void commands(void)
 static void page_xl(void)
 {
     roff_title(stdout, "xl", 1, "manage the guests of a Xen compatible hypervisor");
-    printf(".SH SYNOPSIS\n.B xl\n[\\-vfNtT] command [options] [arguments]\n.SH DESCRIPTION\n");
+    roff_section(stdout, "SYNOPSIS");
+    printf(".B xl\n[\\-vfNtT] command [options] [arguments]\n");
+    roff_section(stdout, "DESCRIPTION");
     roff_line(stdout, "A command may be shortened to any beginning no other command has. A domain is given by "
                       "name or number. Options may come before or after arguments.");
     printf(".PP\nEvery command that prints state takes\n.B \\-\\-json\nand prints it as JSON.\n");
@@ -122,11 +124,16 @@ static void page_xl(void)
     roff_item(stdout, "-N", NULL, "Do nothing, but say what would be done");
     roff_item(stdout, "-T", NULL, "Put the time before messages");
     commands();
-    printf(".SH EXIT STATUS\n0: done. 1: failed. 2: wrong usage. 3: a create that failed.\n.SH FILES\n");
+    roff_section(stdout, "EXIT STATUS");
+    roff_line(stdout, "0: done. 1: failed. 2: wrong usage. 3: a create that failed.");
+    roff_section(stdout, "FILES");
     roff_item(stdout, "/etc/xen/xl.conf", NULL, "Settings of the host");
     roff_item(stdout, "/etc/xen/auto", NULL, "Configurations xendomains starts with the machine");
     roff_item(stdout, "/var/log/xen", NULL, "What became of guests, and their consoles");
-    printf(".SH SEE ALSO\n.BR xl.cfg (5)\n.BR xl.conf (5)\n.BR xenstored (8)\n");
+    roff_section(stdout, "SEE ALSO");
+    roff_see_also(stdout, "xl.cfg", 5);
+    roff_see_also(stdout, "xl.conf", 5);
+    roff_see_also(stdout, "xenstored", 8);
 }
 
 /* ---- xl.cfg(5) ---------------------------------------------------------------------------------- */
@@ -168,9 +175,10 @@ static void page_cfg(void)
     roff_line(stdout, "Lines of KEY = VALUE. A value is a number, a \"string\" or a [ list ] of values with commas "
                       "between; # begins a comment. A key that is unknown is warned of; an error names file, line "
                       "and column.");
-    printf(".SH EXAMPLE\n.nf\n");
-    printf("name = \"guest\"\nkernel = \"/boot/vmlinuz\"\nramdisk = \"/boot/initrd.img\"\nmemory = 512\nvcpus = 2\n"
-           "disk = [ \"file:/srv/guest.img,xvda,w\" ]\nvif = [ \"bridge=xenbr0\" ]\n.fi\n.SH KEYS\n");
+    roff_section(stdout, "EXAMPLE");
+    printf(".nf\nname = \"guest\"\nkernel = \"/boot/vmlinuz\"\nramdisk = \"/boot/initrd.img\"\nmemory = 512\n"
+           "vcpus = 2\ndisk = [ \"file:/srv/guest.img,xvda,w\" ]\nvif = [ \"bridge=xenbr0\" ]\n.fi\n");
+    roff_section(stdout, "KEYS");
     for (unsigned int i = 0; (k = domain_key_at(i)); i++) {
         if (k->kind != KEY_HVM && k->kind != KEY_UNBUILT) {
             const char *help = man_key_help(k->name);
@@ -178,19 +186,22 @@ static void page_cfg(void)
             roff_item(stdout, k->name, kind_of(k, range, sizeof(range)), help ? help : "");
         }
     }
-    printf(".PP\nActions: destroy, restart, rename\\-restart, preserve, coredump\\-destroy, coredump\\-restart.\n"
-           ".SH DISKS\n");
+    printf(".PP\nActions: destroy, restart, rename\\-restart, preserve, coredump\\-destroy, coredump\\-restart.\n");
+    roff_section(stdout, "DISKS");
     roff_line(stdout, "TARGET,FORMAT,VDEV,ACCESS as in \"/srv/guest.img,raw,xvda,w\", or named: target=, format=, "
                       "vdev=, access=, script=, backend=, devtype=cdrom. The old \"phy:DEVICE,VDEV,MODE\" and "
                       "\"file:IMAGE,VDEV,MODE\" are taken too.");
-    printf(".SH NETWORKS\n");
+    roff_section(stdout, "NETWORKS");
     roff_line(stdout, "mac=, bridge=, ip=, script=, vifname=, rate=, backend=, gatewaydev=, mtu=, separated by "
                       "commas. Without mac= one of 00:16:3e is made up.");
-    printf(".SH KEYS OF HVM GUESTS\nKnown, and without meaning to the guests that are built:\n");
+    roff_section(stdout, "KEYS OF HVM GUESTS");
+    roff_line(stdout, "Known, and without meaning to the guests that are built:");
     names_of(KEY_HVM);
-    printf(".SH NOT BUILT\nRefused unless they ask for nothing:\n");
+    roff_section(stdout, "NOT BUILT");
+    roff_line(stdout, "Refused unless they ask for nothing:");
     names_of(KEY_UNBUILT);
-    printf(".SH SEE ALSO\n.BR xl (1)\n");
+    roff_section(stdout, "SEE ALSO");
+    roff_see_also(stdout, "xl", 1);
 }
 
 /* ---- xl.conf(5) --------------------------------------------------------------------------------- */
