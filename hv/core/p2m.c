@@ -181,17 +181,7 @@ struct frame *p2m_get_frame(struct domain *d, gfn_t gfn, bool writable)
 
 uint64_t p2m_end(const struct domain *d)
 {
-    uint64_t end = 0;
-    uint64_t gfn = 0;
-
-    while (in_space(gfn)) {
-        unsigned int level;
-        uint64_t e = find_leaf(d->p2m, gfn, &level);
-
-        gfn = (gfn & ~(pages_of(level) - 1)) + pages_of(level);
-        end = e != 0 ? gfn : end;
-    }
-    return end;
+    return READ_ONCE(d->p2m->end);
 }
 
 /* ---- Changing ----------------------------------------------------------------------------- */
@@ -233,9 +223,37 @@ static int set_one(struct p2m *p, uint64_t gfn, mfn_t mfn, uint64_t count, enum 
         p->on_demand -= is_marked(*slot) ? pages_of(level) : 0;
         __atomic_store_n(slot, leaf_of(mfn, level, type), __ATOMIC_RELEASE);
         *done = pages_of(level);
+        WRITE_ONCE(p->end, MAX(p->end, gfn + pages_of(level)));
     }
     spin_unlock(&p->lock);
     return rc;
+}
+
+/* Takes back what p2m_set() put there, by whole leaves, so that no table is needed. Another vcpu may have taken or split
+ * some of it meanwhile. */
+static void undo(struct domain *d, uint64_t gfn, mfn_t mfn, uint64_t count, enum p2m_type type)
+{
+    struct p2m *p = d->p2m;
+    uint64_t end = gfn + count;
+
+    spin_lock(&p->lock);
+    for (uint64_t at = gfn; at < end;) {
+        unsigned int level;
+        uint64_t e = find_leaf(p, at, &level);
+        uint64_t next = (at & ~(pages_of(level) - 1)) + pages_of(level);
+        bool whole = next - at == pages_of(level) && next <= end;
+        bool ours = type == P2M_ON_DEMAND ? is_marked(e)
+                                          : arch_p2m_present(e) && mfn_eq(arch_p2m_mfn(e), mfn_add(mfn, at - gfn));
+
+        if (whole && ours) {
+            p->on_demand -= is_marked(e) ? pages_of(level) : 0;
+            __atomic_store_n(make_slot(p, at, level), 0, __ATOMIC_SEQ_CST);
+        }
+        at = next;
+    }
+    __atomic_fetch_add(&p->generation, 1, __ATOMIC_SEQ_CST);
+    spin_unlock(&p->lock);
+    arch_p2m_flush(d);
 }
 
 int p2m_set(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned int order, enum p2m_type type)
@@ -254,11 +272,8 @@ int p2m_set(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned int order, enum p2m
         rc = set_one(d->p2m, gfn_x(gfn) + done, mfn_add(mfn, done), count - done, type, &step);
         done += step;
     }
-    for (uint64_t i = 0; rc != 0 && i < done; i++) {
-        int undone = p2m_remove(d, _gfn(gfn_x(gfn) + i), type == P2M_ON_DEMAND ? INVALID_MFN : mfn_add(mfn, i), 0);
-
-        ASSERT(undone == 0);
-        (void)undone;
+    if (rc != 0 && done > 0) {
+        undo(d, gfn_x(gfn), mfn, done, type);
     }
     return rc;
 }
@@ -280,6 +295,19 @@ static int lock_with_spares(struct p2m *p)
     }
 }
 
+/* Takes the lock, with spares when what covers gfn has to be split. */
+static int lock_to_clear(struct p2m *p, uint64_t gfn)
+{
+    unsigned int level;
+
+    spin_lock(&p->lock);
+    if (find_leaf(p, gfn, &level) == 0 || level == 1) {
+        return 0;
+    }
+    spin_unlock(&p->lock);
+    return lock_with_spares(p);
+}
+
 /* Empties gfn's entry when it shows mfn (INVALID_MFN: whatever); *old is what was there. Not flushed. */
 static int clear_one(struct p2m *p, uint64_t gfn, mfn_t mfn, uint64_t *old)
 {
@@ -287,7 +315,7 @@ static int clear_one(struct p2m *p, uint64_t gfn, mfn_t mfn, uint64_t *old)
     unsigned int level;
     uint64_t *slot;
     uint64_t e;
-    int rc = lock_with_spares(p);
+    int rc = lock_to_clear(p, gfn);
 
     if (rc != 0) {
         return rc;

@@ -49,6 +49,7 @@ struct p2m {
     unsigned int spare_count;
     uint64_t relinquish_next; /* p2m_relinquish() goes on here */
     uint64_t pages_left;      /* and then with this many pages, less one */
+    uint64_t end;             /* see p2m_end() */
     uint64_t on_demand;       /* pages marked P2M_ON_DEMAND */
     mfn_t cache;              /* pages of the domain's set aside for them, linked by their first word */
     uint64_t cache_count;
@@ -97,7 +98,7 @@ MUST_CHECK int p2m_cache_resize(struct domain *d, uint64_t wanted);
 /* A page that was given back goes to the cache while that holds less than is marked. */
 void p2m_cache_replace(struct domain *d);
 
-/* One more than the highest gfn that shows something; 0 for none. */
+/* One more than the highest gfn that has ever shown something; 0 for none. */
 uint64_t p2m_end(const struct domain *d);
 
 #endif

@@ -67,6 +67,38 @@ TEST(p2m_pages_and_large_pages)
     tear_down();
 }
 
+/* Pairs of pages on both sides of a table's end, until there are no tables left: what was shown of the last pair goes. */
+static void fill_by_pairs(void)
+{
+    uint64_t gfn = LARGE - 1;
+    int rc;
+
+    while ((rc = p2m_set(guest, _gfn(gfn), _mfn(4 * LARGE), 1, P2M_RAM)) == 0) {
+        gfn += 2 * LARGE;
+    }
+    EXPECT_EQ(rc, -ENOMEM);
+    EXPECT(shows(gfn, INVALID_MFN, P2M_NONE));
+    EXPECT(shows(gfn + 1, INVALID_MFN, P2M_NONE));
+    /* Taking a page away needs no table. */
+    EXPECT_EQ(p2m_remove(guest, _gfn(LARGE), _mfn(4 * LARGE + 1), 0), 0);
+    EXPECT_EQ(p2m_remove_any(guest, _gfn(LARGE - 1)), 0);
+}
+
+TEST(p2m_undoes_without_tables)
+{
+    set_up();
+    fill_by_pairs();
+    tear_down();
+}
+
+TEST(p2m_undoes_with_one_table)
+{
+    set_up();
+    EXPECT_EQ(p2m_set(guest, _gfn(510 * LARGE), _mfn(1), 0, P2M_RAM), 0);
+    fill_by_pairs();
+    tear_down();
+}
+
 TEST(p2m_refusals)
 {
     uint64_t last = (1ULL << 28) - 1;
