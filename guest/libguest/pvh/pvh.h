@@ -16,6 +16,7 @@
 #define PVH_DS 0x10
 #define PVH_CS32 0x18
 #define PVH_VECTOR_UPCALL 0xf3
+#define PVH_USER_BASE 0x0000200000000000UL /* code, data, stack of user.c: a page each */
 
 extern struct hvm_start_info *pvh_start_info;
 

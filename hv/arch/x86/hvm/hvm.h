@@ -160,6 +160,8 @@ void hvm_reset_state(struct hvm_hw_cpu *c);
 size_t hvm_copy_from(void *dst, uint64_t va, size_t bytes);
 size_t hvm_copy_to(uint64_t va, const void *src, size_t bytes);
 size_t hvm_clear(uint64_t va, size_t bytes);
+/* With a user's rights where access says HVM_ACCESS_USER. */
+size_t hvm_copy_to_as(unsigned int access, uint64_t va, const void *src, size_t bytes);
 /* Up to count bytes of the instruction at rip: how many there are. */
 unsigned int hvm_fetch(struct vcpu *v, uint64_t rip, uint8_t *bytes, unsigned int count);
 

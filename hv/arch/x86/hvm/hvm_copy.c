@@ -231,7 +231,7 @@ size_t hvm_copy_from(void *dst, uint64_t va, size_t bytes)
 }
 
 /* src NULL: zeroes. */
-static size_t put(uint64_t va, const void *src, size_t bytes)
+static size_t put(uint64_t va, const void *src, size_t bytes, unsigned int access)
 {
     struct vcpu *v = current_vcpu();
     struct hvm_paging p;
@@ -240,7 +240,7 @@ static size_t put(uint64_t va, const void *src, size_t bytes)
     while (bytes > 0) {
         size_t part = up_to_page_end(va, bytes);
         unsigned long flags = arch_irq_save();
-        char *to = reach(v, &p, va, HVM_ACCESS_WRITE);
+        char *to = reach(v, &p, va, access | HVM_ACCESS_WRITE);
 
         if (likely(to != NULL) && src != NULL) {
             arch_bytes_copy(to, src, part);
@@ -263,12 +263,17 @@ static size_t put(uint64_t va, const void *src, size_t bytes)
 
 size_t hvm_copy_to(uint64_t va, const void *src, size_t bytes)
 {
-    return put(va, src, bytes);
+    return put(va, src, bytes, 0);
+}
+
+size_t hvm_copy_to_as(unsigned int access, uint64_t va, const void *src, size_t bytes)
+{
+    return put(va, src, bytes, access);
 }
 
 size_t hvm_clear(uint64_t va, size_t bytes)
 {
-    return put(va, NULL, bytes);
+    return put(va, NULL, bytes, 0);
 }
 
 unsigned int hvm_fetch(struct vcpu *v, uint64_t rip, uint8_t *bytes, unsigned int count)

@@ -209,17 +209,18 @@ static void add_to_reg(uint64_t *reg, int64_t delta, unsigned int bits)
 
 /* What INS reads, all ones, goes to ES:rDI. A piece at a time: the instruction runs again for the rest. */
 static bool fill_string(struct vcpu *v, struct cpu_user_regs *regs, const struct hvm_string_io *io, uint64_t mask,
-                        uint64_t count, bool wide)
+                        uint64_t count, const struct hvm_paging *p)
 {
     static const uint8_t ones[4] = { 0xff, 0xff, 0xff, 0xff };
     bool down = regs->rflags & X86_EFLAGS_DF;
+    unsigned int user = p->cpl == 3 ? HVM_ACCESS_USER : 0;
 
     for (uint64_t i = 0; i < count; i++) {
         uint64_t offset = (regs->rdi + (down ? -i : i) * io->bytes) & mask;
-        uint64_t va = wide ? offset : (uint32_t)(hvm->get_es_base(v) + offset);
+        uint64_t va = p->code_bits == 64 ? offset : (uint32_t)(hvm->get_es_base(v) + offset);
 
-        if (hvm_copy_to(va, ones, io->bytes) != 0) {
-            hvm_inject_page_fault(v, va, HVM_ACCESS_WRITE);
+        if (hvm_copy_to_as(user, va, ones, io->bytes) != 0) {
+            hvm_inject_page_fault(v, va, HVM_ACCESS_WRITE | user);
             return false;
         }
     }
@@ -241,7 +242,7 @@ void hvm_exit_string_port(struct vcpu *v, struct cpu_user_regs *regs, struct hvm
     if (io.repeat) {
         count = MIN(left, (uint64_t)STRING_CHUNK);
     }
-    if (io.in && !fill_string(v, regs, &io, mask, count, p.code_bits == 64)) {
+    if (io.in && !fill_string(v, regs, &io, mask, count, &p)) {
         return;
     }
     moved = (int64_t)(count * io.bytes);

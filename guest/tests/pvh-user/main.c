@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * User mode of a PVH guest: what is done for an instruction of a user's is done with a user's rights, and hypercalls are
+ * the kernel's.
+ */
+#include "guest/libguest/memory.h"
+#include "guest/libguest/pvh/pvh.h"
+#include "guest/libguest/string.h"
+#include "guest/libguest/test.h"
+#include "guest/libguest/x86/pagetable.h"
+#include "guest/libguest/x86/user.h"
+
+#define IOPL3   0x3000UL
+#define USER_PAGE(n) (PVH_USER_BASE + (n) * MEMORY_PAGE)
+
+extern const char code_string[], code_call[], code_cpuid[], code_end[];
+
+/* rep insb to rdi; a hypercall; cpuid. Each ends with ud2. */
+__asm__(".pushsection .rodata\n"
+        "code_string: rep insb\n ud2\n"
+        "code_call: vmmcall\n ud2\n"
+        "code_cpuid: cpuid\n ud2\n"
+        "code_end:\n.popsection");
+
+static void run(struct trap_frame *f, uint64_t rflags, const char *code)
+{
+    struct trap_frame set = *f;
+
+    user_load(f, code, code_end);
+    f->rdi = set.rdi;
+    f->rcx = set.rcx;
+    f->rdx = set.rdx;
+    f->rax = set.rax;
+    f->rflags |= rflags;
+    user_run(f);
+}
+
+static void test_string_port(void)
+{
+    uint8_t *data = user_data();
+    struct trap_frame f = { .rdi = USER_PAGE(1) + 1, .rcx = 5, .rdx = 0x1f0 };
+
+    run(&f, IOPL3, code_string);
+    EXPECT_EQ(f.vector, TRAP_UD);
+    EXPECT_EQ(f.rcx, 0);
+    EXPECT(data[0] == 0 && data[1] == 0xff && data[5] == 0xff && data[6] == 0);
+    /* Without the right to ports. */
+    f = (struct trap_frame){ .rdi = USER_PAGE(1), .rcx = 5, .rdx = 0x1f0 };
+    run(&f, 0, code_string);
+    EXPECT_EQ(f.vector, TRAP_GP);
+    EXPECT_EQ(data[0], 0);
+}
+
+static void test_string_to_kernel(void)
+{
+    uint8_t *page = pagetable_reserve_va();
+    struct trap_frame f = { .rdi = (uint64_t)page, .rcx = 5, .rdx = 0x1f0 };
+    const void *behind = memory_alloc();
+
+    pagetable_set(pagetable_l1(page), pte_make(memory_pfn(behind), PTE_P | PTE_RW));
+    run(&f, IOPL3, code_string);
+    EXPECT_EQ(f.vector, TRAP_PF);
+    EXPECT_EQ(f.error & (PF_WRITE | PF_USER), PF_WRITE | PF_USER);
+    EXPECT_EQ(trap_cr2(), (uint64_t)page);
+    EXPECT_EQ(page[0], 0);
+}
+
+static void test_others(void)
+{
+    struct trap_frame f = { .rax = 17 /* xen_version */ };
+
+    run(&f, 0, code_call);
+    EXPECT_EQ(f.vector, TRAP_UD);
+    EXPECT_EQ((int64_t)f.rax, -1 /* EPERM */);
+    f = (struct trap_frame){ .rax = 0x40000000 };
+    run(&f, 0, code_cpuid);
+    EXPECT_EQ(f.vector, TRAP_UD);
+    EXPECT_EQ(f.rbx, 0x566e6558);
+}
+
+void test_main(void)
+{
+    user_init();
+    test_string_port();
+    test_string_to_kernel();
+    test_others();
+}
