@@ -229,8 +229,8 @@ static int set_one(struct p2m *p, uint64_t gfn, mfn_t mfn, uint64_t count, enum 
     return rc;
 }
 
-/* Takes back what p2m_set() put there, by whole leaves, so that no table is needed. Another vcpu may have taken or split
- * some of it meanwhile. */
+/* Takes back what p2m_set() put there, by whole leaves, so that no table is needed. Another vcpu may have taken or
+ * split some of it meanwhile. */
 static void undo(struct domain *d, uint64_t gfn, mfn_t mfn, uint64_t count, enum p2m_type type)
 {
     struct p2m *p = d->p2m;

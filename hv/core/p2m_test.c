@@ -67,7 +67,7 @@ TEST(p2m_pages_and_large_pages)
     tear_down();
 }
 
-/* Pairs of pages on both sides of a table's end, until there are no tables left: what was shown of the last pair goes. */
+/* Pairs of pages on both sides of a table's end, until there are no tables left: what was shown of the last goes. */
 static void fill_by_pairs(void)
 {
     uint64_t gfn = LARGE - 1;

@@ -271,11 +271,13 @@ static bool callback_due(const struct vcpu *v)
            READ_ONCE(v->info->evtchn_upcall_pending);
 }
 
-int hvm_next_interrupt(struct vcpu *v)
+/* Whether the callback is due is asked once: another CPU may change the answer at any moment. */
+int hvm_next_interrupt(struct vcpu *v, bool *by_apic)
 {
     struct hvm_vcpu *h = hvm_vcpu(v);
 
-    if (callback_due(v)) {
+    *by_apic = !callback_due(v);
+    if (!*by_apic) {
         return v->domain->arch->hvm->callback_vector;
     }
     if (h->upcall_vector != 0 && READ_ONCE(h->upcall_edge)) {
@@ -283,13 +285,6 @@ int hvm_next_interrupt(struct vcpu *v)
         vlapic_set_irq(v, h->upcall_vector);
     }
     return vlapic_pending(v);
-}
-
-void hvm_accept_interrupt(struct vcpu *v, unsigned int vector)
-{
-    if (!callback_due(v)) {
-        vlapic_accept(v, vector);
-    }
 }
 
 bool arch_interrupt_due(const struct vcpu *v)

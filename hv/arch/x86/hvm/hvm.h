@@ -136,10 +136,8 @@ void hvm_process_notes(struct vcpu *v);
 /* INIT and startup messages from another vcpu. */
 void hvm_vcpu_wait_for_startup(struct vcpu *v);
 void hvm_vcpu_startup(struct vcpu *v, unsigned int page);
-/* The next interrupt for v and where it comes from; -1: none. */
-int hvm_next_interrupt(struct vcpu *v);
-/* It has been taken. */
-void hvm_accept_interrupt(struct vcpu *v, unsigned int vector);
+/* The next interrupt for v, -1: none. One that comes by the vlapic is accepted there (vlapic_accept()) when taken. */
+int hvm_next_interrupt(struct vcpu *v, bool *by_apic);
 /* Exceptions into the current vcpu. */
 void hvm_inject_exception(struct vcpu *v, unsigned int vector);
 void hvm_inject_gp(struct vcpu *v);

@@ -373,6 +373,7 @@ static void new_asid(struct vcpu *v, struct svm_vcpu *s)
 /* Interrupts are off: what is raised from here on ends the entry at once. */
 static NOINLINE void deliver_interrupt(struct vcpu *v, struct vmcb *b)
 {
+    bool by_apic;
     int vector;
 
     b->vintr &= ~(SVM_VINTR_IRQ | SVM_VINTR_PRIO | SVM_VINTR_IGN_TPR);
@@ -380,13 +381,15 @@ static NOINLINE void deliver_interrupt(struct vcpu *v, struct vmcb *b)
         v->nmi_pending = false;
         svm_inject(v, EXC_NMI, HVM_EVENT_NMI, false, 0);
     }
-    vector = hvm_next_interrupt(v);
+    vector = hvm_next_interrupt(v, &by_apic);
     if (vector < 0) {
         return;
     }
     if (!(b->eventinj & SVM_EVENT_VALID) && svm_interrupts_on(v)) {
         svm_inject(v, (unsigned int)vector, HVM_EVENT_INTERRUPT, false, 0);
-        hvm_accept_interrupt(v, (unsigned int)vector);
+        if (by_apic) {
+            vlapic_accept(v, (unsigned int)vector);
+        }
         return;
     }
     /* An exit as soon as the guest would take one. */
