@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * User mode of a PVH guest: what is done for an instruction of a user's is done with a user's rights, and hypercalls are
- * the kernel's.
+ * User mode of a PVH guest: what is done for an instruction of a user's is done with a user's rights, and hypercalls
+ * are the kernel's.
  */
 #include "guest/libguest/memory.h"
 #include "guest/libguest/pvh/pvh.h"

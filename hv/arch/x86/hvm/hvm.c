@@ -265,20 +265,23 @@ void arch_event_raised(struct vcpu *v)
     }
 }
 
-static bool callback_due(const struct vcpu *v)
+/* The callback's vector when it is due, else 0. */
+static unsigned int due_callback(const struct vcpu *v)
 {
-    return v->arch->hvm->upcall_vector == 0 && v->domain->arch->hvm->callback_vector != 0 &&
-           READ_ONCE(v->info->evtchn_upcall_pending);
+    unsigned int vector = READ_ONCE(v->domain->arch->hvm->callback_vector);
+
+    return v->arch->hvm->upcall_vector == 0 && READ_ONCE(v->info->evtchn_upcall_pending) ? vector : 0;
 }
 
-/* Whether the callback is due is asked once: another CPU may change the answer at any moment. */
 int hvm_next_interrupt(struct vcpu *v, bool *by_apic)
 {
     struct hvm_vcpu *h = hvm_vcpu(v);
 
-    *by_apic = !callback_due(v);
-    if (!*by_apic) {
-        return v->domain->arch->hvm->callback_vector;
+    unsigned int callback = due_callback(v); /* asked once: another CPU may change the answer at any moment */
+
+    *by_apic = callback == 0;
+    if (callback != 0) {
+        return (int)callback;
     }
     if (h->upcall_vector != 0 && READ_ONCE(h->upcall_edge)) {
         WRITE_ONCE(h->upcall_edge, false);
@@ -294,7 +297,7 @@ bool arch_interrupt_due(const struct vcpu *v)
     if (h == NULL) {
         return false; /* a PV guest has events only */
     }
-    return v->nmi_pending || callback_due(v) || READ_ONCE(h->upcall_edge) || READ_ONCE(h->init_pending) ||
+    return v->nmi_pending || due_callback(v) != 0 || READ_ONCE(h->upcall_edge) || READ_ONCE(h->init_pending) ||
            vlapic_pending(v) >= 0;
 }
 
