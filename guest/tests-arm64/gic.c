@@ -2,8 +2,8 @@
 /*
  * An interrupt controller used badly: distributor, redistributor and SGI registers written and read at random, in all
  * sizes, from one vcpu or from two at once; then everything reset, and it works. More interrupts pending at once than
- * there are list registers: each comes exactly once, the most urgent first. Command line: calls=N (default
- * 50000), seed=N.
+ * there are list registers: each comes exactly once, the most urgent first. An SGI that already is in a list register
+ * is withdrawn and made pending again. Command line: calls=N (default 50000), seed=N.
  */
 #include "guest/arm64/guest.h"
 #include "guest/libguest/hypercall.h"
@@ -250,10 +250,49 @@ static void test_flood(void)
     EXPECT_EQ(total(0, 16) + total(SPI_FIRST, SPI_FIRST + spis) - before, sent);
 }
 
+/* GICv2 has registers of senders for this, GICv3 the redistributor's pending bits. */
+static uint32_t sgi_pending(unsigned int sgi)
+{
+    return is_gicv3() ? read32(gic_redist + 0x10200) >> sgi & 1
+                      : read32(gic_dist + 0xf10 + sgi / 4 * 4) >> sgi % 4 * 8 & 0xff;
+}
+
+static void sgi_withdraw(unsigned int sgi, uint32_t senders)
+{
+    if (is_gicv3()) {
+        write32(gic_redist + 0x10280, 1U << sgi);
+    } else {
+        write32(gic_dist + 0xf10 + sgi / 4 * 4, senders << sgi % 4 * 8);
+    }
+}
+
+static void test_withdraw(void)
+{
+    irqs_off();
+    arm_send_sgi(6, 1);
+    EXPECT_EQ(sgi_pending(6), 1);
+    if (!is_gicv3()) {
+        sgi_withdraw(6, 0xfe); /* not who sent it */
+        EXPECT_EQ(sgi_pending(6), 1);
+    }
+    sgi_withdraw(6, 1);
+    EXPECT_EQ(sgi_pending(6), 0);
+    EXPECT_EQ(gic_acknowledge() & 1023, 1023);
+    arm_send_sgi(6, 1);
+    sgi_withdraw(6, 1);
+    arm_send_sgi(6, 1);
+    EXPECT_EQ(sgi_pending(6), 1);
+    drain(2);
+    EXPECT_EQ(order_count, 1);
+    EXPECT_EQ(order[0], 6);
+    EXPECT_EQ(sgi_pending(6), 0);
+}
+
 void test_main(void)
 {
     unsigned long calls = string_option(start_cmdline(), "calls", 50000);
 
+    test_withdraw();
     test_many();
     test_flood();
     gic_reset();

@@ -46,7 +46,8 @@ struct virq {
     bool withdraw;           /* nor pending: the same */
     bool edge;
     bool listed;
-    uint16_t source;         /* GICv2 SGIs: which CPUs sent it */
+    uint16_t source;         /* GICv2 SGIs: which CPUs sent it, beside the one in the list register */
+    uint8_t lr_source;
     struct vcpu *target;     /* of an SPI; of a local interrupt: its vcpu */
     struct vcpu *holder;     /* whose list register, while there is one */
 };

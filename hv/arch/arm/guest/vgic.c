@@ -100,6 +100,8 @@ void vgic_vcpu_reset(struct vcpu *v)
             struct virq *q = vgic_find(v, vg->lr_virq[i]);
 
             q->lr = VIRQ_NO_LR;
+            q->deactivate = false;
+            q->withdraw = false;
             if (q->hw_irq != 0) {
                 gic->deactivate(q->hw_irq);
             }
@@ -156,18 +158,13 @@ static void kick(struct vcpu *v)
     vcpu_unblock(v);
 }
 
-/* Under the lock: the vcpu has something to look at; returns whom to kick. */
-static struct vcpu *queue(struct virq *q, struct vcpu *v)
+/* Drops the lock, and kicks whom what was done under it concerns, if it is anybody. */
+static void unlock_and_kick(struct vgic *g, unsigned long flags, struct vcpu *v)
 {
-    if (q->lr != VIRQ_NO_LR) {
-        v = q->holder; /* which turns the list register to pending again */
-    } else if (!q->enabled || q->listed) {
-        return NULL;
-    } else {
-        wait_insert(v, q);
+    spin_unlock_irqrestore(&g->lock, flags);
+    if (v != NULL) {
+        kick(v);
     }
-    __atomic_store_n(&v->arch->exit_work, 1, __ATOMIC_SEQ_CST);
-    return v;
 }
 
 static struct vcpu *target_of(struct domain *d, const struct virq *q)
@@ -186,20 +183,32 @@ static struct vcpu *ask_holder(const struct virq *q)
     return holder;
 }
 
+/*
+ * Under the lock: an interrupt that pends goes where it belongs: its holder turns the list register to pending again,
+ * or it waits for its target. Returns whom to kick.
+ */
+static struct vcpu *queue(struct domain *d, struct virq *q)
+{
+    struct vcpu *v = ask_holder(q);
+
+    if (v != NULL || !q->pending || !q->enabled || q->listed) {
+        return v;
+    }
+    v = target_of(d, q);
+    wait_insert(v, q);
+    __atomic_store_n(&v->arch->exit_work, 1, __ATOMIC_SEQ_CST);
+    return v;
+}
+
 /* source: bits of the CPUs that sent a GICv2's SGI. */
 static void make_pending(struct domain *d, struct virq *q, uint16_t source)
 {
     struct vgic *g = &d->arch->vgic;
     unsigned long flags = spin_lock_irqsave(&g->lock);
-    struct vcpu *v;
 
     q->pending = true;
     q->source |= source;
-    v = queue(q, target_of(d, q));
-    spin_unlock_irqrestore(&g->lock, flags);
-    if (v != NULL) {
-        kick(v);
-    }
+    unlock_and_kick(g, flags, queue(d, q));
 }
 
 void vgic_inject(struct vcpu *v, unsigned int irq)
@@ -242,97 +251,68 @@ void vgic_enable(struct virq *q, struct vcpu *v, bool on)
 {
     struct vgic *g = &v->domain->arch->vgic;
     unsigned long flags = spin_lock_irqsave(&g->lock);
-    struct vcpu *target = q->target != NULL ? q->target : v->domain->vcpu[0];
-    struct vcpu *tell = NULL;
     bool changed = q->enabled != on;
 
     q->enabled = on;
-    if (on && q->pending) {
-        tell = queue(q, target);
-    } else if (!on && q->listed) {
+    if (!on && q->listed) {
         wait_remove(q);
-    } else if (!on) {
-        tell = ask_holder(q);
     }
     if (changed && q->hw_irq != 0) {
         if (on) {
-            gic->set_cpu(q->hw_irq, READ_ONCE(target->processor));
+            gic->set_cpu(q->hw_irq, READ_ONCE(target_of(v->domain, q)->processor));
         }
         gic->enable(q->hw_irq, on);
     }
-    spin_unlock_irqrestore(&g->lock, flags);
-    if (tell != NULL) {
-        kick(tell);
-    }
+    unlock_and_kick(g, flags, queue(v->domain, q));
 }
 
 void vgic_set_pending(struct virq *q, struct vcpu *v, bool on)
 {
-    struct vgic *g = &v->domain->arch->vgic;
-    struct vcpu *holder;
-    unsigned long flags;
-
     if (on) {
         make_pending(v->domain, q, 0);
-        return;
-    }
-    flags = spin_lock_irqsave(&g->lock);
-    if (q->pending && q->hw_irq != 0 && q->lr == VIRQ_NO_LR) {
-        gic->deactivate(q->hw_irq); /* no list register will */
-    }
-    q->pending = false;
-    q->source = 0;
-    if (q->listed) {
-        wait_remove(q);
-    }
-    holder = ask_holder(q);
-    q->withdraw = holder != NULL;
-    spin_unlock_irqrestore(&g->lock, flags);
-    if (holder != NULL) {
-        kick(holder);
+    } else {
+        vgic_clear_sources(q, v, UINT16_MAX);
     }
 }
 
-void vgic_set_sources(struct virq *q, struct vcpu *v, uint16_t sources, bool on)
+void vgic_set_sources(struct virq *q, struct vcpu *v, uint16_t sources)
+{
+    make_pending(v->domain, q, sources);
+}
+
+void vgic_clear_sources(struct virq *q, struct vcpu *v, uint16_t sources)
 {
     struct vgic *g = &v->domain->arch->vgic;
-    unsigned long flags;
+    unsigned long flags = spin_lock_irqsave(&g->lock);
+    struct vcpu *holder = (sources >> q->lr_source & 1) != 0 ? ask_holder(q) : NULL;
 
-    if (on) {
-        make_pending(v->domain, q, sources);
-        return;
-    }
-    flags = spin_lock_irqsave(&g->lock);
     q->source &= (uint16_t)~sources;
     if (q->source == 0) {
+        if (q->pending && q->hw_irq != 0 && q->lr == VIRQ_NO_LR) {
+            gic->deactivate(q->hw_irq); /* no list register will */
+        }
         q->pending = false;
         if (q->listed) {
             wait_remove(q);
         }
     }
-    spin_unlock_irqrestore(&g->lock, flags);
+    q->withdraw |= holder != NULL;
+    unlock_and_kick(g, flags, holder);
 }
 
 void vgic_set_target(struct domain *d, struct virq *q, struct vcpu *target)
 {
     struct vgic *g = &d->arch->vgic;
     unsigned long flags = spin_lock_irqsave(&g->lock);
-    struct vcpu *tell = NULL;
 
     q->target = target;
     if (q->listed) {
         wait_remove(q);
-        tell = queue(q, target);
-    } else {
-        tell = ask_holder(q);
     }
     if (q->hw_irq != 0) {
         gic->set_cpu(q->hw_irq, READ_ONCE(target->processor));
     }
-    spin_unlock_irqrestore(&g->lock, flags);
-    if (tell != NULL) {
-        kick(tell);
-    }
+    unlock_and_kick(g, flags, queue(d, q));
 }
 
 void vgic_set_edge(struct virq *q, bool edge)
@@ -364,6 +344,13 @@ bool vgic_is_pending(struct virq *q, struct vcpu *v)
     return q->pending || (lr_state(q, &lr) && lr.pending);
 }
 
+uint16_t vgic_sources(struct virq *q)
+{
+    struct gic_lr lr;
+
+    return q->source | (lr_state(q, &lr) && lr.pending ? (uint16_t)BIT(lr.source) : 0);
+}
+
 bool vgic_is_active(struct virq *q, struct vcpu *v)
 {
     struct gic_lr lr;
@@ -380,10 +367,7 @@ void vgic_deactivate(struct virq *q, struct vcpu *v)
     struct vcpu *holder = ask_holder(q);
 
     q->deactivate = holder != NULL;
-    spin_unlock_irqrestore(&g->lock, flags);
-    if (holder != NULL) {
-        kick(holder);
-    }
+    unlock_and_kick(g, flags, holder);
 }
 
 void vgic_dist_enable(struct domain *d, bool on)
@@ -408,8 +392,10 @@ static void lr_fill(struct vcpu *v, unsigned int i, struct virq *q)
     struct gic_lr lr = { .virq = q->id, .priority = q->priority, .pending = true, .group1 = true,
                          .is_hw = q->hw_irq != 0, .hw_irq = q->hw_irq };
 
+    q->lr_source = 0;
     if (q->source != 0) { /* one list register at a time: the others follow */
         lr.source = (uint8_t)__builtin_ctz(q->source);
+        q->lr_source = lr.source;
         q->source &= (uint16_t)(q->source - 1);
         lr.eoi_notice = q->source != 0;
     }
@@ -476,16 +462,13 @@ static bool lr_review(const struct vcpu *v, unsigned int i, struct virq *q)
 /* Under the lock: returns the other vcpu that has the interrupt waiting now, to be kicked, or NULL. */
 static struct vcpu *lr_release(struct vcpu *v, unsigned int i, struct virq *q)
 {
-    struct vcpu *target = target_of(v->domain, q);
+    struct vcpu *tell;
 
     gic->lr_write(i, 0); /* which also ends its maintenance interrupt */
     v->arch->vgic.lr_used &= ~(1U << i);
     q->lr = VIRQ_NO_LR;
-    if (!q->pending || !q->enabled || q->listed) {
-        return NULL;
-    }
-    (void)queue(q, target);
-    return target != v ? target : NULL;
+    tell = queue(v->domain, q);
+    return tell != v ? tell : NULL;
 }
 
 void vgic_flush(struct vcpu *v)

@@ -33,8 +33,10 @@ void vgic_set_edge(struct virq *q, bool edge);
 /* Pending or active, as far as it is known without stopping its vcpu. */
 bool vgic_is_pending(struct virq *q, struct vcpu *v);
 bool vgic_is_active(struct virq *q, struct vcpu *v);
-/* GICv2: an SGI is no longer, or also, pending from a mask of vcpus. */
-void vgic_set_sources(struct virq *q, struct vcpu *v, uint16_t sources, bool on);
+/* GICv2: the vcpus an SGI pends from, as far as it is known; it pends from these too, or from them no longer. */
+uint16_t vgic_sources(struct virq *q);
+void vgic_set_sources(struct virq *q, struct vcpu *v, uint16_t sources);
+void vgic_clear_sources(struct virq *q, struct vcpu *v, uint16_t sources);
 void vgic_deactivate(struct virq *q, struct vcpu *v);
 void vgic_dist_enable(struct domain *d, bool on);
 /* An SGI to the vcpus in a mask of 64 from first on. */

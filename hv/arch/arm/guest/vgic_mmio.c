@@ -136,24 +136,28 @@ static void set_targets(struct virq *q, struct vcpu *v, uint32_t mask)
 }
 
 /* GICv2: which CPUs an SGI pends from. There are eight, and only those a domain has can have sent it. */
+static bool has_sources(const struct vcpu *v)
+{
+    return v->domain->arch->vgic.version == 2;
+}
+
 static uint32_t get_sources(struct virq *q, struct vcpu *v)
 {
-    (void)v;
-    return q->source & 0xff;
+    return has_sources(v) ? vgic_sources(q) & 0xff : 0;
 }
 
 static void set_sources(struct virq *q, struct vcpu *v, uint32_t mask)
 {
     mask &= (1U << MIN(v->domain->max_vcpus, 8U)) - 1;
-    if (mask != 0 && v->domain->arch->vgic.version == 2) {
-        vgic_set_sources(q, v, (uint16_t)mask, true);
+    if (mask != 0 && has_sources(v)) {
+        vgic_set_sources(q, v, (uint16_t)mask);
     }
 }
 
 static void clear_sources(struct virq *q, struct vcpu *v, uint32_t mask)
 {
-    if (mask != 0) {
-        vgic_set_sources(q, v, (uint16_t)mask, false);
+    if (mask != 0 && has_sources(v)) {
+        vgic_clear_sources(q, v, (uint16_t)mask);
     }
 }
 
