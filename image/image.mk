@@ -102,16 +102,16 @@ $(IMG)/arm64/dom0-daemons.cpio.gz: $(IMG)/arm64/dom0.cpio.gz $(IMG)/arm64/daemon
 	$(Q)cat $^ > $@.tmp
 	$(Q)mv $@.tmp $@
 
+RUN_ENV = $(foreach v,ARCH TOOLS KERNEL INITRD MEM CPUS HV HV_ARGS DOM0_ARGS CPU GIC,$(v)="$($(v))")
+
 # Package installation comes first: what is to be built is known only then.
 ifeq ($(ARCH),arm64)
 run: need-run need-arm64
 	+@$(MAKE) --no-print-directory -s ARCH=arm64 hv $(IMAGE_ARM64)
 	+@$(if $(filter daemons,$(TOOLS)),$(MAKE) --no-print-directory -s ARCH=arm64 STATIC=1 $(IMG)/arm64/dom0-daemons.cpio.gz)
-	@TOOLS="$(TOOLS)" KERNEL="$(KERNEL)" INITRD="$(INITRD)" MEM="$(MEM)" CPUS="$(CPUS)" HV="$(HV)" HV_ARGS="$(HV_ARGS)" \
-	    DOM0_ARGS="$(DOM0_ARGS)" CPU="$(CPU)" GIC="$(GIC)" sh image/run-arm64.sh
+	@$(RUN_ENV) sh image/run.sh
 else
 run: need-run
 	+@$(MAKE) --no-print-directory -s hv image $(if $(filter debian,$(TOOLS)),,image-tools)
-	@TOOLS="$(TOOLS)" KERNEL="$(KERNEL)" INITRD="$(INITRD)" MEM="$(MEM)" CPUS="$(CPUS)" HV="$(HV)" HV_ARGS="$(HV_ARGS)" \
-	    DOM0_ARGS="$(DOM0_ARGS)" CPU="$(CPU)" sh image/run.sh
+	@$(RUN_ENV) sh image/run.sh
 endif
