@@ -15,6 +15,7 @@
 
 #include "cmd/xl/output.h"
 #include "cmd/xl/xl.h"
+#include "lib/build/build.h"
 #include "lib/conf/domain_config.h"
 #include "lib/conf/host_config.h"
 #include "lib/ctrl/ctrl.h"
@@ -66,6 +67,19 @@ static void check_file(struct check *k, const char *what, const char *path)
     }
 }
 
+/* Whether it is a kernel this type of guest can be started with. */
+static void check_kernel(struct check *k, const struct domain_config *d)
+{
+    enum build_type type = d->type == DOMAIN_PVH ? BUILD_PVH : BUILD_PV;
+    struct build_kernel *kernel = NULL;
+    struct err why = { 0 };
+
+    if (d->kernel && d->type != DOMAIN_HVM && build_kernel_open(&why, d->kernel, NULL, type, &kernel)) {
+        report(k, "", "%s", why.text);
+    }
+    build_kernel_close(kernel);
+}
+
 static void check_host(struct check *k, const struct domain_config *d)
 {
     struct xen_sysctl_physinfo p;
@@ -84,6 +98,11 @@ static void check_host(struct check *k, const struct domain_config *d)
     if (d->type == DOMAIN_PVH && !(p.capabilities & XEN_SYSCTL_PHYSCAP_hvm)) {
         report(k, "use type = \"pv\", or enable VT-x or AMD-V in the firmware",
                "type: PVH guests need a CPU with hardware virtualisation, which the hypervisor does not see");
+    }
+    if (d->type == DOMAIN_PVH && d->hap && (p.capabilities & XEN_SYSCTL_PHYSCAP_hvm) &&
+        !(p.capabilities & XEN_SYSCTL_PHYSCAP_hap)) {
+        report(k, "a CPU with EPT or nested paging can; hap = 0 where the hypervisor has shadow tables",
+               "type: PVH guests need hardware assisted paging, which this machine does not have");
     }
     if (d->type == DOMAIN_PV && !(p.capabilities & XEN_SYSCTL_PHYSCAP_pv)) {
         report(k, "use type = \"pvh\"", "type: this hypervisor runs no PV guests");
@@ -177,7 +196,7 @@ static void check_services(struct check *k)
 
 static void check_config(struct check *k, const struct domain_config *d)
 {
-    check_file(k, "kernel", d->kernel);
+    check_kernel(k, d);
     check_file(k, "ramdisk", d->ramdisk);
     check_host(k, d);
     check_name(k, d);

@@ -20,7 +20,7 @@ static const struct {
     const char *key, *help;
 } key_help[] = {
     { "name", "The domain's name: unique on the host, no slash, not a number alone. Must be there." },
-    { "type", "\"pv\". \"pvh\" and \"hvm\" are known and refused: they are not built yet." },
+    { "type", "\"pv\" or \"pvh\", x86; \"hvm\" is known and refused: it is not built yet." },
     { "builder", "Old name of type: \"generic\" or \"linux\" is a PV guest." },
     { "uuid", "The domain's UUID; a random one otherwise." },
     { "pool", "Name or number of the CPU pool it runs in." },
@@ -31,13 +31,13 @@ static const struct {
     { "cpu_weight", "Share of CPU time against other domains; 256 is the usual." },
     { "cap", "The most CPU time, in percent of one CPU; 0 is no limit." },
     { "memory", "Memory at the start, in MiB." },
-    { "maxmem", "The most memory xl mem-set can give it, in MiB; as memory when not set." },
+    { "maxmem", "The most memory xl mem-set can give it, in MiB; as memory when not set. PVH: populated on demand." },
     { "on_poweroff", "What becomes of it when it has shut down; destroy when not set." },
     { "on_reboot", "When it asks for a reboot; restart when not set." },
     { "on_crash", "When it has crashed; destroy when not set." },
     { "on_watchdog", "When its watchdog was not fed; destroy when not set." },
     { "on_soft_reset", "When it asks for a new start in place; it is restarted." },
-    { "kernel", "The kernel's file in dom0: an ELF file with Xen notes or a Linux bzImage." },
+    { "kernel", "The kernel's file in dom0: an ELF file with Xen notes (PVH: with a PVH entry) or a Linux bzImage." },
     { "ramdisk", "The initial RAM disk's file in dom0." },
     { "cmdline", "The kernel's command line. With it, root and extra mean nothing." },
     { "root", "Adds root=... to the command line." },
@@ -54,12 +54,12 @@ static const struct {
     { "disk", "A list of disks, see DISKS." },
     { "vif", "A list of network interfaces, see NETWORKS." },
     { "channel", "A list of channels: connection=pty or connection=socket,path=..., name=..." },
-    { "hap", "Means something to PVH and HVM guests only." },
-    { "shadow_memory", "Means something to PVH and HVM guests only." },
+    { "hap", "PVH: the hardware walks the guest's memory; 1 when not set. 0 takes shadow tables, if the hypervisor has any." },
+    { "shadow_memory", "PVH: MiB for the hypervisor's tables of the guest; 1 a vcpu and 8 KiB a MiB of maxmem when not set." },
     { "tsc_mode", "How the time stamp counter reads: default, always_emulate, native or native_paravirt." },
     { "localtime", "The guest's clock is local time." },
     { "rtc_timeoffset", "Seconds the guest's clock is off UTC." },
-    { "acpi", "Means something to PVH and HVM guests only." },
+    { "acpi", "PVH: the guest gets ACPI tables, by which it finds its virtual CPUs; 1 when not set." },
 };
 
 const char *man_key_help(const char *key)

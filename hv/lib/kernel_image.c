@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ELF, bzImage and Xen notes: see kernel_image.h. Layouts are those of the System V ABI (ELF-64) and of
- * Linux' x86 boot protocol; note numbers come from the Xen ABI.
+ * ELF, bzImage and Xen notes: see kernel_image.h. Layouts are those of the System V ABI (ELF-64, and ELF-32
+ * for PVH) and of Linux' x86 boot protocol; note numbers come from the Xen ABI.
  *
  * struct span is the only way bytes of the file are reached: span_at() gives a pointer to so many bytes
  * at an offset, or NULL when they are not all inside.
@@ -14,6 +14,7 @@
 
 /* ---- layouts ------------------------------------------------------------------------------- */
 
+#define ELF_CLASS32     1
 #define ELF_CLASS64     2
 #define ELF_LSB         1
 #define ELF_MACHINE_X64 62
@@ -65,6 +66,35 @@ struct elf_section {
     uint32_t info;
     uint64_t addralign;
     uint64_t entsize;
+};
+
+/* ELF-32, widened to the above when read. */
+struct elf32_header {
+    uint8_t ident[16];
+    uint16_t type;
+    uint16_t machine;
+    uint32_t version;
+    uint32_t entry;
+    uint32_t phoff;
+    uint32_t shoff;
+    uint32_t flags;
+    uint16_t ehsize;
+    uint16_t phentsize;
+    uint16_t phnum;
+    uint16_t shentsize;
+    uint16_t shnum;
+    uint16_t shstrndx;
+};
+
+struct elf32_segment {
+    uint32_t type;
+    uint32_t offset;
+    uint32_t vaddr;
+    uint32_t paddr;
+    uint32_t filesz;
+    uint32_t memsz;
+    uint32_t flags;
+    uint32_t align;
 };
 
 struct elf_note {
@@ -209,6 +239,8 @@ struct notes {
     bool has_paddr_offset;
     uint64_t paddr_offset;
     bool legacy; /* from __xen_guest */
+    bool has_pvh_entry;
+    uint64_t pvh_entry; /* physical */
 };
 
 static const struct {
@@ -272,6 +304,10 @@ static void take_note(struct kernel_image *k, struct notes *n, uint32_t type,
     case XEN_ELFNOTE_ENTRY:
         n->has_entry = true;
         n->entry = number;
+        break;
+    case XEN_ELFNOTE_PHYS32_ENTRY:
+        n->has_pvh_entry = true;
+        n->pvh_entry = number;
         break;
     case XEN_ELFNOTE_HYPERCALL_PAGE:
         k->wants_hypercall_page = true;
@@ -408,6 +444,20 @@ static void take_legacy(const char *list, size_t len, struct kernel_image *k, st
 
 /* ---- ELF ----------------------------------------------------------------------------------- */
 
+static bool get_segment32(const struct span *file, uint64_t offset, struct elf_segment *out)
+{
+    const void *p = span_at(file, offset, sizeof(struct elf32_segment));
+    struct elf32_segment s;
+
+    if (p == NULL) {
+        return false;
+    }
+    memcpy(&s, p, sizeof(s));
+    *out = (struct elf_segment){ .type = s.type, .flags = s.flags, .offset = s.offset, .vaddr = s.vaddr,
+                                 .paddr = s.paddr, .filesz = s.filesz, .memsz = s.memsz, .align = s.align };
+    return true;
+}
+
 /* Header i of a table; false when it is not inside the file. */
 static bool get_segment(const struct span *file, const struct elf_header *h, unsigned int i,
                         struct elf_segment *out)
@@ -417,6 +467,9 @@ static bool get_segment(const struct span *file, const struct elf_header *h, uns
 
     if (add_overflows(h->phoff, offset, &offset)) {
         return false;
+    }
+    if (h->ident[4] == ELF_CLASS32) {
+        return get_segment32(file, offset, out);
     }
     p = span_at(file, offset, sizeof(*out));
     if (p != NULL) {
@@ -441,6 +494,17 @@ static bool get_section(const struct span *file, const struct elf_header *h, uns
     return p != NULL;
 }
 
+static int check_program(const struct elf_header *h, size_t entry_size, const char **why)
+{
+    if (h->type != ELF_EXEC && h->type != ELF_DYN) {
+        return refuse(why, "an ELF file that cannot be started (an object file?)");
+    }
+    if (h->phentsize < entry_size || h->phnum == 0 || h->phnum > HEADERS_MAX) {
+        return refuse(why, "no usable ELF program headers");
+    }
+    return 0;
+}
+
 static int check_header(const struct span *file, struct elf_header *h, const char **why)
 {
     const void *p = span_at(file, 0, sizeof(*h));
@@ -455,13 +519,36 @@ static int check_header(const struct span *file, struct elf_header *h, const cha
     if (h->ident[4] != ELF_CLASS64 || h->ident[5] != ELF_LSB || h->machine != ELF_MACHINE_X64) {
         return refuse(why, "an ELF file for another machine than x86-64");
     }
-    if (h->type != ELF_EXEC && h->type != ELF_DYN) {
-        return refuse(why, "an ELF file that cannot be started (an object file?)");
+    return check_program(h, sizeof(struct elf_segment), why);
+}
+
+static int get_header32(const struct span *file, struct elf_header *h, const char **why)
+{
+    const void *p = span_at(file, 0, sizeof(struct elf32_header));
+    struct elf32_header s;
+
+    if (p == NULL) {
+        return refuse(why, "contains no ELF file");
     }
-    if (h->phentsize < sizeof(struct elf_segment) || h->phnum == 0 || h->phnum > HEADERS_MAX) {
-        return refuse(why, "no usable ELF program headers");
+    memcpy(&s, p, sizeof(s));
+    *h = (struct elf_header){ .type = s.type, .machine = s.machine, .entry = s.entry, .phoff = s.phoff,
+                              .phentsize = s.phentsize, .phnum = s.phnum };
+    memcpy(h->ident, s.ident, sizeof(h->ident));
+    if (h->ident[5] != ELF_LSB || h->machine != ELF_MACHINE_386) {
+        return refuse(why, "an ELF file for another machine than x86");
     }
-    return 0;
+    return check_program(h, sizeof(struct elf32_segment), why);
+}
+
+/* A PVH kernel is entered without paging: its file may be of either class. */
+static int check_header_pvh(const struct span *file, struct elf_header *h, const char **why)
+{
+    const uint8_t *ident = span_at(file, 0, sizeof(h->ident));
+
+    if (ident != NULL && memcmp(ident, "\177ELF", 4) == 0 && ident[4] == ELF_CLASS32) {
+        return get_header32(file, h, why);
+    }
+    return check_header(file, h, why);
 }
 
 static void scan_note_segments(const struct span *file, const struct elf_header *h,
@@ -637,4 +724,38 @@ int kernel_image_parse(const void *elf, size_t size, struct kernel_image *out, c
     }
     out->entry = n.has_entry ? n.entry : h.entry;
     return check_addresses(out, why);
+}
+
+int kernel_image_parse_pvh(const void *elf, size_t size, struct kernel_image *out, const char **why)
+{
+    struct span file = { elf, size };
+    struct notes n = { 0 };
+    struct elf_header h;
+    int rc = check_header_pvh(&file, &h, why);
+
+    rc = rc != 0 ? rc : check_whole(&file, &h, why);
+    if (rc != 0) {
+        return rc;
+    }
+    memset(out, 0, sizeof(*out));
+    scan_note_segments(&file, &h, out, &n);
+    if (!n.has_pvh_entry) {
+        scan_sections(&file, &h, out, &n);
+    }
+    if (!n.has_pvh_entry) {
+        return refuse(why, "no Xen note with a PVH entry: it was built without Xen PVH support");
+    }
+    rc = take_segments(&file, &h, 0, out, why);
+    if (rc != 0) {
+        return rc;
+    }
+    out->virt_base = 0;
+    out->entry = n.pvh_entry;
+    if (out->end > 1ULL << 32 || out->end - out->start > KERNEL_SIZE_MAX) {
+        return refuse(why, "its segments do not lie together below 4 GiB");
+    }
+    if (out->entry < out->start || out->entry >= out->end) {
+        return refuse(why, "its PVH entry point is outside its segments");
+    }
+    return 0;
 }

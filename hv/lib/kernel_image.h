@@ -6,6 +6,7 @@
  * they return -E... and set *why to a phrase to follow "dom0 kernel: ".
  *   kernel_image_unwrap()  ELF, bzImage or gzip file -> where the (compressed) ELF lies
  *   kernel_image_parse()   ELF -> segments, entry, Xen notes (or the old __xen_guest section)
+ *   kernel_image_parse_pvh() the same for a PVH guest: addresses are physical, virt_base is 0, either class
  */
 #ifndef HV_LIB_KERNEL_IMAGE_H
 #define HV_LIB_KERNEL_IMAGE_H
@@ -55,5 +56,7 @@ MUST_CHECK int kernel_image_unwrap(const void *file, size_t size, struct kernel_
                                    const char **why);
 MUST_CHECK int kernel_image_parse(const void *elf, size_t size, struct kernel_image *out,
                                   const char **why);
+MUST_CHECK int kernel_image_parse_pvh(const void *elf, size_t size, struct kernel_image *out,
+                                      const char **why);
 
 #endif

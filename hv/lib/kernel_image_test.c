@@ -136,6 +136,122 @@ TEST(kernel_image_refusals)
     expect_refused("program headers");
 }
 
+/* ---- PVH ---- */
+
+static void pvh_entry(uint64_t entry, uint32_t size)
+{
+    note(XEN_ELFNOTE_PHYS32_ENTRY, &entry, size);
+    segment(1, 4, NOTE_AT, TEXT, note_end - NOTE_AT, note_end - NOTE_AT);
+}
+
+/* Without the notes of a PV kernel; ELF-32 when asked. */
+static void make_pvh(bool narrow)
+{
+    make();
+    note_end = NOTE_AT;
+    memset(file + NOTE_AT, 0, 0x200);
+    if (!narrow) {
+        pvh_entry(TEXT + 0x20, 4);
+        return;
+    }
+    note(XEN_ELFNOTE_PHYS32_ENTRY, &(uint32_t){ TEXT + 0x20 }, 4);
+    memset(file + 7, 0, 0x100);
+    file[4] = 1;
+    put(16, 2, 2);
+    put(18, 3, 2);
+    put(28, 52, 4);
+    put(42, 32, 2);
+    put(44, 2, 2);
+    memcpy(file + 52, (uint32_t[8]){ 1, TEXT_AT, TEXT, TEXT, TEXT_BYTES, 0x3000 }, 32);
+    memcpy(file + 84, (uint32_t[8]){ 4, NOTE_AT, 0, 0, note_end - NOTE_AT, note_end - NOTE_AT }, 32);
+}
+
+static void expect_pvh_refused(const char *part)
+{
+    const char *why = NULL;
+    struct kernel_image k;
+
+    EXPECT_EQ(kernel_image_parse_pvh(file, FILE_BYTES, &k, &why), -EINVAL);
+    EXPECT(why != NULL && strstr(why, part) != NULL);
+}
+
+TEST(kernel_image_pvh)
+{
+    const char *why = NULL;
+    struct kernel_image k;
+
+    for (int narrow = 0; narrow < 2; narrow++) {
+        make_pvh(narrow != 0);
+        EXPECT_EQ(kernel_image_parse_pvh(file, FILE_BYTES, &k, &why), 0);
+        EXPECT_EQ(k.entry, TEXT + 0x20);
+        EXPECT_EQ(k.virt_base, 0);
+        EXPECT_EQ(k.start, TEXT);
+        EXPECT_EQ(k.end, TEXT + 0x3000);
+        EXPECT_EQ(k.segment_count, 1);
+        EXPECT_EQ(k.segments[0].address, TEXT);
+        EXPECT_EQ(k.segments[0].file_size, TEXT_BYTES);
+    }
+    /* One file for both: what the notes say of virtual addresses means nothing here. */
+    make();
+    pvh_entry(TEXT, 8);
+    EXPECT_EQ(kernel_image_parse_pvh(file, FILE_BYTES, &k, &why), 0);
+    EXPECT_EQ(k.entry, TEXT);
+    EXPECT_EQ(k.start, TEXT);
+    EXPECT_EQ(kernel_image_parse(file, FILE_BYTES, &k, &why), 0);
+    EXPECT_EQ(k.start, BASE + TEXT);
+}
+
+TEST(kernel_image_pvh_refusals)
+{
+    make();
+    expect_pvh_refused("no Xen note with a PVH entry");
+    make_pvh(false);
+    pvh_entry(TEXT - 1, 8);
+    expect_pvh_refused("entry point");
+    pvh_entry(TEXT + 0x3000, 8);
+    expect_pvh_refused("entry point");
+    make_pvh(false);
+    segment(0, 1, TEXT_AT, 0xffffe000, TEXT_BYTES, 0x3000);
+    expect_pvh_refused("below 4 GiB");
+    make_pvh(true);
+    put(18, 40, 2);
+    expect_pvh_refused("another machine");
+    make_pvh(true);
+    put(42, 31, 2);
+    expect_pvh_refused("program headers");
+    make_pvh(true);
+    put(44, 200, 2);
+    expect_pvh_refused("program headers");
+    make_pvh(true);
+    put(28, 0xffffffff, 4);
+    expect_pvh_refused("truncated");
+    make_pvh(true);
+    put(52 + 16, FILE_BYTES, 4);
+    expect_pvh_refused("truncated");
+    make_pvh(true);
+    file[5] = 2;
+    expect_pvh_refused("another machine");
+}
+
+/* Every length and every byte: an answer, and nothing out of bounds (the sanitizers watch). */
+TEST(kernel_image_pvh_cut)
+{
+    const char *why = NULL;
+    struct kernel_image k;
+
+    make_pvh(true);
+    for (size_t size = 0; size < FILE_BYTES; size++) {
+        EXPECT_EQ(kernel_image_parse_pvh(file, size, &k, &why), -EINVAL);
+    }
+    for (unsigned int i = 0; i < 0x300; i++) {
+        make_pvh(true);
+        file[i] ^= 0xff;
+        if (kernel_image_parse_pvh(file, FILE_BYTES, &k, &why) == 0) {
+            EXPECT(k.entry >= k.start && k.entry < k.end && k.end <= 1ULL << 32);
+        }
+    }
+}
+
 TEST(kernel_image_unwrap_plain)
 {
     struct kernel_payload p;

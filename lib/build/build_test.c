@@ -270,7 +270,7 @@ static void expect_refused(const char *dir, const void *data, size_t size, const
 
     snprintf(path, sizeof(path), "%s/kernel", dir);
     EXPECT_EQ(file_save(NULL, path, data, size, 0600), 0);
-    EXPECT(build_kernel_open(&e, path, dir, &kernel) < 0);
+    EXPECT(build_kernel_open(&e, path, dir, BUILD_PV, &kernel) < 0);
     EXPECT(kernel == NULL);
     snprintf(text, sizeof(text), "kernel %s: %s", path, why);
     EXPECT_STR(e.text, text);
@@ -288,7 +288,7 @@ TEST(build_kernel_that_is_none)
         .next_in = (Bytef *)text, .avail_in = sizeof(text), .next_out = packed, .avail_out = sizeof(packed)
     };
 
-    EXPECT_EQ(build_kernel_open(&e, "/nonexistent", dir, &kernel), -ENOENT);
+    EXPECT_EQ(build_kernel_open(&e, "/nonexistent", dir, BUILD_PV, &kernel), -ENOENT);
     expect_refused(dir, "", 0, "an empty file");
     expect_refused(dir, "hello", 5, "wrong format: neither ELF, bzImage nor gzip");
     EXPECT_EQ(deflateInit2(&s, 9, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);

@@ -109,6 +109,13 @@ static uint64_t read_guest_number(struct xs_handle *s, uint32_t domid, const cha
     return value;
 }
 
+static bool is_translated(struct ctrl *c, uint32_t domid)
+{
+    struct xen_domctl_getdomaininfo info;
+
+    return domid && !ctrl_domain_info(c, (domid_t)domid, &info) && (info.flags & XEN_DOMINF_hvm_guest);
+}
+
 int domain_set_memory_target(struct err *e, struct ctrl *c, struct xs_handle *s, uint32_t domid, uint64_t kb)
 {
     uint64_t most = read_guest_number(s, domid, "memory/static-max");
@@ -126,6 +133,13 @@ int domain_set_memory_target(struct err *e, struct ctrl *c, struct xs_handle *s,
     }
     rc = check_domain(e, ctrl_domain_max_mem(c, (domid_t)domid, kb + DOMAIN_SLACK_KB), domid,
                       "set the memory limit of");
+    if (rc) {
+        return rc;
+    }
+    /* A guest whose memory is populated on demand gets as much of it; where there is none this means nothing. */
+    if (is_translated(c, domid)) {
+        rc = check_domain(e, ctrl_pod_target_set(c, (domid_t)domid, kb / 4, NULL), domid, "set the target of");
+    }
     if (rc) {
         return rc;
     }

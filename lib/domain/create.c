@@ -107,6 +107,9 @@ static int make_domain(struct err *e, struct creation *k)
     }
     make.grant_opts = XEN_DOMCTL_GRANT_version(grants > 0 ? grants : 2);
     memcpy(make.handle, d->uuid, sizeof(make.handle));
+    if (d->type == DOMAIN_PVH) {
+        build_pvh_domain(&make, d->hap);
+    }
     rc = ctrl_domain_create(k->c, &make, &domid);
     if (rc) {
         err_set(e, rc, "the hypervisor makes no %s domain: %s", domain_type_name(d->type), strerror(-rc));
@@ -196,9 +199,10 @@ static int run_bootloader(struct err *e, struct creation *k)
 static int open_kernel(struct err *e, struct creation *k)
 {
     const struct domain_config *d = k->config;
+    enum build_type type = d->type == DOMAIN_PVH ? BUILD_PVH : BUILD_PV;
     int rc = 0;
 
-    if (d->type != DOMAIN_PV) {
+    if (d->type == DOMAIN_HVM) {
         return err_set(e, -EOPNOTSUPP, "%s guests are not built yet", domain_type_name(d->type));
     }
     if (d->bootloader) {
@@ -207,13 +211,13 @@ static int open_kernel(struct err *e, struct creation *k)
     k->kernel_path = k->booted ? k->files.kernel : d->kernel;
     k->ramdisk_path = k->booted ? k->files.ramdisk : d->ramdisk;
     k->command_line = k->booted ? k->files.cmdline : d->cmdline;
-    return rc ? rc : build_kernel_open(e, k->kernel_path, KERNEL_CACHE_DIR, &k->kernel);
+    return rc ? rc : build_kernel_open(e, k->kernel_path, KERNEL_CACHE_DIR, type, &k->kernel);
 }
 
 static int build(struct err *e, struct creation *k)
 {
     const struct domain_config *d = k->config;
-    struct build_pv_config b = {
+    struct build_config b = {
         .domid = (domid_t)k->domid,
         .kernel = k->kernel,
         .ramdisk = k->ramdisk_path,
@@ -222,9 +226,11 @@ static int build(struct err *e, struct creation *k)
         .maxmem_kib = d->maxmem_kib,
         .vcpus = d->maxvcpus,
         .claim = k->host.claim_mode,
+        .acpi = d->acpi,
+        .paging_kib = (uint64_t)d->shadow_memory_mib * 1024,
     };
     struct xen_sysctl_physinfo p;
-    int rc = build_pv(e, k->c, &b, &k->built);
+    int rc = d->type == DOMAIN_PVH ? build_pvh(e, k->c, &b, &k->built) : build_pv(e, k->c, &b, &k->built);
 
     if (rc == -ENOMEM && !ctrl_physinfo(k->c, &p) && d->memory_kib / 4 > p.free_pages - p.outstanding_pages) {
         err_hint(

@@ -79,7 +79,7 @@ static int make(struct err *e, struct ctrl *c, const struct options *o, domid_t 
 {
     struct build_kernel *kernel;
     uint64_t start = now();
-    int rc = build_kernel_open(e, o->kernel, o->cache, &kernel);
+    int rc = build_kernel_open(e, o->kernel, o->cache, BUILD_PV, &kernel);
 
     if (rc < 0) {
         return rc;
@@ -89,14 +89,14 @@ static int make(struct err *e, struct ctrl *c, const struct options *o, domid_t 
     rc = create(e, c, o, domid);
     t->create = now() - start;
     if (rc == 0) {
-        struct build_pv_config config = { .domid = *domid,
-                                          .kernel = kernel,
-                                          .ramdisk = o->ramdisk,
-                                          .cmdline = o->cmdline,
-                                          .memory_kib = o->mib << 10,
-                                          .maxmem_kib = o->mib << 10,
-                                          .vcpus = o->vcpus,
-                                          .claim = true };
+        struct build_config config = { .domid = *domid,
+                                       .kernel = kernel,
+                                       .ramdisk = o->ramdisk,
+                                       .cmdline = o->cmdline,
+                                       .memory_kib = o->mib << 10,
+                                       .maxmem_kib = o->mib << 10,
+                                       .vcpus = o->vcpus,
+                                       .claim = true };
 
         start = now();
         rc = build_pv(e, c, &config, r);

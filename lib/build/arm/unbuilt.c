@@ -4,7 +4,8 @@
 
 #include "lib/build/build.h"
 
-int build_kernel_open(struct err *e, const char *path, const char *cache_dir, struct build_kernel **kernel)
+int build_kernel_open(struct err *e, const char *path, const char *cache_dir, enum build_type type,
+                      struct build_kernel **kernel)
 {
     *kernel = NULL;
     return err_set(e, -EOPNOTSUPP, "kernel %s: guests on Arm are not built yet", path);
@@ -14,8 +15,18 @@ void build_kernel_close(struct build_kernel *kernel)
 {
 }
 
-int build_pv(struct err *e, struct ctrl *c, const struct build_pv_config *config, struct build_result *result)
+int build_pv(struct err *e, struct ctrl *c, const struct build_config *config, struct build_result *result)
 {
     *result = (struct build_result){ 0 };
     return err_set(e, -EOPNOTSUPP, "PV guests are for x86");
+}
+
+void build_pvh_domain(struct xen_domctl_createdomain *make, bool hap)
+{
+}
+
+int build_pvh(struct err *e, struct ctrl *c, const struct build_config *config, struct build_result *result)
+{
+    *result = (struct build_result){ 0 };
+    return err_set(e, -EOPNOTSUPP, "guests on Arm are not built yet");
 }

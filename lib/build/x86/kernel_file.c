@@ -89,7 +89,7 @@ static void drop_file(struct build_kernel *k)
 }
 
 /* Damaged kernels do not get into the cache: parsing comes first. */
-static int understand(struct err *e, struct build_kernel *k, const char *cache_dir)
+static int understand(struct err *e, struct build_kernel *k, const char *cache_dir, enum build_type type)
 {
     struct kernel_payload p;
     const char *why = "";
@@ -114,7 +114,8 @@ static int understand(struct err *e, struct build_kernel *k, const char *cache_d
         k->elf = k->unpacked.data;
         k->elf_size = k->unpacked.size;
     }
-    rc = kernel_image_parse(k->elf, k->elf_size, &k->image, &why);
+    rc = type == BUILD_PVH ? kernel_image_parse_pvh(k->elf, k->elf_size, &k->image, &why)
+                           : kernel_image_parse(k->elf, k->elf_size, &k->image, &why);
     if (rc < 0) {
         return err_set(e, rc, "%s", why);
     }
@@ -127,7 +128,8 @@ static int understand(struct err *e, struct build_kernel *k, const char *cache_d
     return 0;
 }
 
-int build_kernel_open(struct err *e, const char *path, const char *cache_dir, struct build_kernel **kernel)
+int build_kernel_open(struct err *e, const char *path, const char *cache_dir, enum build_type type,
+                      struct build_kernel **kernel)
 {
     struct build_kernel *k = calloc(1, sizeof(*k));
     struct err why = { 0 };
@@ -145,7 +147,7 @@ int build_kernel_open(struct err *e, const char *path, const char *cache_dir, st
         build_kernel_close(k);
         return rc;
     }
-    rc = understand(&why, k, cache_dir);
+    rc = understand(&why, k, cache_dir, type);
     if (rc < 0) {
         err_set(e, rc, "kernel %s: %s", path, why.text);
         build_kernel_close(k);
