@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The public <xen/arch-x86/hvm/start_info.h>: what a PVH guest is started with. Only abi/ includes libxen-dev's headers. */
+/*
+ * The public <xen/arch-x86/hvm/start_info.h>, what a PVH guest is started with; only abi/ includes the headers of
+ * libxen-dev.
+ */
 #ifndef ABI_START_INFO_H
 #define ABI_START_INFO_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * measure [-s] N COMMAND ARGUMENT...: runs a command N times, its output thrown away, and prints the median and the least of
- * the nanoseconds from before fork to after wait. Under QEMU's instruction counting, where a nanosecond is an
+ * measure [-s] N COMMAND ARGUMENT...: runs a command N times, its output thrown away, and prints the median and the
+ * least of the nanoseconds from before fork to after wait. Under QEMU's instruction counting, where a nanosecond is an
  * instruction, that is what the command cost on the whole machine: daemons, kernel and hypervisor included.
  * Exit code 1 when a run fails. With -s a run ends when a domain has shut down by itself, which is looked for every
  * 20 microseconds after the command: with a kernel whose first instructions do so, its first instruction.

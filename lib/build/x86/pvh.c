@@ -119,7 +119,10 @@ static int populate_special(struct pvh_build *b)
     }
     got = ctrl_populate(b->g.c, b->g.config->domid, 0, 0, count, frames);
     free(frames);
-    return got == (long)count ? 0 : guest_failed(&b->g, got < 0 ? (int)got : -ENOMEM, "no memory for the guest's rings");
+    if (got != (long)count) {
+        return guest_failed(&b->g, got < 0 ? (int)got : -ENOMEM, "no memory for the guest's rings");
+    }
+    return 0;
 }
 
 static int give_memory(struct pvh_build *b)
