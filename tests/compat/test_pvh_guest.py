@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Debian's unmodified xl and daemons with PVH guests that run Debian's unmodified kernel, beside a PV one; on ours
-or on the peer.
+"""PVH guests that run Debian's unmodified kernel, beside a PV one, on ours or on the peer: made by Debian's unmodified xl
+and daemons, or by ours (--tools=ours).
 """
 import re
 

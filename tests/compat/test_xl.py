@@ -125,12 +125,13 @@ def test_wait_for_a_slow_death(m):
     m.wait_for("cat /tmp/said", "Domain [0-9]+ has been destroyed", 20)
 
 
+@pytest.mark.parametrize("kind", ("pv", "pvh"))
 @pytest.mark.parametrize("how", ("fail", "kill"))
-def test_faults_leave_nothing(m, how):
+def test_faults_leave_nothing(m, how, kind):
     m.run("xl monitor")
     before = leftovers(m)
     for step in STEPS[:-1] if how == "fail" else STEPS:
-        rc, out = m.run("XL_CREATE_FAULT=%s:%s xl create -q -p /etc/xen/guest.cfg %s" % (how, step, DEVICES), 60)
+        rc, out = m.run("XL_CREATE_FAULT=%s:%s xl create -q -p /etc/xen/guest.cfg %s 'type=\"%s\"'" % (how, step, DEVICES, kind), 60)
         assert rc != 0, step
         # What was killed is undone by the monitor, in its own time.
         for _ in range(10):
@@ -160,3 +161,24 @@ def test_errors_name_the_cause(m):
         rc, out = m.run("xl create -q /tmp/x.cfg 2>&1", 60)
         assert rc == 3 and words in out, out
         assert "x " not in m.ok("xl list")
+
+
+def test_pvh_vcpus_that_come_later(m):
+    """Our tables announce all that may be, and the kernel takes down at first those that the store has offline."""
+    m.ok("rm -f /var/log/xen/console/guest-late.log; xl create -q /etc/xen/guest.cfg 'name=\"late\"' 'type=\"pvh\"' vcpus=1 maxvcpus=2", 60)
+    m.wait_for("cat /var/log/xen/console/guest-late.log", "guest: up", 150)
+    m.wait_for("xl vcpu-list late | grep -c -- '--p'", "1", 60)
+    m.ok("xl vcpu-set late 2")
+    with m.guest("late") as g:
+        g.ok("cd /sys/devices/system/cpu; i=0; while [ $i -lt 30 ] && ! grep -q '^0-1$' present; do i=$((i + 1)); sleep 1; done; "
+             "grep -q 1 cpu1/online || echo 1 > cpu1/online")
+        assert g.ok("grep -c ^processor /proc/cpuinfo").strip() == "2"
+    m.ok("xl destroy late")
+
+
+def test_check_of_pvh(m):
+    """A kernel without the entry is told by name before anything is made; one with it can run here."""
+    m.ok("printf 'name=\"x\"\ntype=\"pvh\"\nmemory=64\nkernel=\"/bin/sh\"\n' > /tmp/x.cfg")
+    rc, out = m.run("xl check /tmp/x.cfg; xl create -q /tmp/x.cfg 2>&1")
+    assert rc == 3 and len(re.findall("kernel /bin/sh: no Xen note with a PVH entry", out)) == 2, out
+    assert "nothing keeps guest from running here" in m.ok("xl check /etc/xen/guest.cfg 'type=\"pvh\"'")
