@@ -5,6 +5,8 @@
  * are off, and a fault on the way is a triple fault.
  */
 #define __ASSEMBLY__
+#include "guest/libguest/pvh/call.h"
+
 #define PHYS(symbol) ((symbol) - 0xffffffff80000000)
 #define MSR_EFER 0xc0000080
 #define EFER_LME 0x100
@@ -68,7 +70,7 @@ call:
     mov 20(%esi), %edi
     mov 24(%esi), %ebp
     mov 16(%esi), %esi
-    vmmcall
+    HYPERCALL_INSTRUCTION
     pop %esi
     pop %edi
     mov %eax, 0(%esi)

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Entries of a PVH kernel: one stub per vector, which makes the frame that libguest/x86/traps.h describes of what
- * the CPU pushed; trap_try_call(), as for PV; and the way into the hypervisor, a bare vmmcall.
+ * the CPU pushed; trap_try_call(), as for PV; and the way into the hypervisor, a bare
+ * vmmcall, which start.c makes a vmcall on Intel's CPUs.
  */
 #define __ASSEMBLY__
+#include "guest/libguest/pvh/call.h"
 
 #define VECTOR_UPCALL 0xf3
 #define TRAP_EVENT 0x100
@@ -34,7 +36,7 @@ trap_leave:
 
     .globl hypercall_gate
 hypercall_gate:
-    vmmcall
+    HYPERCALL_INSTRUCTION
     ret
 
     .section .note.GNU-stack, "", @progbits

@@ -43,7 +43,22 @@ static uint64_t l3_m2p[512] __attribute__((aligned(4096)));
 static uint64_t l2_m2p[512] __attribute__((aligned(4096)));
 static uint64_t l1_m2p[512] __attribute__((aligned(4096)));
 
+extern uint8_t *const hypercall_sites[], *const hypercall_sites_end[];
+
 void pvh_start_main(uint32_t info);
+
+/* On Intel's CPUs the other instruction, which differs in the last byte. All memory is writable as yet. */
+static void choose_call(void)
+{
+    uint32_t a = 0, b, c = 0, d;
+
+    __asm__ volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+    if (b == 0x756e6547) { /* "Genu" */
+        for (uint8_t *const *site = hypercall_sites; site < hypercall_sites_end; site++) {
+            (*site)[2] = 0xc1;
+        }
+    }
+}
 
 bool start_is_dom0(void)
 {
@@ -180,6 +195,7 @@ static void map_shared_info(void)
 
 void pvh_start_main(uint32_t info)
 {
+    choose_call();
     make_tables();
     pvh_start_info = (struct hvm_start_info *)(uint64_t)info;
     make_record();

@@ -12,6 +12,7 @@
 #include "guest/libguest/memory.h"
 #include "guest/libguest/pvh/pvh.h"
 #include "guest/libguest/pvh/smp.h"
+#include "guest/libguest/pvh/call.h"
 #include "guest/libguest/test.h"
 #include "guest/libguest/time.h"
 #include "guest/libguest/x86/cpu.h"
@@ -29,7 +30,7 @@ static inline long timed(unsigned long nr, unsigned long a, unsigned long b, uns
     long answer = (long)nr;
 
     before = cpu_rdtsc();
-    __asm__ volatile("vmmcall" : "+a"(answer), "+D"(a), "+S"(b), "+d"(c) : : "r10", "r8", "memory", "cc");
+    __asm__ volatile(HYPERCALL_INSTRUCTION : "+a"(answer), "+D"(a), "+S"(b), "+d"(c) : : "r10", "r8", "memory", "cc");
     after = cpu_rdtsc();
     return answer;
 }

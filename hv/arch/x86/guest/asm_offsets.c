@@ -30,6 +30,7 @@ void asm_offsets(void)
     CPU(softirq);
     CPU(vmcb);
     CPU(host_vmcb);
+    CPU(vmcs_launched);
     DEFINE(VCPU_arch, offsetof(struct vcpu, arch));
     DEFINE(VCPU_info, offsetof(struct vcpu, info));
     DEFINE(VCPU_nmi_pending, offsetof(struct vcpu, nmi_pending));

@@ -610,7 +610,7 @@ bool arch_kernel_mapped(const struct vcpu *v)
     return v->arch->kernel_mode;
 }
 
-/* mov nr, vmmcall, ret: good in every mode. */
+/* mov nr, vmmcall or vmcall, ret: good in every mode. */
 static void fill_hvm_hypercall_page(uint8_t *p)
 {
     static const uint8_t call[] = { 0xb8, 0, 0, 0, 0, 0x0f, 0x01, 0xd9, 0xc3 };
@@ -618,6 +618,7 @@ static void fill_hvm_hypercall_page(uint8_t *p)
     for (unsigned int nr = 0; nr < PAGE_SIZE / 32; nr++, p += 32) {
         memcpy(p, call, sizeof(call));
         p[1] = (uint8_t)nr;
+        p[7] = hvm->call_opcode;
     }
 }
 

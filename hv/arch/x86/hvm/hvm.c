@@ -25,8 +25,6 @@
 #define VECTOR_FIRST_VALID 16U
 #define STARTUP_VALID     0x100U
 #define SHUTDOWN_MAX_CODE SHUTDOWN_MAX
-#define EXCEPTIONS_WITH_ERROR \
-    (1U << EXC_DF | 1U << EXC_TS | 1U << EXC_NP | 1U << EXC_SS | 1U << EXC_GP | 1U << EXC_PF | 1U << EXC_AC)
 
 const struct hvm_ops *hvm;
 
@@ -34,11 +32,10 @@ const struct hvm_ops *hvm;
 
 void hvm_init_cpu(void)
 {
-    const struct hvm_ops *ops = svm_init_cpu();
-
     if (arch_cpu_id() == 0) {
-        hvm = ops;
-    } else if (hvm != NULL && ops == NULL) {
+        hvm = svm_init_cpu();
+        hvm = hvm == NULL ? vmx_init_cpu() : hvm;
+    } else if (hvm != NULL && hvm->init_cpu() == NULL) {
         panic("CPU %u lacks the hardware virtualisation of the others", arch_cpu_id());
     }
 }
@@ -303,7 +300,7 @@ bool arch_interrupt_due(const struct vcpu *v)
 
 void hvm_inject_exception(struct vcpu *v, unsigned int vector)
 {
-    hvm->inject(v, vector, HVM_EVENT_EXCEPTION, EXCEPTIONS_WITH_ERROR >> vector & 1, 0);
+    hvm->inject(v, vector, HVM_EVENT_EXCEPTION, hvm_exception_has_error(vector), 0);
 }
 
 void hvm_inject_gp(struct vcpu *v)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Guests under hardware virtualisation: what the files of this folder share. Everything here is the same for AMD and
- * Intel; struct hvm_ops is what differs, chosen once at boot (svm.c).
+ * Intel; struct hvm_ops is what differs, chosen once at boot (svm.c, vmx.c).
  *
  * While a vcpu runs, its general registers, rip, rsp and rflags are in guest_regs() between exits; all other state
  * is the vendor's control block, read and written whole as the ABI's struct hvm_hw_cpu. d->arch->hvm and
@@ -22,9 +22,12 @@
 
 #define CR0_PE 0x00000001UL
 #define CR0_ET 0x00000010UL
+#define CR0_NW 0x20000000UL
+#define CR0_CD 0x40000000UL
 #define CR0_PG 0x80000000UL
 #define CR4_PSE 0x00000010UL
 #define CR4_PAE 0x00000020UL
+#define CR4_PCIDE 0x00020000UL
 #define EFER_SCE 0x001UL
 #define EFER_LME 0x100UL
 #define EFER_LMA 0x400UL
@@ -55,6 +58,9 @@ enum hvm_event_type { /* as both vendors number them */
 
 struct hvm_ops {
     const char *name;
+    uint8_t call_opcode; /* 0f 01 and this is the instruction of a hypercall */
+    /* A CPU that comes up: the same table, or NULL when it is not like the boot CPU. */
+    const struct hvm_ops *(*init_cpu)(void);
     MUST_CHECK int (*vcpu_init)(struct vcpu *v);
     void (*vcpu_exit)(struct vcpu *v);
     /* The vcpu begins and ends to use this CPU. */
@@ -95,7 +101,7 @@ struct hvm_translation {
 #define HVM_MTRR_VARIABLE 16
 
 struct hvm_vcpu {
-    void *block;            /* the vendor's: struct svm_vcpu */
+    void *block;            /* the vendor's: struct svm_vcpu, struct vmx_vcpu */
     uint8_t upcall_vector;  /* HVMOP_set_evtchn_upcall_vector, 0: none */
     bool upcall_edge;       /* atomic: an upcall became due since one was given to the vlapic */
     bool waits_for_startup; /* atomic: INIT came, no startup message yet */
@@ -183,6 +189,8 @@ void hvm_exit_string_port(struct vcpu *v, struct cpu_user_regs *regs, struct hvm
 /* A guest physical address that nothing, or a read-only page, is behind. delivering: the CPU was on its way to a
  * handler of the guest's, and no instruction is to blame. */
 void hvm_exit_memory(struct vcpu *v, struct cpu_user_regs *regs, uint64_t gpa, bool write, bool delivering);
+/* A general register by its number in an instruction. */
+uint64_t *hvm_register(struct cpu_user_regs *regs, unsigned int n);
 /* Length of an instruction of size bytes behind its prefixes; 0 when its bytes cannot be read. */
 unsigned int hvm_instruction_length(struct vcpu *v, const struct cpu_user_regs *regs, unsigned int size);
 
@@ -203,9 +211,19 @@ bool hvm_pat_valid(uint64_t pat);
 /* The machine's AMD-V, or NULL and why in a log line. Boot CPU first. */
 const struct hvm_ops *svm_init_cpu(void);
 
+/* ---- vmx.c ---------------------------------------------------------------------------------- */
+/* The machine's VT-x, likewise. */
+const struct hvm_ops *vmx_init_cpu(void);
+
 static inline bool hvm_has_notes(const struct hvm_vcpu *h)
 {
     return READ_ONCE(h->init_pending) || READ_ONCE(h->startup) != 0;
+}
+
+static inline bool hvm_exception_has_error(unsigned int vector)
+{
+    return (1U << EXC_DF | 1U << EXC_TS | 1U << EXC_NP | 1U << EXC_SS | 1U << EXC_GP | 1U << EXC_PF |
+            1U << EXC_AC) >> vector & 1;
 }
 
 static inline struct hvm_vcpu *hvm_vcpu(const struct vcpu *v)

@@ -255,7 +255,7 @@ void hvm_exit_string_port(struct vcpu *v, struct cpu_user_regs *regs, struct hvm
     }
 }
 
-static uint64_t *reg_of(struct cpu_user_regs *regs, unsigned int n)
+uint64_t *hvm_register(struct cpu_user_regs *regs, unsigned int n)
 {
     uint64_t *const all[16] = { &regs->rax, &regs->rcx, &regs->rdx, &regs->rbx, &regs->rsp, &regs->rbp,
                                 &regs->rsi, &regs->rdi, &regs->r8,  &regs->r9,  &regs->r10, &regs->r11,
@@ -266,14 +266,14 @@ static uint64_t *reg_of(struct cpu_user_regs *regs, unsigned int n)
 
 static uint64_t source_of(struct cpu_user_regs *regs, const struct hvm_instruction *in)
 {
-    uint64_t value = in->move == HVM_STORE_CONSTANT ? in->constant : *reg_of(regs, in->reg);
+    uint64_t value = in->move == HVM_STORE_CONSTANT ? in->constant : *hvm_register(regs, in->reg);
 
     return (in->high ? value >> 8 : value) & mask_of(in->bytes);
 }
 
 static void result_to(struct cpu_user_regs *regs, const struct hvm_instruction *in, uint64_t value)
 {
-    uint64_t *reg = reg_of(regs, in->reg);
+    uint64_t *reg = hvm_register(regs, in->reg);
     unsigned int shift = in->high ? 8 : 0;
     uint64_t mask = mask_of(in->dest_bytes);
 

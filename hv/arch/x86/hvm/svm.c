@@ -136,8 +136,6 @@ const struct hvm_ops *svm_init_cpu(void)
             return NULL;
         }
         log_info("AMD-V: nested paging, %u ASIDs%s\n", asid_count, have_next_rip ? ", next RIP" : "");
-    } else if (hvm == NULL) {
-        return NULL;
     }
     pages = page_alloc(1, PAGE_ZERO); /* the CPU's save area, and our own VMCB */
     if (mfn_eq(pages, INVALID_MFN)) {
@@ -670,6 +668,8 @@ void svm_exit(struct cpu_user_regs *regs)
 
 static const struct hvm_ops svm_ops = {
     .name = "AMD-V",
+    .call_opcode = 0xd9,
+    .init_cpu = svm_init_cpu,
     .vcpu_init = svm_vcpu_init,
     .vcpu_exit = svm_vcpu_exit,
     .enter = svm_enter,

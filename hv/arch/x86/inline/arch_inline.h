@@ -46,7 +46,7 @@ struct cpu_local {
     unsigned long vmcb;      /* physical address of the control block of the guest that runs (AMD-V) */
     unsigned long host_vmcb; /* and of the one that keeps the hypervisor's own state */
     long guest_limit; /* which addresses copies follow as they are: see guest_copy.c */
-    unsigned long pad1;
+    unsigned long vmcs_launched; /* Intel: the control structure on this CPU has been entered from it */
 } ALIGNED(16);
 
 static inline struct cpu_local *cpu_local(void)

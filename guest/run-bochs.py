@@ -1,0 +1,173 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Runs PVH test kernels as guests under Bochs, which has what QEMU's emulation lacks: Intel's VMX, and AMD's next RIP.
+
+    guest/run-bochs.py [--hv PATH] [--model NAME] [--timeout SECONDS] [--show] [--list] [NAME ...]
+
+The hypervisor boots from a GRUB CD image with guest/host as dom0 and the kernel as its guest, as run-tests.py does it
+under QEMU; a kernel's options and what counts as a pass are that script's. `hello` of these is the shortest. One line
+per kernel, then `N passed, N failed`; the console of one that does not pass follows its line.
+
+Needs Debian's bochs, bochs-term, bochsbios, vgabios, grub-pc-bin, xorriso and mtools.
+"""
+import argparse
+import importlib.util
+import os
+import pty
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(HERE)
+_spec = importlib.util.spec_from_file_location("run_tests", os.path.join(HERE, "run-tests.py"))
+tests = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(tests)
+
+GRUB = """set timeout=0
+multiboot /boot/hv %(line)s
+module /boot/dom0 %(dom0)s
+%(modules)s
+boot
+"""
+# The text screen is what GRUB finds; no dialogue ever waits for anybody.
+BOCHS = """config_interface: textconfig
+display_library: term
+cpu: model=%(model)s, count=%(smp)s, ips=50000000, reset_on_triple_fault=0
+memory: guest=%(mem)s, host=%(mem)s
+romimage: file=/usr/share/bochs/BIOS-bochs-latest
+vgaromimage: file=/usr/share/bochs/VGABIOS-lgpl-latest
+vga: extension=none, update_freq=1
+sound: waveoutdrv=dummy
+clock: sync=none, time0=1704067200
+boot: cdrom
+ata0-master: type=cdrom, path=%(iso)s, status=inserted
+com1: enabled=1, mode=file, dev=%(serial)s
+panic: action=report
+error: action=ignore
+info: action=ignore
+debug: action=ignore
+log: %(log)s
+"""
+
+
+def make_iso(folder, hv, line, dom0, dom0_args, modules):
+    """A CD image that boots hv with a dom0 kernel and further modules ([(path, arguments)])."""
+    boot = os.path.join(folder, "cd/boot")
+    os.makedirs(os.path.join(boot, "grub"))
+    shutil.copy(hv, os.path.join(boot, "hv"))
+    shutil.copy(dom0, os.path.join(boot, "dom0"))
+    lines = []
+    for i, (path, args) in enumerate(modules):
+        shutil.copy(path, os.path.join(boot, "module%d" % i))
+        lines.append("module --nounzip /boot/module%d %s" % (i, args))
+    with open(os.path.join(boot, "grub/grub.cfg"), "w") as f:
+        f.write(GRUB % {"line": line, "dom0": dom0_args, "modules": "\n".join(lines)})
+    iso = os.path.join(folder, "cd.iso")
+    subprocess.run(["grub-mkrescue", "-d", "/usr/lib/grub/i386-pc", "-o", iso, os.path.join(folder, "cd")],
+                   check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return iso
+
+
+def start_bochs(rc, script):
+    """Bochs, whose debugger waits for `c`, on a terminal of its own: (pid, its end of the terminal)."""
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.environ["TERM"] = "vt100"
+        os.execvp("bochs", ["bochs", "-q", "-f", rc, "-rc", script])
+    return pid, fd
+
+
+def run_bochs(folder, iso, model, smp, mem, timeout, done):
+    """Runs Bochs until done(text of the serial line) is true, it exits, or time is over: (text, timed_out)."""
+    paths = {name: os.path.join(folder, name) for name in ("serial", "log", "rc", "script")}
+    with open(paths["rc"], "w") as f:
+        f.write(BOCHS % {"model": model, "smp": smp, "mem": mem, "iso": iso, "serial": paths["serial"],
+                         "log": paths["log"]})
+    with open(paths["script"], "w") as f:
+        f.write("c\n")
+    pid, fd = start_bochs(paths["rc"], paths["script"])
+    end, text, late = time.monotonic() + timeout, "", True
+    try:
+        while time.monotonic() < end:
+            if select.select([fd], [], [], 0.5)[0]:
+                try:
+                    os.read(fd, 65536)
+                except OSError:
+                    late = False
+                    break
+            if os.path.exists(paths["serial"]):
+                with open(paths["serial"], "rb") as f:
+                    text = f.read().decode("utf-8", "replace").replace("\r", "")
+            if done(text):
+                late = False
+                break
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        os.close(fd)
+    return text, late
+
+
+def run_test(name, args):
+    options = tests.read_options(tests.base_name(name))
+    elf = os.path.join(ROOT, "build/guest", name + ".elf")
+    host = os.path.join(ROOT, "build/guest/pvhost.elf")
+    line = ("console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all dom0_mem=128M dom0_max_vcpus=%s %s"
+            % (options["smp"], options["hv"]))
+    with tempfile.TemporaryDirectory() as folder:
+        iso = make_iso(folder, args.hv, line, host, "vcpus=%s %s" % (options["vcpus"], options["args"]),
+                       [(elf, "")])
+        start = time.monotonic()
+        text, late = run_bochs(folder, iso, args.model, options["smp"], options["mem"], args.timeout,
+                               lambda t: bool(tests.VERDICT.search(t) or (tests.CRASH.search(t) and "Reboot" in t)))
+        seconds = time.monotonic() - start
+        if args.keep_log:
+            shutil.copy(os.path.join(folder, "log"), args.keep_log)
+    return judge(text, late, options), seconds, text
+
+
+def judge(text, late, options):
+    verdict = tests.VERDICT.search(text)
+    guest = tests.GUEST_VERDICT.search(text)
+    if tests.CRASH.search(text):
+        return "hypervisor crash"
+    if not verdict:
+        return "timeout" if late else "no verdict"
+    if verdict.group(1) == "pass" and options["guest_verdict"] == "yes":
+        return guest.group(1) if guest else "no verdict"
+    return verdict.group(1)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--hv", default=os.path.join(ROOT, "build/x86_64/proxenos"))
+    parser.add_argument("--model", default="corei7_skylake_x", help="Bochs' CPU: of Intel's, or ryzen for AMD-V")
+    parser.add_argument("--timeout", type=float, default=300)
+    parser.add_argument("--show", action="store_true", help="show the console of every test")
+    parser.add_argument("--keep-log", help="copy Bochs' own log there")
+    parser.add_argument("--list", action="store_true")
+    parser.add_argument("names", nargs="*")
+    args = parser.parse_args()
+    names = args.names or tests.pvh_tests()
+    if args.list:
+        print("\n".join(names))
+        return 0
+    passed = failed = 0
+    for name in names:
+        result, seconds, text = run_test(name, args)
+        ok = result in ("pass", "skip")
+        passed, failed = passed + ok, failed + (not ok)
+        print("%-20s %-16s %5.1f s" % (name, result, seconds), flush=True)
+        if not ok or args.show:
+            print("".join("    | " + line + "\n" for line in text.split("\n")), flush=True)
+    print("%d passed, %d failed" % (passed, failed))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
