@@ -7,7 +7,7 @@
  * interrupts off (borrow(), give_back()). What the VMCS does not switch, CR2, DR6 and the MSRs of system calls, is the
  * guest's on the CPU as long, and in struct vmx_vcpu otherwise.
  *
- * Translations: EPT's are tagged with the domain's root table, so the VPID only tells the vcpus of a domain apart. INVEPT
+ * Translations: those of EPT are tagged with the domain's root table, so the VPID only tells its vcpus apart. INVEPT
  * when a vcpu comes to another CPU or its domain's p2m lost something (generation) drops what there was of both kinds.
  *
  * CR0 and CR4: a guest's own, but for bits that VT-x or the machine's caches depend on. CR4's are never to be set, of

@@ -28,7 +28,7 @@
 #define EPT_INVEPT_ALL      (1UL << 26)
 #define LINE_BYTES          256
 
-/* Each word of controls: the MSR that says what may be 0 (low half) and 1 (high half), and the one that says it better. */
+/* Each word of controls: the MSR that says what may be 0 (low half) and 1 (high half), and a newer, better one. */
 static const struct {
     uint32_t msr;
     uint32_t true_msr;
