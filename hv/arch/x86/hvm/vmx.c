@@ -683,6 +683,7 @@ static NOINLINE void deliver_interrupt(struct vcpu *v, struct vmx_vcpu *s)
     uint32_t controls = s->cpu_controls & ~(CPU_INTERRUPT_WINDOW | CPU_NMI_WINDOW);
     uint32_t blocked = (uint32_t)vmcs_read(VMCS_GUEST_INTERRUPTIBILITY);
     bool busy = vmcs_read(VMCS_ENTRY_EVENT) & VMX_EVENT_VALID;
+    bool by_apic;
     int vector;
 
     if (v->nmi_pending && !busy && !(blocked & (BLOCKED_BY_STI | BLOCKED_BY_SS | BLOCKED_BY_NMI))) {
@@ -692,10 +693,12 @@ static NOINLINE void deliver_interrupt(struct vcpu *v, struct vmx_vcpu *s)
     } else if (v->nmi_pending) {
         controls |= CPU_NMI_WINDOW;
     }
-    vector = hvm_next_interrupt(v);
+    vector = hvm_next_interrupt(v, &by_apic);
     if (vector >= 0 && !busy && vmx_interrupts_on(v)) {
         vmx_inject(v, (unsigned int)vector, HVM_EVENT_INTERRUPT, false, 0);
-        hvm_accept_interrupt(v, (unsigned int)vector);
+        if (by_apic) {
+            vlapic_accept(v, (unsigned int)vector);
+        }
     } else if (vector >= 0) {
         controls |= CPU_INTERRUPT_WINDOW;
     }
