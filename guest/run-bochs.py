@@ -3,10 +3,14 @@
 """Runs PVH test kernels as guests under Bochs, which has what QEMU's emulation lacks: Intel's VMX, and AMD's next RIP.
 
     guest/run-bochs.py [--hv PATH] [--model NAME] [--timeout SECONDS] [--show] [--list] [NAME ...]
+    guest/run-bochs.py --debian [--kernel PATH] [--initrd PATH] ...
 
 The hypervisor boots from a GRUB CD image with guest/host as dom0 and the kernel as its guest, as run-tests.py does it
 under QEMU; a kernel's options and what counts as a pass are that script's. `hello` of these is the shortest. One line
 per kernel, then `N passed, N failed`; the console of one that does not pass follows its line.
+
+--debian: Debian's dom0 and its xl instead, with Debian's kernel as the PVH guest, until that runs a program of its
+first process. Takes many minutes.
 
 Needs Debian's bochs, bochs-term, bochsbios, vgabios, grub-pc-bin, xorriso and mtools.
 """
@@ -24,10 +28,31 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
-_spec = importlib.util.spec_from_file_location("run_tests", os.path.join(HERE, "run-tests.py"))
-tests = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(tests)
 
+
+def sibling(name):
+    spec = importlib.util.spec_from_file_location(name.replace("-", "_"), os.path.join(HERE, name + ".py"))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+tests = sibling("run-tests")
+domu = sibling("run-domu")
+
+DEBIAN_DONE = "debian: its user space ran"
+DEBIAN_SCRIPT = r"""#!/bin/sh
+sed 's/^name.*/name = "pvh1"/; /^maxmem/d' /etc/xen/guest.cfg > /etc/xen/pvh1.cfg
+echo 'type = "pvh"' >> /etc/xen/pvh1.cfg
+echo "debian: dom0 is up"
+xl create -q /etc/xen/pvh1.cfg || echo "debian: xl failed"
+tail -n +1 -F /var/log/xen/console/guest-pvh1.log 2>/dev/null | while read -r line; do
+    echo "guest: $line"
+    case "$line" in
+    *"guest: up"*) xl list; echo "%s" ;;
+    esac
+done
+""" % DEBIAN_DONE
 GRUB = """set timeout=0
 multiboot /boot/hv %(line)s
 module /boot/dom0 %(dom0)s
@@ -37,7 +62,7 @@ boot
 # The text screen is what GRUB finds; no dialogue ever waits for anybody.
 BOCHS = """config_interface: textconfig
 display_library: term
-cpu: model=%(model)s, count=%(smp)s, ips=50000000, reset_on_triple_fault=0
+cpu: model=%(model)s, count=%(smp)s, ips=100000000, reset_on_triple_fault=0
 memory: guest=%(mem)s, host=%(mem)s
 romimage: file=/usr/share/bochs/BIOS-bochs-latest
 vgaromimage: file=/usr/share/bochs/VGABIOS-lgpl-latest
@@ -82,7 +107,7 @@ def start_bochs(rc, script):
     return pid, fd
 
 
-def run_bochs(folder, iso, model, smp, mem, timeout, done):
+def run_bochs(folder, iso, model, smp, mem, timeout, done, follow=None):
     """Runs Bochs until done(text of the serial line) is true, it exits, or time is over: (text, timed_out)."""
     paths = {name: os.path.join(folder, name) for name in ("serial", "log", "rc", "script")}
     with open(paths["rc"], "w") as f:
@@ -103,6 +128,9 @@ def run_bochs(folder, iso, model, smp, mem, timeout, done):
             if os.path.exists(paths["serial"]):
                 with open(paths["serial"], "rb") as f:
                     text = f.read().decode("utf-8", "replace").replace("\r", "")
+            if follow:
+                with open(follow, "w") as f:
+                    f.write(text)
             if done(text):
                 late = False
                 break
@@ -131,6 +159,25 @@ def run_test(name, args):
     return judge(text, late, options), seconds, text
 
 
+def run_debian(args):
+    with open(args.initrd, "rb") as f:
+        initrd = f.read()
+    initrd += b"\0" * (-len(initrd) % 4) + domu.cpio([("etc/proxenos/bochs.sh", 0o100755, DEBIAN_SCRIPT.encode())])
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "initrd")
+        with open(path, "wb") as f:
+            f.write(initrd)
+        iso = make_iso(folder, args.hv, "console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all dom0_mem=640M,max:640M",
+                       args.kernel, "console=hvc0 quiet proxenos.script=bochs", [(path, "")])
+        start = time.monotonic()
+        text, late = run_bochs(folder, iso, args.model, 1, 1280, args.timeout,
+                               lambda t: DEBIAN_DONE in t or bool(tests.CRASH.search(t)), args.follow)
+        seconds = time.monotonic() - start
+    result = ("hypervisor crash" if tests.CRASH.search(text) else "pass" if DEBIAN_DONE in text
+              else "timeout" if late else "no verdict")
+    return result, seconds, text
+
+
 def judge(text, late, options):
     verdict = tests.VERDICT.search(text)
     guest = tests.GUEST_VERDICT.search(text)
@@ -147,19 +194,24 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--hv", default=os.path.join(ROOT, "build/x86_64/proxenos"))
     parser.add_argument("--model", default="corei7_skylake_x", help="Bochs' CPU: of Intel's, or ryzen for AMD-V")
-    parser.add_argument("--timeout", type=float, default=300)
+    parser.add_argument("--timeout", type=float, help="seconds; 300, or 3600 with --debian")
+    parser.add_argument("--debian", action="store_true", help="Debian's kernel under Debian's xl")
+    parser.add_argument("--kernel", default=os.path.join(ROOT, "build/image/vmlinuz"), help="dom0's, with --debian")
+    parser.add_argument("--initrd", default=os.path.join(ROOT, "build/image/dom0.cpio.gz"))
+    parser.add_argument("--follow", help="a file that always has what the serial line has said")
     parser.add_argument("--show", action="store_true", help="show the console of every test")
     parser.add_argument("--keep-log", help="copy Bochs' own log there")
     parser.add_argument("--list", action="store_true")
     parser.add_argument("names", nargs="*")
     args = parser.parse_args()
-    names = args.names or tests.pvh_tests()
+    args.timeout = args.timeout or (3600 if args.debian else 300)
+    names = ["debian"] if args.debian else args.names or tests.pvh_tests()
     if args.list:
         print("\n".join(names))
         return 0
     passed = failed = 0
     for name in names:
-        result, seconds, text = run_test(name, args)
+        result, seconds, text = run_debian(args) if args.debian else run_test(name, args)
         ok = result in ("pass", "skip")
         passed, failed = passed + ok, failed + (not ok)
         print("%-20s %-16s %5.1f s" % (name, result, seconds), flush=True)

@@ -15,13 +15,16 @@ $(IMG)/arm64/%: image/build-arm64.sh image/packages-dom0.txt $(wildcard image/do
 	@echo "  CPIO $(IMG)/arm64"
 	$(Q)sh image/build-arm64.sh
 
-.PHONY: image image-disk image-tools run need-build need-run need-test
+.PHONY: image image-disk image-tools run need-build need-run need-test need-bochs
 need-build:
 	@sh image/need.sh image/packages-build.txt
 need-run:
 	@sh image/need.sh image/packages-build.txt image/packages-run.txt
 need-test:
-	@sh image/need.sh image/packages-build.txt image/packages-run.txt image/packages-test.txt image/packages-fuzz.txt
+	@sh image/need.sh image/packages-build.txt image/packages-run.txt image/packages-test.txt image/packages-fuzz.txt \
+	    image/packages-bochs.txt
+need-bochs:
+	@sh image/need.sh image/packages-build.txt image/packages-run.txt image/packages-bochs.txt
 
 # The cross compiler, and a library of the other architecture, which dpkg has to know first.
 .PHONY: need-arm64

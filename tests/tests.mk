@@ -4,6 +4,8 @@
 #   make boot     test kernels as dom0, then Debian's dom0 and bad dom0 images
 #   make system   xl against a PV guest, disk and network, leak test; TEST= selects, HV= ours, peer or a path;
 #                 TOOLS= debian, ours, daemons or xl (see image/dom0/init)
+#   make vmx      the PVH test kernels on Intel's VT-x, in Bochs; TEST= names them, MODEL=ryzen for AMD-V there
+#   make vmx-debian   Debian's xl and its kernel as a PVH guest there, to user space (many minutes)
 #   make cells    one list, PV guests with disk and network, in the four cells: our tools on our hypervisor and on
 #                 Debian's; Debian's xl with our daemons; our xl with Debian's daemons. CELLS="ours:ours ..." selects
 #   make store    xenstored and its clients against Debian's clients and test-xenstore, on this machine
@@ -15,7 +17,7 @@ CELLS ?= ours:ours peer:ours ours:daemons ours:xl
 CELL_TESTS := tests/compat/test_pv_guest.py tests/compat/test_disk_net.py
 PYTEST := /usr/bin/python3 -m pytest -q -p no:cacheprovider --tb=short
 
-.PHONY: boot system cells bench bench-tools test store bench-store
+.PHONY: boot system vmx vmx-debian cells bench bench-tools test store bench-store
 ifeq ($(ARCH),arm64)
 boot: need-test need-arm64
 	+@$(MAKE) --no-print-directory -s ARCH=arm64 hv guest $(IMAGE_ARM64)
@@ -30,6 +32,14 @@ endif
 system: need-test
 	+@$(MAKE) --no-print-directory -s hv guest image image-disk image-tools image-qemu test-programs
 	@$(PYTEST) tests/compat $(if $(HV),--hv=$(HV)) $(if $(TOOLS),--tools=$(TOOLS)) $(if $(TEST),-k $(TEST))
+
+vmx: need-bochs
+	+@$(MAKE) --no-print-directory -s hv guest
+	@/usr/bin/python3 guest/run-bochs.py $(if $(MODEL),--model $(MODEL)) $(TEST)
+
+vmx-debian: need-bochs
+	+@$(MAKE) --no-print-directory -s hv image
+	@/usr/bin/python3 guest/run-bochs.py --debian $(if $(MODEL),--model $(MODEL))
 
 cells: need-test
 	+@$(MAKE) --no-print-directory -s hv guest image image-disk image-tools
