@@ -19,9 +19,12 @@
 #include "lib/conf/domain_config.h"
 #include "lib/conf/host_config.h"
 #include "lib/ctrl/ctrl.h"
+#include "lib/domain/bootloader.h"
 #include "lib/domain/bridge.h"
 #include "lib/domain/domain.h"
+#include "lib/domain/hardware.h"
 #include "lib/domain/hotplug.h"
+#include "lib/domain/layout.h"
 #include "lib/store/xenstore.h"
 
 const struct xl_option xl_check_options[] = {
@@ -54,7 +57,12 @@ report(struct check *k, const char *cure, const char *format, ...)
         json_object_end(k->json);
         return;
     }
-    printf("%s: %s\n", k->file, text);
+    /* An error of the file itself begins with its place there. */
+    if (!strncmp(text, k->file, strlen(k->file)) && text[strlen(k->file)] == ':') {
+        printf("%s\n", text);
+    } else {
+        printf("%s: %s\n", k->file, text);
+    }
     if (cure && *cure) {
         printf("    %s\n", cure);
     }
@@ -78,6 +86,14 @@ static void check_kernel(struct check *k, const struct domain_config *d)
         report(k, "", "%s", why.text);
     }
     build_kernel_close(kernel);
+}
+
+static void check_bootloader(struct check *k, const char *program)
+{
+    if (program && !bootloader_exists(program)) {
+        report(k, "bootloader = \"pygrub\" is the one that comes with xl",
+               "bootloader: there is no program %s here", program);
+    }
 }
 
 static void check_host(struct check *k, const struct domain_config *d)
@@ -137,11 +153,13 @@ static void check_disks(struct check *k, const struct domain_config *d)
 {
     for (unsigned int i = 0; i < d->disk_count; i++) {
         const struct disk_spec *s = &d->disks[i];
+        struct layout_disk layout;
+        struct hardware_text names;
+        struct err why = { 0 };
         struct stat st;
 
-        if (s->format != DISK_FORMAT_RAW || s->backend_type == DISK_BACKEND_QDISK) {
-            report(k, "qemu-img convert -O raw makes a raw image of it",
-                   "disk %s: %s images are not built yet", s->vdev, disk_format_name(s->format));
+        if (hardware_disk(&why, xl_store(k->xl), s, 0, &layout, &names)) {
+            report(k, why.hint, "%s", why.text);
         }
         if (!s->target || s->backend || !hotplug_is_default("vbd", s->script)) {
             continue;
@@ -198,6 +216,7 @@ static void check_config(struct check *k, const struct domain_config *d)
 {
     check_kernel(k, d);
     check_file(k, "ramdisk", d->ramdisk);
+    check_bootloader(k, d->bootloader);
     check_host(k, d);
     check_name(k, d);
     check_disks(k, d);
@@ -205,50 +224,71 @@ static void check_config(struct check *k, const struct domain_config *d)
     check_services(k);
 }
 
+/* One file, with what the command line adds to it. */
+static void check_one(struct check *k, const char *file, const char *const *overrides, unsigned int count)
+{
+    unsigned int before = k->found;
+    struct xl *xl = k->xl;
+    struct domain_config d;
+
+    k->file = file;
+    err_clear(&xl->err);
+    if (domain_config_load(&xl->err, file, overrides, count, &d)) {
+        report(k, xl->err.hint, "%s", xl->err.text);
+        return;
+    }
+    for (unsigned int i = 0; i < d.warning_count; i++) {
+        xl_warn(xl, "xl: warning: %s", d.warnings[i]);
+    }
+    check_config(k, &d);
+    if (k->found == before && !k->json) {
+        printf("%s: nothing keeps %s from running here\n", file, d.name);
+    }
+    domain_config_free(&d);
+}
+
 int xl_check(struct xl *xl, int argc, char **argv)
 {
     struct check k = { .xl = xl };
-    const char **overrides = calloc((size_t)argc + 1, sizeof(*overrides)), *file = NULL;
-    unsigned int count = 0;
+    const char **overrides = calloc((size_t)argc + 1, sizeof(*overrides));
+    const char **files = calloc((size_t)argc + 1, sizeof(*files));
+    unsigned int count = 0, file_count = 0;
     struct json json;
     int letter;
 
-    while ((letter = xl_options(xl, argc, argv)) != -1) {
-        file = letter == 'f' ? optarg : file;
+    if (!overrides || !files) {
+        err_set(&xl->err, -ENOMEM, "out of memory");
+        xl_die(xl);
     }
-    for (int i = optind; i < argc && overrides; i++) {
+    while ((letter = xl_options(xl, argc, argv)) != -1) {
+        if (letter == 'f') {
+            files[file_count++] = optarg;
+        }
+    }
+    for (int i = optind; i < argc; i++) {
         if (strchr(argv[i], '=')) {
             overrides[count++] = argv[i];
+        } else {
+            files[file_count++] = argv[i];
         }
+    }
+    if (!file_count) {
+        fprintf(stderr, "xl: check: no configuration file is named\n");
+        exit(2);
     }
     if (xl->json) {
         k.json = &json;
         output_begin(&json);
         json_array_begin(&json);
     }
-    for (int i = file ? optind - 1 : optind; i < argc; i++) {
-        struct domain_config d;
-
-        k.file = file ? file : argv[i];
-        file = NULL;
-        if (strchr(k.file, '=')) {
-            continue;
-        }
-        err_clear(&xl->err);
-        if (domain_config_load(&xl->err, k.file, overrides, count, &d)) {
-            report(&k, xl->err.hint, "%s", xl->err.text);
-            continue;
-        }
-        check_config(&k, &d);
-        if (!k.found && !k.json) {
-            printf("%s: nothing keeps %s from running here\n", k.file, d.name);
-        }
-        domain_config_free(&d);
+    for (unsigned int i = 0; i < file_count; i++) {
+        check_one(&k, files[i], overrides, count);
     }
     if (k.json) {
         json_array_end(&json);
         output_end(xl, &json);
     }
     free(overrides);
+    free(files);
     return k.found != 0;
 }

@@ -202,6 +202,16 @@ static int read_setting(struct domain_reader *r, const struct conf_setting *s, c
     return -EINVAL;
 }
 
+static int warn_unknown(struct domain_reader *r, const struct conf_setting *s)
+{
+    const char *meant = domain_key_meant(s->key);
+
+    if (meant != NULL) {
+        return domain_warn(r, s->place, "unknown key \"%.60s\"; ignored (did you mean \"%s\"?)", s->key, meant);
+    }
+    return domain_warn(r, s->place, "unknown key \"%.60s\"; ignored", s->key);
+}
+
 static int read_settings(struct domain_reader *r, const struct conf *c)
 {
     int rc = 0;
@@ -210,8 +220,7 @@ static int read_settings(struct domain_reader *r, const struct conf *c)
         const struct conf_setting *s = &c->settings[i];
         const struct domain_key *k = domain_key_find(s->key);
 
-        rc = k != NULL ? read_setting(r, s, k)
-                       : domain_warn(r, s->place, "unknown key \"%.60s\"; ignored", s->key);
+        rc = k != NULL ? read_setting(r, s, k) : warn_unknown(r, s);
     }
     return rc;
 }

@@ -39,6 +39,8 @@ struct domain_key {
 
 /* NULL when there is no such key. */
 const struct domain_key *domain_key_find(const char *name);
+/* The key somebody may have meant by a name that is none, or NULL. */
+const char *domain_key_meant(const char *name);
 /* The table's rows in the order of the man page; NULL behind the last. */
 const struct domain_key *domain_key_at(unsigned int index);
 

@@ -65,6 +65,14 @@ static char *find_program(const char *program)
     return NULL;
 }
 
+bool bootloader_exists(const char *program)
+{
+    char *path = find_program(program);
+
+    free(path);
+    return path != NULL;
+}
+
 struct arguments {
     char *list[ARGS_MAX + 1];
     unsigned int count;

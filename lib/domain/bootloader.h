@@ -29,6 +29,8 @@ struct bootloader {
     bool interactive;        /* a terminal is there to show its menu on; else it has 2 minutes and no input */
 };
 
+/* Is there such a program on this host? */
+bool bootloader_exists(const char *program);
 int bootloader_run(struct err *e, const struct bootloader *b, struct boot_files *files);
 void bootloader_free(struct boot_files *files);
 

@@ -182,3 +182,19 @@ def test_check_of_pvh(m):
     rc, out = m.run("xl check /tmp/x.cfg; xl create -q /tmp/x.cfg 2>&1")
     assert rc == 3 and len(re.findall("kernel /bin/sh: no Xen note with a PVH entry", out)) == 2, out
     assert "nothing keeps guest from running here" in m.ok("xl check /etc/xen/guest.cfg 'type=\"pvh\"'")
+
+
+def test_check(m):
+    """xl check names every reason with its cure, for each file by itself, and creates nothing."""
+    m.ok("printf 'name=\"x\"\\nkernel=\"/boot/vmlinuz\"\\ninitrd=\"/boot/guest.cpio.gz\"\\nmemory=9999999\\n"
+         "vif=[\"bridge=nosuch\"]\\ndisk=[\"/tmp/d.img,qcow2,xvda,w\"]\\n' > /tmp/x.cfg; printf 'name=\"y\"\\n' > /tmp/y.cfg")
+    rc, out = m.run("xl check /tmp/x.cfg /tmp/y.cfg /etc/xen/guest.cfg 2>&1")
+    assert rc == 1
+    for words in (r'^xl: warning: /tmp/x.cfg:3:1: unknown key "initrd"; ignored \(did you mean "ramdisk"\?\)$',
+                  r"^/tmp/x.cfg: memory: 9999999 MiB are asked for", r"^/tmp/x.cfg: vif 0: there is no bridge nosuch\n +ip link add",
+                  r"^/tmp/x.cfg:6:7: disk xvda: qcow2 disks need QEMU .*\n +install qemu-system-xen",
+                  r"^/tmp/y.cfg: a guest of type pv needs a kernel", r"^/etc/xen/guest.cfg: nothing keeps guest from running here$"):
+        assert re.search(words, out, re.M), "%s\n%s" % (words, out)
+    assert m.run("xl check 'bootloader=\"nosuch\"' /etc/xen/guest.cfg")[0] == 1
+    assert m.run("xl check")[0] == 2
+    assert "x " not in m.ok("xl list")
