@@ -39,8 +39,7 @@ static void each_domain(struct xl *xl, int argc, char **argv, const char *kind, 
         uint32_t domid;
 
         if (domain_find(NULL, xl_store(xl), argv[i], &domid) || domain_get(NULL, xl_ctrl(xl), domid, &info)) {
-            fflush(stdout);
-            fprintf(stderr, "%s is an invalid domain identifier%s\n", argv[i], complaint);
+            xl_say_no_domain(argv[i], complaint);
             if (*complaint) {
                 exit(1);
             }

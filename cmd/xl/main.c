@@ -31,9 +31,10 @@ static int run_command(struct xl *xl, int argc, char **argv)
         return 1;
     }
     if (!xl->command) {
-        fprintf(stderr,
-                "command not implemented\nxl: there is no subcommand %s ('xl help --long' lists them)\n",
-                argv[0]);
+        const char *meant = xl_command_meant(argv[0]);
+
+        fprintf(stderr, "command not implemented\nxl: there is no subcommand %s%s%s%s ('xl help' lists them)\n",
+                argv[0], meant ? ": did you mean " : "", meant ? meant : "", meant ? "?" : "");
         return 1;
     }
     code = xl->command->run(xl, argc, argv);

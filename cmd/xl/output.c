@@ -190,9 +190,14 @@ uint32_t xl_pool(struct xl *xl, const char *text)
     exit(1);
 }
 
-void xl_no_domain(const char *text)
+void xl_say_no_domain(const char *text, const char *code)
 {
     fflush(stdout);
-    fprintf(stderr, "%s is an invalid domain identifier (rc=-6)\n", text);
+    fprintf(stderr, "%s is an invalid domain identifier%s\n    'xl list' shows the domains there are\n", text, code);
+}
+
+void xl_no_domain(const char *text)
+{
+    xl_say_no_domain(text, " (rc=-6)");
     exit(1);
 }

@@ -46,7 +46,9 @@ void xl_pool_name(struct xl *xl, uint32_t pool, char *text, size_t size);
 /* A pool by name or number; dies when there is none. */
 uint32_t xl_pool(struct xl *xl, const char *text);
 
-/* "X is an invalid domain identifier (rc=-6)" and exit code 1. */
+/* "X is an invalid domain identifier", with the code that Debian's xl shows there (" (rc=-6)") or "". */
+void xl_say_no_domain(const char *text, const char *code);
+/* The same, and exit code 1. */
 void xl_no_domain(const char *text) __attribute__((noreturn));
 
 #endif

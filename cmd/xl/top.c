@@ -315,10 +315,20 @@ static void handle_key(struct top *t, const char *key, ssize_t length)
     }
 }
 
+/* Rows for domains; a serial line does not say how large its terminal is. */
+static unsigned int rows_free(void)
+{
+    struct winsize size = { 0 };
+    unsigned int rows;
+
+    ioctl(STDOUT_FILENO, TIOCGWINSZ, &size);
+    rows = size.ws_row ? size.ws_row : 24;
+    return rows > 7 ? rows - 6 : 1;
+}
+
 static void run_screen(struct xl *xl, struct top *t)
 {
     struct termios raw;
-    struct winsize size = { .ws_row = 24 };
 
     signal(SIGINT, on_signal);
     signal(SIGTERM, on_signal);
@@ -326,16 +336,16 @@ static void run_screen(struct xl *xl, struct top *t)
     raw = old_terminal;
     raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
     tcsetattr(STDIN_FILENO, TCSANOW, &raw);
-    printf("\033[?1049h\033[?25l");
+    /* Another screen, no cursor, lines that end at the edge instead of going on below. */
+    printf("\033[?1049h\033[?25l\033[?7l");
     while (!leave && t->iterations) {
         struct pollfd p = { .fd = STDIN_FILENO, .events = POLLIN };
         char key[8];
 
-        ioctl(STDOUT_FILENO, TIOCGWINSZ, &size);
         take_sample(xl, t);
         printf("\033[H\033[J");
         put_summary(xl, t);
-        put_table(xl, t, size.ws_row > 7 ? size.ws_row - 6u : 1);
+        put_table(xl, t, rows_free());
         printf("\n  Delay(%us)  Networks  vBds  VCPUs  Repeat header  Sort order  Quit", t->delay);
         fflush(stdout);
         t->iterations -= t->iterations > 0;
@@ -348,7 +358,7 @@ static void run_screen(struct xl *xl, struct top *t)
             }
         }
     }
-    printf("\033[?25h\033[?1049l");
+    printf("\033[?7h\033[?25h\033[?1049l");
     tcsetattr(STDIN_FILENO, TCSANOW, &old_terminal);
 }
 

@@ -97,8 +97,7 @@ static int list_named(struct xl *xl, int argc, char **argv, struct json *j)
         uint32_t domid;
 
         if (domain_find(NULL, xl_store(xl), argv[i], &domid) || domain_get(NULL, xl_ctrl(xl), domid, &d)) {
-            fflush(stdout);
-            fprintf(stderr, "%s is an invalid domain identifier (rc=-6)\n", argv[i]);
+            xl_say_no_domain(argv[i], " (rc=-6)");
             code = 1;
             continue;
         }

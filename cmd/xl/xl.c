@@ -17,6 +17,8 @@
 #include <unistd.h>
 
 #include "cmd/xl/man.h"
+#include "cmd/xl/output.h"
+#include "lib/base/near.h"
 #include "lib/ctrl/ctrl.h"
 #include "lib/domain/domain.h"
 #include "lib/store/xenstore.h"
@@ -85,6 +87,17 @@ const struct xl_command *xl_find_command(const char *name, bool *ambiguous)
         }
     }
     return *ambiguous ? NULL : found;
+}
+
+const char *xl_command_meant(const char *name)
+{
+    struct near n;
+
+    near_init(&n, name);
+    for (unsigned int i = 0; i < xl_command_count; i++) {
+        near_add(&n, xl_commands[i].name);
+    }
+    return n.word;
 }
 
 /* ---- help --------------------------------------------------------------------------------------- */
@@ -272,9 +285,7 @@ uint32_t xl_domain(struct xl *xl, const char *text)
     uint32_t domid;
 
     if (domain_find(&xl->err, xl_store(xl), text, &domid)) {
-        fflush(stdout);
-        fprintf(stderr, "%s is an invalid domain identifier (rc=-6)\n", text);
-        exit(1);
+        xl_no_domain(text);
     }
     return domid;
 }

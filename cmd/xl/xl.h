@@ -65,6 +65,8 @@ void xl_complain(struct xl *xl);
 
 /* Exactly one command: an exact name or a unique beginning; NULL and *ambiguous otherwise. */
 const struct xl_command *xl_find_command(const char *name, bool *ambiguous);
+/* The command that a name which is none may have been meant for, or NULL. */
+const char *xl_command_meant(const char *name);
 
 struct ctrl *xl_ctrl(struct xl *xl);
 struct xs_handle *xl_store(struct xl *xl);

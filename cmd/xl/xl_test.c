@@ -25,6 +25,8 @@ TEST(xl_finds_commands)
     EXPECT(!xl_find_command("lists", &ambiguous));
     EXPECT(!ambiguous);
     EXPECT(!xl_find_command("nothing", &ambiguous));
+    EXPECT_STR(xl_command_meant("lst"), "list");
+    EXPECT(!xl_command_meant("nothing"));
 }
 
 TEST(xl_rows_are_whole)

@@ -12,6 +12,7 @@
 #include "lib/base/err.h"
 #include "lib/base/file.h"
 #include "lib/base/json.h"
+#include "lib/base/near.h"
 #include "tests/unit/unit.h"
 
 TEST(err_first_wins_and_prefix_goes_before)
@@ -39,6 +40,36 @@ TEST(err_cuts_what_is_too_long)
     err_set(&e, -EIO, "%s", text);
     err_prefix(&e, "%s", text);
     EXPECT_EQ(strlen(e.text), sizeof(e.text) - 1);
+}
+
+static const char *nearest(const char *misspelt)
+{
+    static const char *const words[] = { "list", "destroy", "memory", "maxmem", "a", "on_poweroff" };
+    struct near n;
+
+    near_init(&n, misspelt);
+    for (unsigned int i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        near_add(&n, words[i]);
+    }
+    return n.word;
+}
+
+TEST(near_words)
+{
+    char long_word[200] = "";
+
+    EXPECT_STR(nearest("lst"), "list");
+    EXPECT_STR(nearest("lsit"), "list");
+    EXPECT_STR(nearest("destry"), "destroy");
+    EXPECT_STR(nearest("lists"), "list");
+    EXPECT_STR(nearest("on_pweroof"), "on_poweroff");
+    EXPECT(!nearest("b"));
+    EXPECT(!nearest("lo"));
+    EXPECT(!nearest("loot"));
+    EXPECT(!nearest("memmoly"));
+    EXPECT(!nearest(""));
+    memset(long_word, 'a', sizeof(long_word) - 1);
+    EXPECT(!nearest(long_word));
 }
 
 TEST(buf_grows_drops_and_takes)
