@@ -144,20 +144,20 @@ class Guest(Shell):
 class Machine:
     def __init__(self, hv="ours", kernel="build/image/vmlinux", initrd=None, mem=2048, cpus=2, dom0_mem=768,
                  dom0_vcpus=None, hv_args="", dom0_args="", qemu_args=(), script="rig", module=None, log=None,
-                 tools=None, medium=None, accel="tcg,thread=multi"):
+                 tools=None, medium=None, accel="tcg,thread=multi", cpu=None):
         """medium: an ISO image that boots by itself, instead of QEMU loading hypervisor and modules."""
         self.tools = tools or default_tools()
         initrd = dom0_image(self.tools) if initrd is None else initrd
         dom0_args = ("proxenos.tools=%s %s" % (self.tools, dom0_args)).strip()
         self.command = self._command(hv, kernel, initrd, mem, cpus, dom0_mem, dom0_vcpus, hv_args, dom0_args,
-                                     qemu_args, script, module, medium, accel)
+                                     qemu_args, script, module, medium, accel, cpu)
         self.tee = Tee(log or os.environ.get("RIG_LOG"))
         self.child = None
         self.shell = Shell(self)
 
     @staticmethod
     def _command(hv, kernel, initrd, mem, cpus, dom0_mem, dom0_vcpus, hv_args, dom0_args, qemu_args, script, module,
-                 medium, accel):
+                 medium, accel, cpu):
         line = "console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all"
         if dom0_mem:
             line += " dom0_mem=%dM,max:%dM" % (dom0_mem, dom0_mem)
@@ -167,7 +167,7 @@ class Machine:
             module = "%s console=hvc0 proxenos.script=%s %s" % (kernel, script, dom0_args)
             if initrd:
                 module += "," + initrd
-        command = [os.environ.get("QEMU", "qemu-system-x86_64"), "-accel", accel, "-cpu", os.environ.get(
+        command = [os.environ.get("QEMU", "qemu-system-x86_64"), "-accel", accel, "-cpu", cpu or os.environ.get(
                    "RIG_CPU", "max,-smap,-rdtscp"), "-m", str(mem), "-smp", str(cpus), "-M", "q35", "-display", "none",
                    "-monitor", "none", "-chardev", "stdio,id=tty,signal=off", "-serial", "chardev:tty", "-no-reboot"]
         if medium:
