@@ -264,6 +264,34 @@ int frame_unshare(mfn_t mfn)
 
 /* ---- The last reference ---------------------------------------------------------------------- */
 
+/* What is left of its owner's time goes. */
+static void forget(struct frame *f)
+{
+    f->role = 0;
+    f->aux = 0;
+    f->count = 0;
+    f->owner = DOMID_INVALID;
+    f->next = FRAME_NONE;
+}
+
+/* Frees the first of a list and those behind it whose numbers go down by one: a domain's pages are freed in the order
+ * they came in, each before the last. Returns what follows. */
+static uint32_t free_run(uint32_t number)
+{
+    uint32_t last = number;
+    uint32_t next = number;
+
+    do {
+        struct frame *f = frame_at(next);
+
+        number = next;
+        next = f->next;
+        forget(f);
+    } while (next == number - 1);
+    page_free_run(_mfn(number), last - number + 1);
+    return next;
+}
+
 /* Flushes once for all pages in this CPU's list and frees them. */
 static void free_freed(void)
 {
@@ -276,15 +304,7 @@ static void free_freed(void)
     list->count = 0;
     upcall_frames_flush(frame_at(next));
     while (next != FRAME_NONE) {
-        struct frame *f = frame_at(next);
-        mfn_t mfn = frame_mfn(f);
-
-        next = f->next;
-        f->role = 0;
-        f->aux = 0;
-        f->count = 0;
-        f->owner = DOMID_INVALID;
-        page_free(mfn, 0, true);
+        next = free_run(next);
     }
 }
 
@@ -630,6 +650,19 @@ struct frame *frame_owner_first(struct frame_owner *o)
     }
     spin_unlock(&o->lock);
     return f;
+}
+
+bool frame_put_if_last(struct frame *f)
+{
+    uint32_t old = READ_ONCE(f->count);
+
+    while ((old & FRAME_COUNT_MASK) == 1) {
+        if (__atomic_compare_exchange_n(&f->count, &old, old - 1, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) {
+            frame_put_last(f);
+            return true;
+        }
+    }
+    return false;
 }
 
 void frame_owner_next(struct frame_owner *o, struct frame *f)

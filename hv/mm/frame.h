@@ -178,6 +178,8 @@ MUST_CHECK int frame_force_release(struct frame *f, bool preemptible);
 /* The first frame of the list with a general reference, or NULL: for a walk over all frames together
  * with frame_owner_next(), which moves it to the end of the list. */
 struct frame *frame_owner_first(struct frame_owner *o);
+/* Drops the caller's reference when it is the only one, and with it the frame from the list; else false. */
+bool frame_put_if_last(struct frame *f);
 void frame_owner_next(struct frame_owner *o, struct frame *f);
 
 /* ---- Stale translations ---------------------------------------------------------------------- */

@@ -310,6 +310,31 @@ mfn_t page_alloc(unsigned int order, unsigned int flags)
     return page_alloc_below(order, flags, 0);
 }
 
+/* Frees consecutive frames that are on no list, in the largest blocks there are among them. */
+static void release_run(uint64_t mfn, uint64_t end)
+{
+    while (mfn < end) {
+        unsigned int order = MIN((unsigned int)__builtin_ctzll(mfn), PAGE_MAX_ORDER);
+
+        while (BIT(order) > end - mfn) {
+            order--;
+        }
+        count_free(mfn, order, DIRTY, true);
+        block_release(mfn, order, DIRTY, false);
+        mfn += BIT(order);
+    }
+}
+
+void page_free_run(mfn_t mfn, uint64_t count)
+{
+    uint64_t first = mfn_x(mfn);
+
+    ASSERT(first != 0);
+    spin_lock(&heap_lock);
+    release_run(first, first + count);
+    spin_unlock(&heap_lock);
+}
+
 void page_free(mfn_t mfn, unsigned int order, bool dirty)
 {
     uint64_t first = mfn_x(mfn);
@@ -331,19 +356,13 @@ void page_alloc_add_range(mfn_t first, uint64_t count)
     if (mfn == 0 && count > 0) {
         mfn++;
     }
-    spin_lock(&heap_lock);
-    while (mfn < end) {
-        unsigned int order = MIN((unsigned int)__builtin_ctzll(mfn), PAGE_MAX_ORDER);
-
-        while (BIT(order) > end - mfn) {
-            order--;
-        }
-        zone_top = MAX(zone_top, zone_of(mfn));
-        total_pages += BIT(order);
-        count_free(mfn, order, DIRTY, true);
-        block_release(mfn, order, DIRTY, false);
-        mfn += BIT(order);
+    if (mfn >= end) {
+        return;
     }
+    spin_lock(&heap_lock);
+    zone_top = MAX(zone_top, zone_of(end - 1));
+    total_pages += end - mfn;
+    release_run(mfn, end);
     spin_unlock(&heap_lock);
 }
 

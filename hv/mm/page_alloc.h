@@ -26,6 +26,8 @@ mfn_t page_alloc(unsigned int order, unsigned int flags);
 mfn_t page_alloc_below(unsigned int order, unsigned int flags, unsigned int max_bits);
 /* dirty: may hold a guest's data. Freed pages are scrubbed before reuse either way. */
 void page_free(mfn_t mfn, unsigned int order, bool dirty);
+/* The same for any number of consecutive frames, at less than one by one. Each may have been allocated by itself. */
+void page_free_run(mfn_t mfn, uint64_t count);
 
 /* Boot: gives a RAM range (all its frames have frame table entries) to the allocator. */
 void page_alloc_add_range(mfn_t first, uint64_t count);

@@ -78,7 +78,14 @@ static void release(struct block *b)
 {
     EXPECT(all_bytes(b->mfn, b->order, 0xa5));
     mark(b, false);
-    page_free(_mfn(b->mfn), b->order, unit_random_below(2));
+    if (unit_random_below(2) == 0) {
+        page_free(_mfn(b->mfn), b->order, unit_random_below(2));
+    } else {
+        uint64_t first = unit_random_below((unsigned int)BIT(b->order) + 1);
+
+        page_free_run(_mfn(b->mfn), first);
+        page_free_run(_mfn(b->mfn + first), BIT(b->order) - first);
+    }
     b->mfn = 0;
 }
 

@@ -324,16 +324,55 @@ static struct domain *owner_of(const struct frame *f)
     return container_of(o, struct domain, memory);
 }
 
+/* Most tables are nearly empty: entries are looked at by the group. */
+enum { GROUP = 8 };
+
+static inline bool group_present(const uint64_t *entries)
+{
+    uint64_t any = 0;
+
+    for (unsigned int i = 0; i < GROUP; i++) {
+        any |= entries[i];
+    }
+    return any & PTE_PRESENT;
+}
+
+/* The first present entry from i on, or PTE_COUNT. */
+static unsigned int next_present(const uint64_t *table, unsigned int i)
+{
+    while (i < PTE_COUNT) {
+        if (i % GROUP == 0 && !group_present(&table[i])) {
+            i += GROUP;
+        } else if (table[i] & PTE_PRESENT) {
+            break;
+        } else {
+            i++;
+        }
+    }
+    return i;
+}
+
+/* One more than the last present entry below i, or 0. */
+static unsigned int previous_present(const uint64_t *table, unsigned int i)
+{
+    while (i > 0) {
+        if (i % GROUP == 0 && !group_present(&table[i - GROUP])) {
+            i -= GROUP;
+        } else if (table[i - 1] & PTE_PRESENT) {
+            break;
+        } else {
+            i--;
+        }
+    }
+    return i;
+}
+
 static int validate_l1(struct domain *d, uint64_t *table)
 {
-    for (unsigned int i = 0; i < PTE_COUNT; i++) {
+    for (unsigned int i = next_present(table, 0); i < PTE_COUNT; i = next_present(table, i + 1)) {
         uint64_t pte = table[i];
-        int rc;
+        int rc = leaf_get(d, d, &pte);
 
-        if (!(pte & PTE_PRESENT)) {
-            continue;
-        }
-        rc = leaf_get(d, d, &pte);
         if (rc != 0) {
             while (i-- > 0) {
                 if (table[i] & PTE_PRESENT) {
@@ -352,10 +391,10 @@ static int validate_upper(struct frame *f, struct domain *d, uint64_t *table, un
 {
     bool progress = false;
 
-    for (unsigned int i = f->aux; i < PTE_COUNT; i++) {
+    for (unsigned int i = next_present(table, f->aux); i < PTE_COUNT; i = next_present(table, i + 1)) {
         int rc = 0;
 
-        if (hypervisor_slot(level, i) || !(table[i] & PTE_PRESENT)) {
+        if (hypervisor_slot(level, i)) {
             continue;
         }
         if (preemptible && progress && hypercall_preempt_check()) {
@@ -416,10 +455,8 @@ int upcall_role_validate(struct frame *f, unsigned int role, bool preemptible)
 
 static void release_l1(const uint64_t *table)
 {
-    for (unsigned int i = 0; i < PTE_COUNT; i++) {
-        if (table[i] & PTE_PRESENT) {
-            pv_frame_leaf_put(table[i]);
-        }
+    for (unsigned int i = next_present(table, 0); i < PTE_COUNT; i = next_present(table, i + 1)) {
+        pv_frame_leaf_put(table[i]);
     }
 }
 
@@ -427,15 +464,16 @@ static int release_upper(struct frame *f, uint64_t *table, unsigned int level, b
 {
     bool progress = false;
 
-    for (unsigned int i = f->aux; i-- > 0;) {
+    for (unsigned int i = f->aux; (i = previous_present(table, i)) > 0;) {
         struct frame *child;
         int rc = 0;
 
+        i--;
         if (hypervisor_slot(level, i)) {
             table[i] = 0;
             continue;
         }
-        if (!(table[i] & PTE_PRESENT) || is_linear(table, table[i])) {
+        if (is_linear(table, table[i])) {
             continue;
         }
         if (preemptible && progress && hypercall_preempt_check()) {

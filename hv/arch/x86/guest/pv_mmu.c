@@ -755,11 +755,13 @@ static int relinquish_pass(struct domain *d)
         }
         progress = true;
         d->arch->relinquish_left--;
-        frame_owner_next(o, f);
         if (frame_clear_allocated(f)) {
             frame_put(f);
         }
-        frame_put(f);
+        if (!frame_put_if_last(f)) {
+            frame_owner_next(o, f); /* to the end, where it stays while somebody holds it */
+            frame_put(f);
+        }
     }
     return 0;
 }
