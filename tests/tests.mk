@@ -70,7 +70,11 @@ store: need-test
 build/no_xen.so: tests/bench/no_xen.c
 	$(Q)$(CC) -shared -fPIC -O2 -o $@ $< -ldl
 
-bench-store: need-test build/no_xen.so
+build/tests/least: tests/bench/least.c | $(ABI_INCLUDE)/xen
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu11 -O2 $(WARN) -I. -isystem $(ABI_INCLUDE) -D__XEN_TOOLS__ -o $@ $<
+
+bench-store: need-test build/no_xen.so build/tests/least
 	+@$(MAKE) --no-print-directory -s build/debs/stamp cmd
 	@/usr/bin/python3 tests/bench/xenstored.py $(if $(PART),--part $(PART))
 
