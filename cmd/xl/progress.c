@@ -1,85 +1,111 @@
 /* SPDX-License-Identifier: MIT */
-/* A line about what goes on: see progress.h. A thread of its own writes it, since the work is one long call. */
+/*
+ * A line about what goes on: see progress.h. The work is one long call, so a timer's signal interrupts it to write the
+ * line; a thread would do as well, but costs more than many a command, and most are done before the first signal.
+ *
+ * The handler touches only what it can read at any moment: pointers, which are stored whole, and the count of its runs.
+ */
 #include "cmd/xl/progress.h"
 
-#include <pthread.h>
+#include <errno.h>
+#include <signal.h>
 #include <stdbool.h>
-#include <stdio.h>
-#include <time.h>
+#include <string.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "cmd/xl/xl.h"
 
-enum { FIRST_MS = 1000, NEXT_MS = 500 };
+enum { FIRST_MS = 1000, NEXT_MS = 500, LINE_MAX_BYTES = 200 };
 
 static struct {
-    pthread_t thread;
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
-    /* under lock: */
-    bool running, stop;
-    const char *what, *step;
-} progress = { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
+    bool running;
+    const char *volatile what, *volatile step;
+    volatile unsigned int lines;
+} progress;
 
-static void add_ms(struct timespec *t, long ms)
+struct line {
+    char text[LINE_MAX_BYTES];
+    size_t length;
+};
+
+static void add(struct line *l, const char *text)
 {
-    t->tv_nsec += ms % 1000 * 1000000;
-    t->tv_sec += ms / 1000 + t->tv_nsec / 1000000000;
-    t->tv_nsec %= 1000000000;
+    while (*text && l->length < sizeof(l->text)) {
+        l->text[l->length++] = *text++;
+    }
 }
 
-static void *run(void *unused)
+static void add_number(struct line *l, unsigned int n)
 {
-    struct timespec begin, next;
-    bool written = false;
+    char digits[12] = "";
+    char *p = digits + sizeof(digits) - 1;
 
-    (void)unused;
-    clock_gettime(CLOCK_REALTIME, &begin);
-    next = begin;
-    add_ms(&next, FIRST_MS);
-    pthread_mutex_lock(&progress.lock);
-    while (!progress.stop) {
-        if (pthread_cond_timedwait(&progress.changed, &progress.lock, &next) && !progress.stop) {
-            dprintf(STDERR_FILENO, "\r\033[K%s%s%s (%ld s)", progress.what, progress.step ? ": " : "",
-                    progress.step ? progress.step : "", (long)(next.tv_sec - begin.tv_sec));
-            written = true;
-            add_ms(&next, NEXT_MS);
-        }
+    do {
+        *--p = (char)('0' + n % 10);
+        n /= 10;
+    } while (n);
+    add(l, p);
+}
+
+static void put(const struct line *l)
+{
+    if (write(STDERR_FILENO, l->text, l->length) < 0) {
+        return; /* A terminal that is gone ends the command in its own time. */
     }
-    pthread_mutex_unlock(&progress.lock);
-    if (written) {
-        dprintf(STDERR_FILENO, "\r\033[K");
+}
+
+static void on_timer(int signal)
+{
+    int error = errno;
+    struct line l = { .length = 0 };
+
+    (void)signal;
+    add(&l, "\r\033[K");
+    add(&l, progress.what);
+    if (progress.step) {
+        add(&l, ": ");
+        add(&l, progress.step);
     }
-    return NULL;
+    add(&l, " (");
+    add_number(&l, (FIRST_MS + NEXT_MS * progress.lines) / 1000);
+    add(&l, " s)");
+    put(&l);
+    progress.lines++;
+    errno = error;
 }
 
 void progress_begin(const struct xl *xl, const char *what)
 {
+    const struct itimerval timer = { .it_value.tv_sec = FIRST_MS / 1000, .it_interval.tv_usec = NEXT_MS * 1000 };
+    const struct sigaction action = { .sa_handler = on_timer, .sa_flags = SA_RESTART };
+
     if (progress.running || !(isatty(STDERR_FILENO) || xl->progress)) {
         return;
     }
     progress.what = what;
     progress.step = NULL;
-    progress.stop = false;
-    progress.running = !pthread_create(&progress.thread, NULL, run, NULL);
+    progress.lines = 0;
+    progress.running = !sigaction(SIGALRM, &action, NULL) && !setitimer(ITIMER_REAL, &timer, NULL);
 }
 
 void progress_step(const char *step)
 {
-    pthread_mutex_lock(&progress.lock);
     progress.step = step;
-    pthread_mutex_unlock(&progress.lock);
 }
 
 void progress_end(void)
 {
+    const struct itimerval off = { .it_value.tv_sec = 0 };
+    struct line wipe = { .length = 0 };
+
     if (!progress.running) {
         return;
     }
-    pthread_mutex_lock(&progress.lock);
-    progress.stop = true;
-    pthread_cond_signal(&progress.changed);
-    pthread_mutex_unlock(&progress.lock);
-    pthread_join(progress.thread, NULL);
+    setitimer(ITIMER_REAL, &off, NULL);
     progress.running = false;
+    if (progress.lines) {
+        add(&wipe, "\r\033[K");
+        put(&wipe);
+    }
 }

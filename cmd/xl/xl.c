@@ -268,8 +268,12 @@ void xl_wait_release(struct xl *xl, bool dying)
     struct xs_handle *s = xl_store(xl);
     struct pollfd p = { .fd = xs_fileno(s), .events = POLLIN };
     char **event;
+    int ready;
 
-    if (poll(&p, 1, dying ? DYING_LOOK_MS : -1) <= 0) {
+    do {
+        ready = poll(&p, 1, dying ? DYING_LOOK_MS : -1);
+    } while (ready < 0 && errno == EINTR);
+    if (ready <= 0) {
         return;
     }
     event = xs_check_watch(s);

@@ -3,6 +3,7 @@
 #include "cmd/xl/xl.h"
 
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cmd/xl/man.h"
@@ -92,6 +93,7 @@ TEST(xl_sizes)
 static ssize_t progress_of(unsigned int ms, char *text, size_t size)
 {
     const struct xl xl = { .progress = true };
+    struct timespec work = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L };
     int ends[2], old = dup(STDERR_FILENO);
     ssize_t got;
 
@@ -99,7 +101,8 @@ static ssize_t progress_of(unsigned int ms, char *text, size_t size)
     EXPECT(dup2(ends[1], STDERR_FILENO) >= 0);
     progress_begin(&xl, "guest");
     progress_step("memory");
-    usleep(ms * 1000);
+    while (nanosleep(&work, &work) != 0) {
+    }
     progress_end();
     EXPECT(dup2(old, STDERR_FILENO) >= 0);
     close(old);

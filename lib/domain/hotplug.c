@@ -69,10 +69,14 @@ static bool collect(int fd, char text[OUTPUT_MAX])
         struct pollfd p = { .fd = fd, .events = POLLIN };
         int64_t left = end - milliseconds();
         char more[512];
+        int ready = left > 0 ? poll(&p, 1, (int)left) : 0;
         ssize_t got;
 
-        if (left <= 0 || poll(&p, 1, (int)left) == 0) {
+        if (ready == 0) {
             return false;
+        }
+        if (ready < 0) { /* a signal */
+            continue;
         }
         got = read(fd, more, sizeof(more));
         if (got <= 0) {

@@ -488,7 +488,7 @@ static char **get_event(struct xs_handle *h, unsigned int *count, bool wait)
         rc = rc ? rc : digest(h, &none, no_answer, NULL);
         rc = is_lost(rc) ? survive(h, rc) : rc;
         if (rc == -EAGAIN && wait) {
-            if (poll(&p, 1, -1) < 0) {
+            if (poll(&p, 1, -1) < 0 && errno != EINTR) {
                 return NULL;
             }
         } else if (rc) {
