@@ -322,7 +322,7 @@ static int write_store(struct err *e, struct creation *k)
         online[i / 8] |= (uint8_t)(1 << i % 8);
     }
     gettimeofday(&now, NULL);
-    g.start_time = (double)now.tv_sec + (double)now.tv_usec / 1e6;
+    g.start_time = (uint64_t)now.tv_sec * 100 + (uint64_t)now.tv_usec / 10000;
     memcpy(g.uuid, d->uuid, sizeof(g.uuid));
     layout_add_guest(&n, &g);
     for (unsigned int i = 0; i < d->disk_count; i++) {

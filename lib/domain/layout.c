@@ -8,6 +8,7 @@
  */
 #include "lib/domain/layout.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "lib/conf/spec.h"
@@ -123,7 +124,7 @@ static void add_vm(struct nodes *n, const char *vm, const struct layout_guest *g
     write_text(n, vm, "image/kernel", g->kernel);
     write_text(n, vm, "image/ramdisk", g->ramdisk);
     write_text(n, vm, "image/cmdline", g->command_line);
-    nodes_write(n, vm, "start_time", "%.2f", g->start_time);
+    nodes_write(n, vm, "start_time", "%" PRIu64 ".%02u", g->start_time / 100, (unsigned int)(g->start_time % 100));
 }
 
 void layout_add_guest(struct nodes *n, const struct layout_guest *g)

@@ -125,7 +125,7 @@ static const struct layout_guest test_guest = {
     .console_mfn = 456706,
     .store_port = 1,
     .console_port = 2,
-    .start_time = 1795257690.43,
+    .start_time = 179525769043,
 };
 static const struct layout_disk test_disk = {
     .domid = 7,

@@ -61,22 +61,40 @@ static bool read_link(const char *path, char text[LINK_LENGTH])
     return length > 0;
 }
 
+/* The number in "WORD NUMBER". */
+static bool number_after(const char *text, const char *word, unsigned long *number)
+{
+    size_t length = strlen(word);
+    char *end;
+
+    if (strncmp(text, word, length) || text[length] != ' ' || text[length + 1] < '0' || text[length + 1] > '9') {
+        return false;
+    }
+    *number = strtoul(text + length + 1, &end, 10);
+    return *end == '\0';
+}
+
 /* What the entry says now: 0 and the domid, 1 when a living process is creating it, -ENOENT when it is free.
  */
 static int read_entry(struct xs_handle *s, const char *name, uint32_t *domid, long *process)
 {
     char path[PATH_LENGTH], text[LINK_LENGTH], known[DOMAIN_NAME_MAX];
+    unsigned long number;
 
     *process = 0;
     entry_path(name, path);
     if (!read_link(path, text)) {
         return -ENOENT;
     }
-    if (sscanf(text, "process %ld", process) == 1) {
+    if (number_after(text, "process", &number)) {
+        *process = (long)number;
         return *process == (long)getpid() || (kill((pid_t)*process, 0) && errno == ESRCH) ? -ENOENT : 1;
     }
-    if (sscanf(text, "domid %u", domid) != 1 || domain_read_name(NULL, s, *domid, known) ||
-        strcmp(known, name)) {
+    if (!number_after(text, "domid", &number) || number >= DOMAIN_NONE) {
+        return -ENOENT;
+    }
+    *domid = (uint32_t)number;
+    if (domain_read_name(NULL, s, *domid, known) || strcmp(known, name)) {
         return -ENOENT;
     }
     return 0;
