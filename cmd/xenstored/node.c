@@ -15,6 +15,7 @@
 #include <sys/random.h>
 
 #include "cmd/xenstored/account.h"
+#include "cmd/xenstored/word.h"
 #include "lib/base/buf.h"
 
 #define BUCKETS_MAX ((size_t)1 << (sizeof(void *) == 8 ? 30 : 24))
@@ -135,18 +136,12 @@ size_t node_path(uint32_t n, char *out)
 static uint32_t hash(uint32_t parent, const char *name, size_t length)
 {
     const uint64_t k = 0x9fb21c651e98df25ULL;
-    uint64_t h = (seed ^ parent) * k;
+    uint64_t h = (seed ^ parent ^ (uint64_t)length << 32) * k;
 
     for (; length > 8; name += 8, length -= 8) {
-        uint64_t word;
-        memcpy(&word, name, 8);
-        h = (h ^ (h >> 29) ^ word) * k;
+        h = (h ^ (h >> 29) ^ word_at(name)) * k;
     }
-    uint64_t tail = length;
-    for (size_t i = 0; i < length; i++) {
-        tail = tail << 8 | (unsigned char)name[i];
-    }
-    h = (h ^ (h >> 29) ^ tail) * k;
+    h = (h ^ (h >> 29) ^ word_of(name, length)) * k;
     h = (h ^ (h >> 32)) * (seed | 1);
     return h ^ (h >> 32);
 }

@@ -16,6 +16,7 @@
 #include "cmd/xenstored/log.h"
 #include "cmd/xenstored/node.h"
 #include "cmd/xenstored/persist.h"
+#include "cmd/xenstored/word.h"
 
 #define TABLE_MIN 16u
 
@@ -57,16 +58,10 @@ static uint32_t hash(const struct tx_node *parent, const char *name, size_t leng
     const uint64_t k = 0x9fb21c651e98df25ULL;
     uint64_t h = ((uintptr_t)parent >> 4 ^ length) * k;
 
-    for (; length >= 8; name += 8, length -= 8) {
-        uint64_t word;
-        memcpy(&word, name, 8);
-        h = (h ^ h >> 29 ^ word) * k;
+    for (; length > 8; name += 8, length -= 8) {
+        h = (h ^ h >> 29 ^ word_at(name)) * k;
     }
-    uint64_t tail = 0;
-    for (size_t i = 0; i < length; i++) {
-        tail = tail << 8 | (unsigned char)name[i];
-    }
-    h = (h ^ h >> 29 ^ tail) * k;
+    h = (h ^ h >> 29 ^ word_of(name, length)) * k;
     return h ^ h >> 32;
 }
 
@@ -149,26 +144,6 @@ static void trail_forget(const struct tx *t)
     trail.t = trail.t == t ? NULL : trail.t;
 }
 
-/* How many bytes two paths have in common, of at most `limit`. */
-static size_t same_bytes(const char *a, const char *b, size_t limit)
-{
-    size_t n = 0;
-
-    for (; n + 8 <= limit; n += 8) {
-        uint64_t x;
-        uint64_t y;
-        memcpy(&x, a + n, 8);
-        memcpy(&y, b + n, 8);
-        if (x != y) {
-            break;
-        }
-    }
-    while (n < limit && a[n] == b[n]) {
-        n++;
-    }
-    return n;
-}
-
 /* How many components of the path the last walk went; none are left of it when it does not hold any more. */
 static unsigned int trail_common(const struct tx *t, const char *path, size_t length)
 {
@@ -179,7 +154,7 @@ static unsigned int trail_common(const struct tx *t, const char *path, size_t le
     }
     unsigned int i = trail.depth;
     size_t known = i > 0 ? trail.step[i - 1].end : 0;
-    size_t same = same_bytes(path, trail.path, length < known ? length : known);
+    size_t same = word_same(path, trail.path, length < known ? length : known);
 
     while (i > 0 && (trail.step[i - 1].end > same ||
                      (trail.step[i - 1].end < length && path[trail.step[i - 1].end] != '/'))) {
