@@ -453,8 +453,8 @@ static void connect_guest(struct daemon *d, struct guest *g, const struct nodes 
     if (g->number != 0) {
         extra_connected(d, g);
     }
-    if (extra_listen(d, g, n->connection, n->socket) || open_terminal(d, g)) {
-        daemon_note(d, "domain %u: connected", g->domid);
+    if ((extra_listen(d, g, n->connection, n->socket) || open_terminal(d, g)) && d->options->verbose) {
+        daemon_note(d, "domain %u: connected", g->domid); /* not worth a message to syslog */
     }
     /* What it said before we came, and whether it takes input. */
     serve(d, g);
