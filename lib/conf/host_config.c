@@ -194,12 +194,14 @@ int host_config_read(struct err *e, const struct conf *c, struct host_config *h)
 int host_config_load(struct err *e, const char *path, struct host_config *h)
 {
     struct conf c = CONF_INIT;
-    int rc = 0;
+    int rc;
 
     path = path != NULL ? path : DEFAULT_PATH;
     *h = (struct host_config){ 0 };
-    if (access(path, F_OK) == 0 || errno != ENOENT) {
-        rc = conf_load(e, path, &c);
+    rc = conf_load(e, path, &c);
+    if (rc == -ENOENT) {
+        err_clear(e); /* it need not be there */
+        rc = 0;
     }
     if (rc == 0) {
         rc = host_config_read(e, &c, h);
