@@ -33,6 +33,7 @@ kernels=$(/usr/bin/python3 guest/run-tests.py --list | grep -v '^random$')
     part store $make --no-print-directory -s store
     part fuzz $make --no-print-directory -s fuzz FUZZ_SECONDS=${FUZZ_SECONDS:-15}
     part test-kernels-as-dom0 /usr/bin/python3 guest/run-tests.py --jobs 1 $kernels
+    part pvh-guest $pytest tests/compat/test_pvh_guest.py
     part vmx /usr/bin/python3 guest/run-bochs.py hello-pvh pvh-cpu
     part random-hypercalls-as-dom0 /usr/bin/python3 guest/run-tests.py --patience 4 --args "calls=$RANDOM_CALLS" random
     part random-hypercalls-as-guest /usr/bin/python3 guest/run-domu.py --each 300 --args "calls=$RANDOM_CALLS seed=2" random
