@@ -79,22 +79,54 @@ static void read_nodes(struct xl *xl, uint32_t domid, char *text, size_t size)
     format_bitmap(text, size, nodes, host.nr_nodes < (unsigned int)bits ? host.nr_nodes : (unsigned int)bits);
 }
 
-static void list_table(struct xl *xl, const struct format_list *o, const struct domain_info *list,
-                       unsigned int count)
+/* Of a table under way. */
+struct table {
+    struct xl *xl;
+    const struct format_list *o;
+    bool begun;
+};
+
+static void table_row(void *context, const struct domain_info *d)
 {
     char pool[64], nodes[256];
     struct format_list_extra x = { .pool = pool, .nodes = nodes };
+    struct table *t = context;
 
-    format_list_heading(stdout, o);
-    for (unsigned int i = 0; i < count; i++) {
-        if (o->pool) {
-            xl_pool_name(xl, list[i].cpupool, pool, sizeof(pool));
-        }
-        if (o->nodes) {
-            read_nodes(xl, list[i].domid, nodes, sizeof(nodes));
-        }
-        format_list_row(stdout, o, &list[i], &x);
+    if (!t->begun) {
+        format_list_heading(stdout, t->o);
+        t->begun = true;
     }
+    if (t->o->pool) {
+        xl_pool_name(t->xl, d->cpupool, pool, sizeof(pool));
+    }
+    if (t->o->nodes) {
+        read_nodes(t->xl, d->domid, nodes, sizeof(nodes));
+    }
+    format_list_row(stdout, t->o, d, &x);
+}
+
+static void list_table(struct xl *xl, const struct format_list *o, int argc, char **argv)
+{
+    struct table t = { xl, o, false };
+    struct domain_info *list;
+    unsigned int count;
+
+    if (optind >= argc) {
+        struct ctrl *c = xl_ctrl(xl);
+
+        if (domain_walk(&xl->err, c, xl_store(xl), table_row, &t)) {
+            xl_die(xl);
+        }
+        if (xl->err.code) {
+            xl_complain(xl);
+        }
+        return;
+    }
+    list = chosen_domains(xl, argc, argv, &count);
+    for (unsigned int i = 0; i < count; i++) {
+        table_row(&t, &list[i]);
+    }
+    free(list);
 }
 
 static void list_json(struct json *j, const struct domain_info *list, unsigned int count)
@@ -138,17 +170,19 @@ int xl_list(struct xl *xl, int argc, char **argv)
         o.pool |= letter == 'c';
         o.nodes |= letter == 'n';
     }
+    if (!whole && !xl->json) {
+        list_table(xl, &o, argc, argv);
+        return 0;
+    }
     list = chosen_domains(xl, argc, argv, &count);
     if (whole) {
         list_long(xl, list, count);
-    } else if (xl->json) {
+    } else {
         struct json j;
 
         output_begin(&j);
         list_json(&j, list, count);
         output_end(xl, &j);
-    } else {
-        list_table(xl, &o, list, count);
     }
     free(list);
     return 0;

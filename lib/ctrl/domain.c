@@ -74,7 +74,8 @@ int ctrl_domain_list_all(struct ctrl *c, struct xen_domctl_getdomaininfo **list)
 {
     struct xen_domctl_getdomaininfo *all = NULL;
     unsigned int count = 0;
-    unsigned int step = 4096 / sizeof(*all); /* one page of buffer is enough for most hosts */
+    /* By the page of buffer that is kept: mapping more of them costs more than more calls. */
+    const unsigned int step = 4096 / sizeof(*all);
     for (domid_t first = 0;;) {
         struct xen_domctl_getdomaininfo *bigger = realloc(all, (count + step) * sizeof(*all));
         if (!bigger) {
@@ -92,7 +93,6 @@ int ctrl_domain_list_all(struct ctrl *c, struct xen_domctl_getdomaininfo **list)
             break;
         }
         first = all[count - 1].domain + 1;
-        step *= 8;
     }
     *list = all;
     return (int)count;

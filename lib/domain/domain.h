@@ -48,6 +48,10 @@ struct domain_info {
 /* All domains in order of their number; *list is the caller's to free. */
 int domain_list(struct err *e, struct ctrl *c, struct domain_info **list, unsigned int *count);
 int domain_get(struct err *e, struct ctrl *c, uint32_t domid, struct domain_info *info);
+/* The same with names, given to row() one after the other: the memory of many is not needed. Without a store names are
+ * empty: that is 0 and *e says why. */
+int domain_walk(struct err *e, struct ctrl *c, struct xs_handle *s,
+                void (*row)(void *context, const struct domain_info *info), void *context);
 
 /* The domains the store knows, with their names and nothing else; *list is the caller's to free. */
 int domain_list_store(struct err *e, struct xs_handle *s, struct domain_info **list, unsigned int *count);

@@ -58,6 +58,63 @@ int domain_list(struct err *e, struct ctrl *c, struct domain_info **list, unsign
     return 0;
 }
 
+static void ask_name(struct store_batch *b, uint32_t domid)
+{
+    char path[48];
+
+    snprintf(path, sizeof(path), "/local/domain/%u/name", domid);
+    store_batch_read(b, XBT_NULL, path);
+}
+
+int domain_read_names(struct err *e, struct xs_handle *s, struct domain_info *list, unsigned int count)
+{
+    struct store_batch b = STORE_BATCH_INIT;
+    int rc;
+
+    for (unsigned int i = 0; i < count; i++) {
+        ask_name(&b, list[i].domid);
+    }
+    rc = store_batch_run(s, &b);
+    for (unsigned int i = 0; i < count && !rc; i++) {
+        const char *name = store_batch_text(&b, i);
+
+        snprintf(list[i].name, sizeof(list[i].name), "%s", name ? name : "");
+    }
+    store_batch_free(&b);
+    return rc ? err_set(e, rc, "cannot read the domains' names: %s", strerror(-rc)) : 0;
+}
+
+int domain_walk(struct err *e, struct ctrl *c, struct xs_handle *s,
+                void (*row)(void *context, const struct domain_info *info), void *context)
+{
+    struct store_batch names = STORE_BATCH_INIT;
+    struct xen_domctl_getdomaininfo *raw;
+    int got = ctrl_domain_list_all(c, &raw);
+    int rc;
+
+    if (got < 0) {
+        return err_set(e, got, "cannot list the domains: %s", strerror(-got));
+    }
+    for (int i = 0; i < got; i++) {
+        ask_name(&names, raw[i].domain);
+    }
+    rc = store_batch_run(s, &names);
+    if (rc) {
+        err_set(e, rc, "cannot read the domains' names: %s", strerror(-rc));
+    }
+    for (int i = 0; i < got; i++) {
+        struct domain_info info;
+        const char *name = rc ? NULL : store_batch_text(&names, (unsigned int)i);
+
+        fill_info(&info, &raw[i]);
+        snprintf(info.name, sizeof(info.name), "%s", name ? name : "");
+        row(context, &info);
+    }
+    store_batch_free(&names);
+    free(raw);
+    return 0;
+}
+
 int domain_get(struct err *e, struct ctrl *c, uint32_t domid, struct domain_info *info)
 {
     struct xen_domctl_getdomaininfo raw;

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Exchanges with the store that carry many requests: a list of changes in three round trips, many names in
- * one. */
+/* Lists of changes, brought to the store in three round trips. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/domain/domain.h"
 #include "lib/domain/nodes.h"
 #include "lib/store/xenstore.h"
 
@@ -113,24 +111,4 @@ int nodes_remove_and_release(struct err *e, struct xs_handle *s, const struct no
     rc = run(e, s, &b, n);
     store_batch_free(&b);
     return rc;
-}
-
-int domain_read_names(struct err *e, struct xs_handle *s, struct domain_info *list, unsigned int count)
-{
-    struct store_batch b = STORE_BATCH_INIT;
-    char path[48];
-    int rc;
-
-    for (unsigned int i = 0; i < count; i++) {
-        snprintf(path, sizeof(path), "/local/domain/%u/name", list[i].domid);
-        store_batch_read(&b, XBT_NULL, path);
-    }
-    rc = store_batch_run(s, &b);
-    for (unsigned int i = 0; i < count && !rc; i++) {
-        const char *name = store_batch_text(&b, i);
-
-        snprintf(list[i].name, sizeof(list[i].name), "%s", name ? name : "");
-    }
-    store_batch_free(&b);
-    return rc ? err_set(e, rc, "cannot read the domains' names: %s", strerror(-rc)) : 0;
 }
