@@ -7,7 +7,7 @@ hypervisor together, from the start of the command to its end (one CPU under QEM
   create tiny     the same with a 4 MiB test kernel
   list            xl list while so many guests are there; the last row is one store, ours, read by both
   n-th guest      xl create -p of the first and of the last ones of 200
-  first PVH       xl create of a PVH guest of 4 MiB until its first instructions have shut it down; here Debian's toolstack
+  first PVH       xl create of a PVH guest of 32 MiB until its first instructions have shut it down; here Debian's toolstack
                   is also measured on Debian's Xen
 
 usage: toolstack.py [--guests N] [--side ours|debian] [--first]     (make bench-tools)
@@ -26,7 +26,7 @@ from rig import Machine, overlay  # noqa: E402
 
 KERNEL = "name = 'k'\nkernel = '/boot/vmlinuz'\nramdisk = '/boot/guest.cpio.gz'\nmemory = 128\n"
 TINY = "name = 't'\nkernel = '/guest/hello.elf'\nmemory = 4\n"
-FIRST = "name = 'f'\ntype = 'pvh'\nkernel = '/guest/first.elf'\nmemory = 4\non_poweroff = 'preserve'\n"
+FIRST = "name = 'f'\ntype = 'pvh'\nkernel = '/guest/first.elf'\nmemory = 32\non_poweroff = 'preserve'\n"
 MEASURE = "/guest/measure %d %s"
 ICOUNT = ("-icount", "shift=0,sleep=off", "-rtc", "base=2024-01-01,clock=vm")
 DEBIAN_XL = "/usr/lib/xen-4.17/bin/xl"
