@@ -39,7 +39,7 @@ def both(m, command):
 def leftovers(m):
     """All that a domain may leave: in the hypervisor, the store, /run, the kernel."""
     return m.ok("xl list | tail -n +2 | cut -c1-44; xenstore-ls -f | grep -E '/local/domain/[1-9]|/libxl/|^/vm/|backend/v[a-z]+/'; "
-                "ls /run/xen/creating /run/xen/names /run/xen/disks 2>/dev/null | grep -v :; ls /var/lib/xen; "
+                "ls /run/xen/creating /run/xen/names /run/xen/disks 2>/dev/null | grep -v -e : -e '^$'; ls /var/lib/xen; "
                 "losetup -a; ls /sys/class/net; true")
 
 
