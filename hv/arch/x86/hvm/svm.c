@@ -33,6 +33,7 @@
 #define CPUID_SVM      0x8000000aU
 #define CPUID_NPT      (1U << 0)
 #define CPUID_NRIPS    (1U << 3)
+#define CPUID_CLEAN    (1U << 5)
 #define CPUID_EXT_SVM  (1U << 2)   /* 0x80000001.ecx */
 #define CPUID_PAGE1GB  (1U << 26)  /* 0x80000001.edx */
 #define MSRPM_ORDER    1
@@ -58,6 +59,7 @@ static PERCPU(struct asid_pool, asids);
 static PERCPU(mfn_t, host_vmcb);
 static uint32_t asid_count;
 static bool have_next_rip;
+static uint32_t clean_bits; /* after an exit; 0: this CPU keeps nothing */
 static mfn_t msrpm;
 static mfn_t iopm;
 
@@ -124,6 +126,7 @@ static bool machine_has_svm(void)
     }
     asid_count = b;
     have_next_rip = d & CPUID_NRIPS;
+    clean_bits = d & CPUID_CLEAN ? SVM_CLEAN_ALL : 0;
     return asid_count >= 2;
 }
 
@@ -271,6 +274,7 @@ static int svm_set_state(struct vcpu *v, const struct hvm_hw_cpu *c)
     b->sysenter_eip = c->sysenter_eip;
     b->interrupt_shadow = 0;
     b->eventinj = c->pending_valid ? (uint64_t)c->error_code << 32 | c->pending_event : 0;
+    b->clean = 0;
     of(v)->asid_generation = 0;
     return 0;
 }
@@ -307,16 +311,19 @@ static uint64_t svm_get_es_base(const struct vcpu *v)
 static void svm_set_cr2(struct vcpu *v, uint64_t cr2)
 {
     of(v)->vmcb->cr2 = cr2;
+    of(v)->vmcb->clean &= ~SVM_CLEAN_CR2;
 }
 
 static void svm_set_efer(struct vcpu *v, uint64_t efer)
 {
     of(v)->vmcb->efer = efer | EFER_SVME;
+    of(v)->vmcb->clean &= ~SVM_CLEAN_CR;
 }
 
 static void svm_set_pat(struct vcpu *v, uint64_t pat)
 {
     of(v)->vmcb->pat = pat;
+    of(v)->vmcb->clean &= ~SVM_CLEAN_NP;
 }
 
 static uint64_t svm_get_pat(const struct vcpu *v)
@@ -366,6 +373,7 @@ static void new_asid(struct vcpu *v, struct svm_vcpu *s)
     s->vmcb->asid = pool->next++;
     s->asid_generation = pool->generation;
     s->asid_cpu = arch_cpu_id();
+    s->vmcb->clean = 0; /* it may be another CPU than before */
 }
 
 /* Interrupts are off: what is raised from here on ends the entry at once. */
@@ -375,6 +383,7 @@ static NOINLINE void deliver_interrupt(struct vcpu *v, struct vmcb *b)
     int vector;
 
     b->vintr &= ~(SVM_VINTR_IRQ | SVM_VINTR_PRIO | SVM_VINTR_IGN_TPR);
+    b->clean &= ~SVM_CLEAN_VINTR;
     if (v->nmi_pending && !(b->eventinj & SVM_EVENT_VALID) && !(b->interrupt_shadow & 1)) {
         v->nmi_pending = false;
         svm_inject(v, EXC_NMI, HVM_EVENT_NMI, false, 0);
@@ -417,7 +426,10 @@ bool svm_prepare(struct cpu_user_regs *regs)
         s->p2m_generation = generation;
         new_asid(v, s);
     }
-    b->vintr = (b->vintr & ~SVM_VINTR_TPR) | vlapic_tpr(v) >> 4;
+    if (unlikely((b->vintr & SVM_VINTR_TPR) != vlapic_tpr(v) >> 4)) {
+        b->vintr = (b->vintr & ~SVM_VINTR_TPR) | vlapic_tpr(v) >> 4;
+        b->clean &= ~SVM_CLEAN_VINTR;
+    }
     b->rax = regs->rax;
     b->rsp = regs->rsp;
     b->rip = regs->rip;
@@ -553,6 +565,7 @@ static void on_window(struct vcpu *v, struct vmcb *b, struct cpu_user_regs *regs
     (void)v; /* svm_prepare() looks what is to be delivered */
     (void)regs;
     b->vintr &= ~(SVM_VINTR_PRIO | SVM_VINTR_IGN_TPR);
+    b->clean &= ~SVM_CLEAN_VINTR;
 }
 
 static const exit_fn exits[SVM_EXIT_COUNT] = {
@@ -648,6 +661,7 @@ void svm_exit(struct cpu_user_regs *regs)
     regs->rflags = b->rflags;
     b->eventinj = 0;
     b->tlb_control = 0;
+    b->clean = clean_bits;
     if (unlikely((b->vintr & 0xf) != vlapic_tpr(v) >> 4)) {
         vlapic_set_tpr(v, (uint8_t)((b->vintr & 0xf) << 4));
     }

@@ -101,6 +101,13 @@ BUILD_ASSERT(sizeof(struct vmcb) == PAGE_SIZE);
 
 #define SVM_TLB_FLUSH_ALL 1U
 
+/* Parts of the VMCB that a CPU may have kept since the last exit: what changes one clears its bit. */
+#define SVM_CLEAN_VINTR   (1U << 3)
+#define SVM_CLEAN_NP      (1U << 4) /* and the PAT */
+#define SVM_CLEAN_CR      (1U << 5) /* and EFER */
+#define SVM_CLEAN_CR2     (1U << 9)
+#define SVM_CLEAN_ALL     0x3ffU
+
 /* Exit codes below SVM_EXIT_NPF are consecutive; the table in svm.c is indexed by them. */
 enum svm_exit {
     SVM_EXIT_EXCEPTION = 0x40,

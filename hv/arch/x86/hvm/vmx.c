@@ -2,10 +2,10 @@
 /*
  * Intel VT-x with EPT: struct hvm_ops by the VMCS. (Intel SDM volume 3, chapters 23 to 28.)
  *
- * vmx_entry.S calls vmx_prepare() before each entry and vmx_exit() after each exit. A vcpu's VMCS is loaded on the CPU
- * it uses from enter() to leave(), which writes it back to memory; who wants to look into another's borrows it with
- * interrupts off (borrow(), give_back()). What the VMCS does not switch, CR2, DR6 and the MSRs of system calls, is the
- * guest's on the CPU as long, and in struct vmx_vcpu otherwise.
+ * vmx_entry.S calls vmx_prepare() before each entry and vmx_exit() (vmx_exit.c) after each exit. A vcpu's VMCS is
+ * loaded on the CPU it uses from enter() to leave(), which writes it back to memory; who wants to look into another's
+ * borrows it with interrupts off (borrow(), give_back()). What the VMCS does not switch, CR2, DR6 and the MSRs of
+ * system calls, is the guest's on the CPU as long, and in struct vmx_vcpu otherwise.
  *
  * Translations: those of EPT are tagged with the domain's root table, so the VPID only tells its vcpus apart. INVEPT
  * when a vcpu comes to another CPU or its domain's p2m lost something (generation) drops what there was of both kinds.
@@ -20,12 +20,10 @@
 #include "hv/arch/x86/cpu/instr.h"
 #include "hv/arch/x86/cpu/paging.h"
 #include "hv/arch/x86/hvm/hvm.h"
-#include "hv/arch/x86/hvm/hvm_event.h"
 #include "hv/arch/x86/hvm/vmx_check.h"
 #include "hv/arch/x86/hvm/vmx_state.h"
 #include "hv/base/percpu.h"
 #include "hv/base/printk.h"
-#include "hv/core/sched.h"
 #include "hv/lib/string.h"
 #include "hv/mm/heap.h"
 #include "hv/mm/map.h"
@@ -46,8 +44,6 @@
 /* VME to UMIP, FSGSBASE, PCIDE, OSXSAVE, SMEP, SMAP: what the policy of guests can offer. */
 #define CR4_GUEST        0x370fffUL
 #define DR7_FIXED        0x400UL
-#define DR7_GD           0x2000UL
-#define DR6_CAUSES       0x600fUL
 #define EPT_LEVELS       (3UL << 3) /* less one */
 #define EPT_MEMORY_WB    6UL
 #define P2M_EPT_WB       (EPT_MEMORY_WB << 3)
@@ -544,6 +540,46 @@ static int vmx_set_state(struct vcpu *v, const struct hvm_hw_cpu *c)
     return 0;
 }
 
+/* From 64-bit code paging is not to be left, nor is it entered by way of what long mode cannot have. */
+static bool may_change_paging(uint64_t cr4, uint64_t efer, bool on)
+{
+    bool long_code = vmcs_read(VMCS_GUEST_CS_RIGHTS) & VMX_LONG;
+    unsigned int task = (unsigned int)vmcs_read(VMCS_GUEST_ES_RIGHTS + 2 * SEGMENT_TR) & 0xf;
+
+    if (!on) {
+        return !(cr4 & CR4_PCIDE) && !((efer & EFER_LMA) && long_code);
+    }
+    return !(efer & EFER_LME) || ((cr4 & CR4_PAE) && !long_code && task == RIGHTS_TSS_BUSY);
+}
+
+bool vmx_write_cr0(struct vcpu *v, uint64_t value)
+{
+    uint64_t efer = vmcs_read(VMCS_GUEST_EFER);
+    uint64_t cr4 = vmcs_read(VMCS_GUEST_CR4);
+    bool switched = (value ^ vmcs_read(VMCS_GUEST_CR0)) & CR0_PG;
+    uint64_t entries[4];
+
+    if (value >> 32 != 0 || ((value & CR0_PG) && !(value & CR0_PE)) || ((value & CR0_NW) && !(value & CR0_CD))) {
+        return false;
+    }
+    if (switched && !may_change_paging(cr4, efer, value & CR0_PG)) {
+        return false;
+    }
+    if (switched) {
+        efer = (value & CR0_PG) && (efer & EFER_LME) ? efer | EFER_LMA : efer & ~EFER_LMA;
+    }
+    if (is_pae(value, cr4, efer)) {
+        if (!read_pdptes(v->domain, vmcs_read(VMCS_GUEST_CR3), entries)) {
+            return false;
+        }
+        put_pdptes(entries);
+    }
+    put_efer(efer);
+    put_cr0(value & CR0_KNOWN);
+    of(v)->stale = true;
+    return true;
+}
+
 static void vmx_get_paging(const struct vcpu *v, struct hvm_paging *p)
 {
     uint32_t cs = (uint32_t)vmcs_read(VMCS_GUEST_CS_RIGHTS);
@@ -563,7 +599,7 @@ static void vmx_get_paging(const struct vcpu *v, struct hvm_paging *p)
 }
 
 /* Exceptions have no error code in real mode. */
-static void vmx_inject(struct vcpu *v, unsigned int vector, enum hvm_event_type type, bool has_error,
+void vmx_inject(struct vcpu *v, unsigned int vector, enum hvm_event_type type, bool has_error,
                        uint32_t error)
 {
     (void)v;
@@ -644,7 +680,7 @@ static void dump_loaded(const struct vcpu *v)
 }
 
 /* Of a vcpu that runs on another CPU there is nothing to see here. */
-static void vmx_dump(const struct vcpu *v)
+void vmx_dump(const struct vcpu *v)
 {
     unsigned long flags = 0;
     bool borrowed;
@@ -666,6 +702,11 @@ static void set_cpu_controls(struct vmx_vcpu *s, uint32_t controls)
         s->cpu_controls = controls;
         vmcs_write(VMCS_CPU_CONTROLS, controls);
     }
+}
+
+uint8_t vmx_guest_tpr(const struct vcpu *v)
+{
+    return of(v)->apic[APIC_TPR];
 }
 
 /* An exit when the guest lowers its task priority below what it is now. */
@@ -739,351 +780,6 @@ bool vmx_prepare(struct cpu_user_regs *regs)
     vmcs_write(VMCS_GUEST_RIP, regs->rip);
     vmcs_write(VMCS_GUEST_RFLAGS, regs->rflags);
     return true;
-}
-
-/* ---- Exits ----------------------------------------------------------------------------------- */
-
-typedef void (*exit_fn)(struct vcpu *v, struct cpu_user_regs *regs);
-
-static unsigned int length(void)
-{
-    return (unsigned int)vmcs_read(VMCS_EXIT_LENGTH);
-}
-
-static void on_nothing(struct vcpu *v, struct cpu_user_regs *regs)
-{
-    (void)v; /* an interrupt of the machine, which has been taken by now, or a window: vmx_prepare() looks */
-    (void)regs;
-}
-
-static void on_undefined(struct vcpu *v, struct cpu_user_regs *regs)
-{
-    (void)regs;
-    hvm_inject_exception(v, EXC_UD);
-}
-
-static void on_refused(struct vcpu *v, struct cpu_user_regs *regs)
-{
-    (void)regs;
-    hvm_inject_gp(v);
-}
-
-static void on_cpuid(struct vcpu *v, struct cpu_user_regs *regs)
-{
-    hvm_exit_cpuid(v, regs, length());
-}
-
-static void on_msr_read(struct vcpu *v, struct cpu_user_regs *regs)
-{
-    hvm_exit_msr(v, regs, length(), false);
-}
-
-static void on_msr_write(struct vcpu *v, struct cpu_user_regs *regs)
-{
-    hvm_exit_msr(v, regs, length(), true);
-}
-
-static void on_vmcall(struct vcpu *v, struct cpu_user_regs *regs)
-{
-    hvm_exit_hypercall(v, regs, length());
-}
-
-static void on_halt(struct vcpu *v, struct cpu_user_regs *regs)
-{
-    hvm_exit_halt(v, regs, length());
-}
-
-static void on_xsetbv(struct vcpu *v, struct cpu_user_regs *regs)
-{
-    hvm_exit_xsetbv(v, regs, length());
-}
-
-/* Nothing of the guest's is cached that the machine would have to see. */
-static void on_cache(struct vcpu *v, struct cpu_user_regs *regs)
-{
-    (void)v;
-    regs->rip += length();
-}
-
-static void on_port(struct vcpu *v, struct cpu_user_regs *regs)
-{
-    uint64_t how = vmcs_read(VMCS_QUALIFICATION);
-    unsigned int bytes = (unsigned int)(how & 7) + 1;
-    uint64_t next_rip = regs->rip + length();
-
-    if (how & VMX_IO_STRING) {
-        unsigned int size = (unsigned int)(vmcs_read(VMCS_EXIT_INSTRUCTION) >> VMX_IO_ADDRESS_SHIFT) & 3;
-        struct hvm_string_io io = {
-            .bytes = bytes,
-            .address_bits = 16U << size,
-            .in = how & VMX_IO_IN,
-            .repeat = how & VMX_IO_REPEAT,
-        };
-
-        hvm_exit_string_port(v, regs, io, next_rip);
-        return;
-    }
-    hvm_exit_port(v, regs, (uint16_t)(how >> VMX_IO_PORT_SHIFT), bytes, how & VMX_IO_IN, next_rip);
-}
-
-static void on_task_switch(struct vcpu *v, struct cpu_user_regs *regs)
-{
-    (void)regs;
-    domain_crash(v->domain, "task switch by hardware");
-}
-
-static void on_triple_fault(struct vcpu *v, struct cpu_user_regs *regs)
-{
-    unsigned int reason = (unsigned int)v->domain->arch->hvm->params[HVM_PARAM_TRIPLE_FAULT_REASON];
-
-    log_info("%pv: triple fault at %04x:%lx\n", v, (unsigned int)vmcs_read(VMCS_GUEST_ES + 2 * SEGMENT_CS),
-             (unsigned long)regs->rip);
-    domain_shutdown(v->domain, reason);
-}
-
-/* Intercepted so that a guest cannot keep the CPU delivering them forever; given back, as the CPU would have. */
-static void on_debug(struct vcpu *v, unsigned int type)
-{
-    if (type == VMX_EVENT_INT1) {
-        vmcs_write(VMCS_ENTRY_LENGTH, length());
-        vmcs_write(VMCS_ENTRY_EVENT, EXC_DB | VMX_EVENT_INT1 << 8 | VMX_EVENT_VALID);
-        return;
-    }
-    write_dr6((read_dr6() & ~0xfUL) | (vmcs_read(VMCS_QUALIFICATION) & DR6_CAUSES));
-    vmcs_write(VMCS_GUEST_DR7, vmcs_read(VMCS_GUEST_DR7) & ~DR7_GD);
-    hvm_inject_exception(v, EXC_DB);
-}
-
-static void on_exception(struct vcpu *v, struct cpu_user_regs *regs)
-{
-    uint32_t event = (uint32_t)vmcs_read(VMCS_EXIT_EVENT);
-
-    switch (event & 0xff) {
-    case EXC_DB:
-        on_debug(v, event >> 8 & 7);
-        break;
-    case EXC_AC:
-        vmx_inject(v, EXC_AC, HVM_EVENT_EXCEPTION, true, 0);
-        break;
-    case EXC_MC:
-        x86_machine_check(regs);
-        break;
-    default:
-        break; /* an NMI, which vmx_exit() has taken */
-    }
-}
-
-static bool is_long_code(void)
-{
-    return (vmcs_read(VMCS_GUEST_EFER) & EFER_LMA) && (vmcs_read(VMCS_GUEST_CS_RIGHTS) & VMX_LONG);
-}
-
-/* From 64-bit code paging is not to be left, nor is it entered by way of what long mode cannot have. */
-static bool may_change_paging(uint64_t cr4, uint64_t efer, bool on)
-{
-    bool long_code = vmcs_read(VMCS_GUEST_CS_RIGHTS) & VMX_LONG;
-    unsigned int task = (unsigned int)vmcs_read(VMCS_GUEST_ES_RIGHTS + 2 * SEGMENT_TR) & 0xf;
-
-    if (!on) {
-        return !(cr4 & CR4_PCIDE) && !((efer & EFER_LMA) && long_code);
-    }
-    return !(efer & EFER_LME) || ((cr4 & CR4_PAE) && !long_code && task == RIGHTS_TSS_BUSY);
-}
-
-/* MOV to CR0 that changes a bit of CR0_OURS, as a whole. False: #GP. */
-static bool write_cr0_of(struct vcpu *v, uint64_t value)
-{
-    uint64_t efer = vmcs_read(VMCS_GUEST_EFER);
-    uint64_t cr4 = vmcs_read(VMCS_GUEST_CR4);
-    bool switched = (value ^ vmcs_read(VMCS_GUEST_CR0)) & CR0_PG;
-    uint64_t entries[4];
-
-    if (value >> 32 != 0 || ((value & CR0_PG) && !(value & CR0_PE)) || ((value & CR0_NW) && !(value & CR0_CD))) {
-        return false;
-    }
-    if (switched && !may_change_paging(cr4, efer, value & CR0_PG)) {
-        return false;
-    }
-    if (switched) {
-        efer = (value & CR0_PG) && (efer & EFER_LME) ? efer | EFER_LMA : efer & ~EFER_LMA;
-    }
-    if (is_pae(value, cr4, efer)) {
-        if (!read_pdptes(v->domain, vmcs_read(VMCS_GUEST_CR3), entries)) {
-            return false;
-        }
-        put_pdptes(entries);
-    }
-    put_efer(efer);
-    put_cr0(value & CR0_KNOWN);
-    of(v)->stale = true;
-    return true;
-}
-
-/* Bits 0 to 3 of the qualification: the register; 4 and 5: 0 for a MOV to it; 8 to 11: from. Nothing else exits. */
-static void on_control_register(struct vcpu *v, struct cpu_user_regs *regs)
-{
-    uint64_t how = vmcs_read(VMCS_QUALIFICATION);
-    uint64_t value = *hvm_register(regs, (unsigned int)(how >> 8) & 0xf);
-
-    value = is_long_code() ? value : (uint32_t)value;
-    if ((how & 0x3f) == 0 && write_cr0_of(v, value)) {
-        regs->rip += length();
-    } else {
-        hvm_inject_gp(v); /* CR4: only what it does not have comes here */
-    }
-}
-
-static void on_ept_violation(struct vcpu *v, struct cpu_user_regs *regs)
-{
-    uint32_t vectoring = (uint32_t)vmcs_read(VMCS_VECTORING_EVENT);
-    uint64_t how = vmcs_read(VMCS_QUALIFICATION);
-
-    if (!(vectoring & VMX_EVENT_VALID) && (how & VMX_NMI_UNBLOCKED)) { /* an IRET's stack: it runs again */
-        vmcs_write(VMCS_GUEST_INTERRUPTIBILITY, vmcs_read(VMCS_GUEST_INTERRUPTIBILITY) | BLOCKED_BY_NMI);
-    }
-    hvm_exit_memory(v, regs, vmcs_read(VMCS_GUEST_PHYSICAL_ADDRESS), how & EPT_WRITE,
-                    vectoring & VMX_EVENT_VALID);
-}
-
-static const exit_fn exits[VMX_EXIT_COUNT] = {
-    [VMX_EXIT_EXCEPTION] = on_exception,
-    [VMX_EXIT_INTERRUPT] = on_nothing,
-    [VMX_EXIT_TRIPLE_FAULT] = on_triple_fault,
-    [VMX_EXIT_INIT] = on_nothing,
-    [VMX_EXIT_INTERRUPT_WINDOW] = on_nothing,
-    [VMX_EXIT_NMI_WINDOW] = on_nothing,
-    [VMX_EXIT_TASK_SWITCH] = on_task_switch,
-    [VMX_EXIT_CPUID] = on_cpuid,
-    [VMX_EXIT_GETSEC] = on_undefined,
-    [VMX_EXIT_HLT] = on_halt,
-    [VMX_EXIT_INVD] = on_cache,
-    [VMX_EXIT_RDPMC] = on_refused,
-    [VMX_EXIT_RSM] = on_undefined,
-    [VMX_EXIT_VMCALL] = on_vmcall,
-    [VMX_EXIT_VMCLEAR ... VMX_EXIT_VMXON] = on_undefined,
-    [VMX_EXIT_CR] = on_control_register,
-    [VMX_EXIT_IO] = on_port,
-    [VMX_EXIT_RDMSR] = on_msr_read,
-    [VMX_EXIT_WRMSR] = on_msr_write,
-    [VMX_EXIT_MWAIT] = on_undefined,
-    [VMX_EXIT_MONITOR] = on_undefined,
-    [VMX_EXIT_TPR] = on_nothing,
-    [VMX_EXIT_EPT_VIOLATION] = on_ept_violation,
-    [VMX_EXIT_INVEPT] = on_undefined,
-    [VMX_EXIT_INVVPID] = on_undefined,
-    [VMX_EXIT_WBINVD] = on_cache,
-    [VMX_EXIT_XSETBV] = on_xsetbv,
-};
-
-static NOINLINE void unknown_exit(struct vcpu *v, uint32_t reason)
-{
-    dump_loaded(v);
-    if (reason & VMX_ENTRY_FAILED) {
-        domain_crash(v->domain, "the CPU does not enter it, reason %u", reason & 0xffff);
-    } else {
-        domain_crash(v->domain, "exit %u, which it should not be able to make", reason);
-    }
-}
-
-void vmx_entry_refused(struct cpu_user_regs *regs)
-{
-    struct vcpu *v = current_vcpu();
-
-    (void)regs;
-    dump_loaded(v);
-    domain_crash(v->domain, "the CPU does not enter it, error %u", (unsigned int)vmcs_read(VMCS_INSTRUCTION_ERROR));
-}
-
-static void merge(struct vcpu *v, struct cpu_user_regs *regs, uint32_t first, uint32_t second)
-{
-    if ((first >> 8 & 7) != HVM_EVENT_EXCEPTION || (second >> 8 & 7) != HVM_EVENT_EXCEPTION) {
-        return;
-    }
-    switch (hvm_event_merge(first & 0xff, second & 0xff)) {
-    case HVM_MERGED_DOUBLE_FAULT:
-        hvm_inject_exception(v, EXC_DF);
-        break;
-    case HVM_MERGED_SHUTDOWN:
-        vmcs_write(VMCS_ENTRY_EVENT, 0);
-        on_triple_fault(v, regs);
-        break;
-    default:
-        break;
-    }
-}
-
-/* An event whose delivery made the exit comes again, unless the handler had something of its own. One that a
- * software interrupt made comes by itself: its instruction runs again. */
-static NOINLINE void redeliver(struct vcpu *v, struct cpu_user_regs *regs, uint32_t event)
-{
-    uint32_t pending = (uint32_t)vmcs_read(VMCS_ENTRY_EVENT);
-    unsigned int type = event >> 8 & 7;
-
-    if (pending & VMX_EVENT_VALID) {
-        merge(v, regs, event, pending);
-        return;
-    }
-    if (type != HVM_EVENT_INTERRUPT && type != HVM_EVENT_NMI && type != HVM_EVENT_EXCEPTION) {
-        return;
-    }
-    if (type == HVM_EVENT_NMI) {
-        vmcs_write(VMCS_GUEST_INTERRUPTIBILITY, vmcs_read(VMCS_GUEST_INTERRUPTIBILITY) & ~BLOCKED_BY_NMI);
-    }
-    vmcs_write(VMCS_ENTRY_ERROR_CODE, vmcs_read(VMCS_VECTORING_ERROR_CODE));
-    vmcs_write(VMCS_ENTRY_EVENT, event & ~VMX_NMI_UNBLOCKED);
-}
-
-/* What a skipped instruction leaves behind: it ends the shadow of STI and MOV SS, and may be single-stepped. The CPU
- * also insists on a step that is pending where there is a shadow and TF is set. */
-static void finish_instruction(const struct cpu_user_regs *regs, uint64_t old_rip)
-{
-    uint32_t blocked = (uint32_t)vmcs_read(VMCS_GUEST_INTERRUPTIBILITY);
-    bool skipped = regs->rip != old_rip;
-
-    if (skipped && (blocked & (BLOCKED_BY_STI | BLOCKED_BY_SS))) {
-        vmcs_write(VMCS_GUEST_INTERRUPTIBILITY, blocked & ~(BLOCKED_BY_STI | BLOCKED_BY_SS));
-    }
-    if ((regs->rflags & X86_EFLAGS_TF) && (skipped || (blocked & (BLOCKED_BY_STI | BLOCKED_BY_SS)))) {
-        vmcs_write(VMCS_GUEST_PENDING_DEBUG, vmcs_read(VMCS_GUEST_PENDING_DEBUG) | PENDING_SINGLE_STEP);
-    }
-}
-
-static bool is_nmi(uint32_t reason)
-{
-    return reason == VMX_EXIT_EXCEPTION && ((uint32_t)vmcs_read(VMCS_EXIT_EVENT) >> 8 & 7) == HVM_EVENT_NMI;
-}
-
-/* Interrupts are off as the CPU leaves them. */
-void vmx_exit(struct cpu_user_regs *regs)
-{
-    struct vcpu *v = current_vcpu();
-    uint32_t reason = (uint32_t)vmcs_read(VMCS_EXIT_REASON);
-    uint8_t tpr = of(v)->apic[APIC_TPR];
-    uint32_t vectoring;
-    uint64_t rip;
-
-    if (unlikely(is_nmi(reason))) {
-        __asm__ __volatile__("int $2" ::: "memory"); /* the exit took it: our handler's IRET lets the next one in */
-    }
-    arch_irq_enable();
-    regs->rsp = vmcs_read(VMCS_GUEST_RSP);
-    regs->rip = rip = vmcs_read(VMCS_GUEST_RIP);
-    regs->rflags = vmcs_read(VMCS_GUEST_RFLAGS);
-    if (unlikely(tpr != vlapic_tpr(v))) {
-        vlapic_set_tpr(v, tpr);
-    }
-    if (unlikely(reason >= VMX_EXIT_COUNT || exits[reason] == NULL)) {
-        unknown_exit(v, reason);
-        return;
-    }
-    vectoring = (uint32_t)vmcs_read(VMCS_VECTORING_EVENT);
-    exits[reason](v, regs);
-    if (regs->rip != rip || unlikely(regs->rflags & X86_EFLAGS_TF)) {
-        finish_instruction(regs, rip);
-    }
-    if (unlikely(vectoring & VMX_EVENT_VALID)) {
-        redeliver(v, regs, vectoring);
-    }
 }
 
 static const struct hvm_ops vmx_ops = {

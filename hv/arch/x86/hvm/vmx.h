@@ -7,7 +7,7 @@
 #ifndef HV_ARCH_X86_HVM_VMX_H
 #define HV_ARCH_X86_HVM_VMX_H
 
-#include "hv/lib/types.h"
+#include "hv/arch/x86/hvm/hvm.h"
 
 enum vmcs_field {
     VMCS_VPID = 0x0000,
@@ -236,6 +236,15 @@ static inline void ept_invalidate(uint64_t kind, uint64_t ept_pointer)
 
     __asm__ __volatile__("invept %0, %1" ::"m"(what), "r"(kind) : "cc", "memory");
 }
+
+/* vmx.c, whose ops these are; of the current vcpu: */
+struct vcpu;
+void vmx_inject(struct vcpu *v, unsigned int vector, enum hvm_event_type type, bool has_error, uint32_t error);
+void vmx_dump(const struct vcpu *v);
+/* A MOV to CR0 that changes a bit which is not the guest's own, as a whole. False: #GP. */
+MUST_CHECK bool vmx_write_cr0(struct vcpu *v, uint64_t value);
+/* The task priority as the guest left it. */
+uint8_t vmx_guest_tpr(const struct vcpu *v);
 
 /* vmx_entry.S */
 NORETURN void vmx_resume(void);
