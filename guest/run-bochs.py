@@ -196,7 +196,7 @@ def main():
     parser.add_argument("--model", default="corei7_skylake_x", help="Bochs' CPU: of Intel's, or ryzen for AMD-V")
     parser.add_argument("--timeout", type=float, help="seconds; 300, or 3600 with --debian")
     parser.add_argument("--debian", action="store_true", help="Debian's kernel under Debian's xl")
-    parser.add_argument("--kernel", default=os.path.join(ROOT, "build/image/vmlinuz"), help="dom0's, with --debian")
+    parser.add_argument("--kernel", default=os.path.join(ROOT, "build/image/vmlinux"), help="dom0's, with --debian")
     parser.add_argument("--initrd", default=os.path.join(ROOT, "build/image/dom0.cpio.gz"))
     parser.add_argument("--follow", help="a file that always has what the serial line has said")
     parser.add_argument("--show", action="store_true", help="show the console of every test")
