@@ -12,6 +12,9 @@
 #include "lib/domain/domain.h"
 #include "lib/store/xenstore.h"
 
+/* Looks at the nodes of a domain that is gone: 50 ms lie between two. */
+enum { SWEEP_LOOKS = 200 };
+
 const struct xl_option xl_destroy_options[] = {
     { 'f', NULL, NULL, "Allow domain 0 to be destroyed" },
     { 0 },
@@ -178,12 +181,27 @@ static void order_stop(struct xl *xl, const struct stop *s, uint32_t domid)
     }
 }
 
-/* Is the wait for this domain over? One that is gone is always. */
-static bool stopped(struct xl *xl, uint32_t domid, bool death, bool *dying)
+/* A domain that is gone has nodes until the monitor has swept them up, and nobody may be there to do it. */
+static bool swept(struct xl *xl, uint32_t domid, unsigned int *looks)
+{
+    char path[32], *node;
+
+    snprintf(path, sizeof(path), "/local/domain/%u", domid);
+    node = xs_read(xl_store(xl), XBT_NULL, path, NULL);
+    free(node);
+    return !node || ++*looks > SWEEP_LOOKS;
+}
+
+/* Is the wait for this domain over? One that is gone is always, but for its nodes when its death is waited for. */
+static bool stopped(struct xl *xl, uint32_t domid, bool death, bool *dying, unsigned int *looks)
 {
     struct domain_info d;
 
     if (domain_get(NULL, xl_ctrl(xl), domid, &d)) {
+        if (death && !swept(xl, domid, looks)) {
+            *dying = true;
+            return false;
+        }
         printf("Domain %u has been destroyed\n", domid);
         return true;
     }
@@ -197,6 +215,8 @@ static bool stopped(struct xl *xl, uint32_t domid, bool death, bool *dying)
 
 static void wait_stop(struct xl *xl, uint32_t *domids, unsigned int count, bool death)
 {
+    unsigned int looks = 0;
+
     if (!xs_watch(xl_store(xl), "@releaseDomain", "stop")) {
         err_errno(&xl->err, "cannot watch the store");
         xl_die(xl);
@@ -207,7 +227,7 @@ static void wait_stop(struct xl *xl, uint32_t *domids, unsigned int count, bool 
         bool dying = false;
 
         for (unsigned int i = 0; i < count;) {
-            if (stopped(xl, domids[i], death, &dying)) {
+            if (stopped(xl, domids[i], death, &dying, &looks)) {
                 domids[i] = domids[--count];
             } else {
                 i++;

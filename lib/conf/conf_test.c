@@ -172,6 +172,24 @@ TEST(conf_golden)
     globfree(&files);
 }
 
+/* ---- places ---- */
+
+TEST(conf_devices_know_where_they_stand)
+{
+    static const char text[] =
+        "name = 'a'\nkernel = '/k'\nmemory = 64\ndisk = [ '/a,raw,xvda', '/b,raw,xvdb' ]\nvif = [ '' ]\n";
+    struct err e = { 0 };
+    struct domain_config d;
+
+    EXPECT_EQ(domain_config_from_text(&e, "a.cfg", text, strlen(text), NULL, 0, &d), 0);
+    conf_error(&e, -EINVAL, d.disks[1].place, "disk");
+    EXPECT_STR(e.text, "a.cfg:4:25: disk");
+    err_clear(&e);
+    conf_error(&e, -EINVAL, d.vifs[0].place, "vif");
+    EXPECT_STR(e.text, "a.cfg:5:9: vif");
+    domain_config_free(&d);
+}
+
 /* ---- overrides ---- */
 
 TEST(conf_override_goes_last)

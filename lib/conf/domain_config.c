@@ -372,18 +372,13 @@ int domain_config_read(struct err *e, const struct conf *c, const struct domain_
     return rc;
 }
 
-/* The places in devices point at file names of `c`, which does not outlive the reading. */
-static void forget_places(struct domain_config *d)
+/* The places of devices point at the names of files, which so outlive the reading. */
+static void take_files(struct domain_config *d, struct conf *c)
 {
-    for (unsigned int i = 0; i < d->disk_count; i++) {
-        d->disks[i].place.file = NULL;
-    }
-    for (unsigned int i = 0; i < d->vif_count; i++) {
-        d->vifs[i].place.file = NULL;
-    }
-    for (unsigned int i = 0; i < d->channel_count; i++) {
-        d->channels[i].place.file = NULL;
-    }
+    d->files = c->files;
+    d->file_count = c->file_count;
+    c->files = NULL;
+    c->file_count = 0;
 }
 
 enum { UUID_SIZE = 16 };
@@ -413,7 +408,7 @@ static int read_with_overrides(struct err *e, struct conf *c, const char *const 
         rc = domain_config_read(e, c, &options, d);
     }
     if (rc == 0) {
-        forget_places(d);
+        take_files(d, c);
     }
     return rc;
 }
@@ -483,6 +478,7 @@ void domain_config_free(struct domain_config *d)
     free_cpu_lists(d->cpus_soft, d->cpus_soft_count);
     free_strings(d->bootloader_args, d->bootloader_args_count);
     free_strings(d->warnings, d->warning_count);
+    free_strings(d->files, d->file_count);
     for (unsigned int i = 0; domain_key_at(i) != NULL; i++) {
         if (domain_key_at(i)->kind == KEY_STRING) {
             free(*(char **)((char *)d + domain_key_at(i)->offset));

@@ -85,6 +85,9 @@ struct domain_config {
 
     char **warnings; /* whole lines without the program's name, for the user */
     unsigned int warning_count;
+
+    char **files; /* names that the places of devices point at */
+    unsigned int file_count;
 };
 
 struct domain_config_options {

@@ -22,9 +22,11 @@
 
 enum {
     BACKEND_SECONDS = 10,
+    CONNECT_SECONDS = 3,
     INTERFACE_SECONDS = 40,
     QEMU_SECONDS = 40,
     STATE_INIT_WAIT = 2,
+    STATE_CONNECTED = 4,
     STATE_CLOSING = 5,
     STATE_CLOSED = 6,
 };
@@ -148,11 +150,12 @@ static int64_t milliseconds(void)
 int device_wait_backend(struct err *e, struct xs_handle *s, const struct device *d, int state,
                         unsigned int seconds)
 {
-    char path[LAYOUT_PATH_MAX + 8];
+    char path[LAYOUT_PATH_MAX + 8], closing[4];
     int64_t end = milliseconds() + seconds * 1000LL;
     unsigned int number;
     int rc = -ETIMEDOUT;
 
+    snprintf(closing, sizeof(closing), "%d", STATE_CLOSING);
     snprintf(path, sizeof(path), "%s/state", d->back);
     if (!xs_watch(s, path, "backend")) {
         return err_errno(e, "cannot watch %s", path);
@@ -167,6 +170,12 @@ int device_wait_backend(struct err *e, struct xs_handle *s, const struct device 
         now = device_read_number(s, d->back, "state", -1);
         if (now == state || (state == STATE_CLOSED && now < 0)) {
             rc = 0;
+            break;
+        }
+        /* A backend that was just connecting writes over the order to close. */
+        if (state == STATE_CLOSED && now == STATE_CONNECTED &&
+            !xs_write(s, XBT_NULL, path, closing, (unsigned int)strlen(closing))) {
+            rc = err_errno(e, "cannot write %s", path);
             break;
         }
     }
@@ -320,6 +329,16 @@ static bool has_script(struct xs_handle *s, const struct device *d)
     return has;
 }
 
+/* Linux's disk driver stops with a BUG when its backend closes while the two connect: it is given time to. */
+static void let_connect(struct xs_handle *s, const struct device *d)
+{
+    long state = device_read_number(s, d->back, "state", -1);
+
+    if (state >= 0 && state < STATE_CONNECTED) {
+        device_wait_backend(NULL, s, d, STATE_CONNECTED, CONNECT_SECONDS);
+    }
+}
+
 int device_remove(struct err *e, struct xs_handle *s, const struct device *d, bool force,
                   unsigned int seconds)
 {
@@ -327,6 +346,9 @@ int device_remove(struct err *e, struct xs_handle *s, const struct device *d, bo
     int rc = 0;
 
     if (d->backend_id == 0 && strcmp(d->kind, "console") && (!force || has_script(s, d))) {
+        if (!force) {
+            let_connect(s, d);
+        }
         nodes_write(&n, d->back, "online", "0");
         nodes_write(&n, d->back, "state", "%d", STATE_CLOSING);
         if (force) {

@@ -125,6 +125,22 @@ def test_wait_for_a_slow_death(m):
     m.wait_for("cat /tmp/said", "Domain [0-9]+ has been destroyed", 20)
 
 
+def test_unplugged_while_it_is_plugged_in(m):
+    """A disk taken away while the guest's driver still connects goes too, and the guest's driver lives."""
+    m.ok("xl create -q /etc/xen/guest.cfg; truncate -s 1M /tmp/p.img", 60)
+    m.wait_for("tail -n 9 /var/log/xen/console/guest-guest.log", "guest: up", 120)
+    for i in range(8):
+        m.ok("xl block-attach guest /tmp/p.img,raw,xvdb,w; sleep 0.%d; xl block-detach guest xvdb; sleep 1" % i, 60)
+    assert "kernel BUG" not in m.ok("tail -n 40 /var/log/xen/console/guest-guest.log")
+
+
+def test_name_is_free_after_ww(m):
+    """shutdown -ww is done when all of the guest is gone, its nodes and name too: another of its name can be made at once."""
+    m.ok("for d in b c d e; do truncate -s 1M /tmp/$d.img; xl block-attach guest /tmp/$d.img,raw,xvd$d,w; done", 120)
+    m.ok("xl shutdown -ww guest && xl create -q -p /etc/xen/guest.cfg", 120)
+    m.ok("xl destroy guest", 60)
+
+
 @pytest.mark.parametrize("kind", ("pv", "pvh"))
 @pytest.mark.parametrize("how", ("fail", "kill"))
 def test_faults_leave_nothing(m, how, kind):
@@ -178,7 +194,7 @@ def test_pvh_vcpus_that_come_later(m):
 
 def test_check_of_pvh(m):
     """A kernel without the entry is told by name before anything is made; one with it can run here."""
-    m.ok("printf 'name=\"x\"\ntype=\"pvh\"\nmemory=64\nkernel=\"/bin/sh\"\n' > /tmp/x.cfg")
+    m.ok("printf 'name=\"x\"\\ntype=\"pvh\"\\nmemory=64\\nkernel=\"/bin/sh\"\\n' > /tmp/x.cfg")
     rc, out = m.run("xl check /tmp/x.cfg; xl create -q /tmp/x.cfg 2>&1")
     assert rc == 3 and len(re.findall("kernel /bin/sh: no Xen note with a PVH entry", out)) == 2, out
     assert "nothing keeps guest from running here" in m.ok("xl check /etc/xen/guest.cfg 'type=\"pvh\"'")
