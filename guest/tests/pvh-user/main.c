@@ -4,6 +4,7 @@
  * are the kernel's.
  */
 #include "guest/libguest/memory.h"
+#include "guest/libguest/pvh/call.h"
 #include "guest/libguest/pvh/pvh.h"
 #include "guest/libguest/string.h"
 #include "guest/libguest/test.h"
@@ -18,7 +19,7 @@ extern const char code_string[], code_call[], code_cpuid[], code_end[];
 /* rep insb to rdi; a hypercall; cpuid. Each ends with ud2. */
 __asm__(".pushsection .rodata\n"
         "code_string: rep insb\n ud2\n"
-        "code_call: vmmcall\n ud2\n"
+        "code_call: " HYPERCALL_INSTRUCTION "\n ud2\n"
         "code_cpuid: cpuid\n ud2\n"
         "code_end:\n.popsection");
 
