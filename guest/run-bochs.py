@@ -143,6 +143,7 @@ def run_bochs(folder, iso, model, smp, mem, timeout, done, follow=None):
 
 def run_test(name, args):
     options = tests.read_options(tests.base_name(name))
+    options["smp"] = args.smp or options["smp"]
     elf = os.path.join(ROOT, "build/guest", name + ".elf")
     host = os.path.join(ROOT, "build/guest/pvhost.elf")
     line = ("console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all dom0_mem=128M dom0_max_vcpus=%s %s"
@@ -194,6 +195,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--hv", default=os.path.join(ROOT, "build/x86_64/proxenos"))
     parser.add_argument("--model", default="corei7_skylake_x", help="Bochs' CPU: of Intel's, or ryzen for AMD-V")
+    parser.add_argument("--smp", help="number of CPUs, instead of the test's own wish")
     parser.add_argument("--timeout", type=float, help="seconds; 300, or 3600 with --debian")
     parser.add_argument("--debian", action="store_true", help="Debian's kernel under Debian's xl")
     parser.add_argument("--kernel", default=os.path.join(ROOT, "build/image/vmlinux"), help="dom0's, with --debian")

@@ -22,7 +22,8 @@
 #define P2M_ENTRY_ADDRESS 0x000ffffffffff000UL
 #define P2M_ENTRY_TYPE_SHIFT 52
 
-/* Memory type write-back, and accessed and dirty where the CPU would set them. */
+/* Memory type write-back. A device's pages have none of it: with EPT that is uncached, which the CPU's MTRRs do not
+ * say there; on AMD they do. */
 extern uint64_t p2m_leaf_bits;
 /* The highest level of a leaf: 3 where the CPU has pages of 1 GiB. */
 extern unsigned int p2m_leaf_level;
@@ -52,7 +53,8 @@ static inline uint64_t arch_p2m_leaf(mfn_t mfn, unsigned int level, enum p2m_typ
     bool read_only = type == P2M_RAM_RO || type == P2M_GRANT_RO || type == P2M_FOREIGN_RO;
 
     return mfn_x(mfn) << PAGE_SHIFT | P2M_ENTRY_READ | P2M_ENTRY_EXEC |
-           (read_only ? 0 : P2M_ENTRY_WRITE) | (level > 1 ? P2M_ENTRY_LARGE : 0) | p2m_leaf_bits |
+           (read_only ? 0 : P2M_ENTRY_WRITE) | (level > 1 ? P2M_ENTRY_LARGE : 0) |
+           (type == P2M_DEVICE ? 0 : p2m_leaf_bits) |
            (uint64_t)type << P2M_ENTRY_TYPE_SHIFT;
 }
 
