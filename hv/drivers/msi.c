@@ -35,6 +35,7 @@ static struct {
 } mapped[PAGES_MAX];
 static struct spinlock lock = SPINLOCK_INIT(LOCK_PIRQ + 1);
 
+/* The lock is held. */
 static volatile uint32_t *map_slot(uint64_t address)
 {
     for (unsigned int i = 0; i < PAGES_MAX; i++) {
@@ -50,6 +51,16 @@ static volatile uint32_t *map_slot(uint64_t address)
         }
     }
     return NULL;
+}
+
+volatile void *msi_map(uint64_t address)
+{
+    volatile void *p;
+
+    spin_lock(&lock);
+    p = map_slot(address);
+    spin_unlock(&lock);
+    return p;
 }
 
 static void set_mask(unsigned int irq, bool masked)

@@ -10,6 +10,8 @@
  * -EEXIST when that entry has an irq, -ENOSPC. */
 MUST_CHECK int msi_setup(unsigned int bdf, bool msix, unsigned int entry);
 void msi_release(unsigned int irq);
+/* Device memory at this address, within its page; it stays mapped. NULL: no room. */
+volatile void *msi_map(uint64_t address);
 /* Writes the messages of a function's irqs again (after a reset of the device). */
 void msi_restore(unsigned int bdf);
 

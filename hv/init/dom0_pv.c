@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The PV dom0 builder. See dom0_pv.h for the interface; this is the memory it makes:
+ * dom0 as a PV guest (dom0.h); this is the memory the builder makes:
  *
  *   pfn 0 ...                                                             virtual address
  *   kernel at its place | initrd* | P2M list* | start_info | page tables | stack   from virt_base, 4 MiB
@@ -16,7 +16,7 @@
  *
  * Runs once on the boot CPU before any guest exists; no locks.
  */
-#include "hv/init/dom0_pv.h"
+#include "hv/init/dom0.h"
 
 #include "abi/features.h"
 #include "abi/xen.h"
@@ -38,10 +38,8 @@
 #include "hv/mm/map.h"
 #include "hv/mm/page_alloc.h"
 
-#define FAIL_DELAY_NS   5000000000ULL
 #define BOOTSTRAP_ALIGN (4UL << 20)  /* the ABI: the initial mapping ends on 4 MiB */
 #define BOOTSTRAP_SLACK (512UL << 10) /* and has this much free after the stack */
-#define RESERVE_MAX     ((128UL << 20) >> PAGE_SHIFT)
 #define TABLE_ENTRIES   512UL
 #define L1_SPAN         (TABLE_ENTRIES << PAGE_SHIFT)
 #define TABLE_FLAGS     (PTE_PRESENT | PTE_RW | PTE_USER | PTE_ACCESSED | PTE_DIRTY)
@@ -61,14 +59,9 @@ struct given {
 
 struct build {
     struct domain *d;
-    struct kernel_image image;
-    const void *elf;       /* unpacked */
-    mfn_t elf_block;       /* memory to free, INVALID_MFN when the module itself is the ELF */
-    unsigned int elf_order;
+    struct dom0_files files;
     unsigned int given_count;
     struct given given[KERNEL_SEGMENTS_MAX];
-    const struct boot_module *kernel_module;
-    const struct boot_module *initrd_module; /* NULL for none */
 
     uint64_t nr_pages;
     uint64_t boot_pages;   /* mapped at virt_base */
@@ -91,120 +84,6 @@ struct build {
 
 static struct build build;
 
-/* ---- failing ------------------------------------------------------------------------------- */
-
-/* One line, then the end: a halt, or a reboot when reboot= asks for one. */
-static NORETURN void PRINTF_LIKE(1, 2) fail(const char *fmt, ...)
-{
-    bool reboot = cmdline.reboot[0] != '\0' && !cmdline.noreboot;
-    uint64_t start = arch_clock_now();
-    char text[256];
-    va_list args;
-
-    va_start(args, fmt);
-    format_string_va(text, sizeof(text), fmt, args);
-    va_end(args);
-    printk("dom0 kernel: %s; %s\n", text, reboot ? "rebooting in five seconds" : "halted");
-    while (reboot && arch_clock_now() - start < FAIL_DELAY_NS) {
-        arch_relax();
-    }
-    arch_stop_others();
-    arch_reset(reboot ? ARCH_RESET_REBOOT : ARCH_RESET_HALT);
-}
-
-static unsigned long to_mb(uint64_t pages)
-{
-    return (unsigned long)DIV_ROUND_UP(pages << PAGE_SHIFT, 1UL << 20);
-}
-
-/* ---- the files ------------------------------------------------------------------------------ */
-
-static uint64_t module_pages(const struct boot_module *m)
-{
-    return m == NULL ? 0 : DIV_ROUND_UP(m->end - m->start, PAGE_SIZE);
-}
-
-static const void *module_data(const struct boot_module *m)
-{
-    return (const char *)arch_direct_map(_mfn(m->start >> PAGE_SHIFT)) + (m->start & ~PAGE_MASK);
-}
-
-static unsigned int order_for(uint64_t pages)
-{
-    unsigned int order = 0;
-
-    while (BIT(order) < pages) {
-        order++;
-    }
-    return order;
-}
-
-/* Contiguous memory of at least so many pages, contents undefined. */
-static mfn_t block_alloc(uint64_t pages, unsigned int *order)
-{
-    *order = order_for(pages);
-    return *order <= PAGE_MAX_ORDER ? page_alloc(*order, PAGE_NO_SCRUB) : INVALID_MFN;
-}
-
-static void unpack(struct build *b, const struct kernel_payload *p)
-{
-    uint64_t pages = DIV_ROUND_UP(p->unpacked_size, PAGE_SIZE);
-    unsigned long irqs;
-    size_t size;
-    void *out;
-    int rc;
-
-    b->elf_block = block_alloc(pages, &b->elf_order);
-    if (mfn_eq(b->elf_block, INVALID_MFN)) {
-        fail("not enough memory to unpack it (%lu MiB)", to_mb(pages));
-    }
-    out = arch_direct_map(b->elf_block);
-    /* The libraries are built for user space: they keep data below the stack pointer, where an interrupt
-     * would write. */
-    irqs = arch_irq_save();
-    rc = decompress(p->kind, p->data, p->size, out, p->unpacked_size, &size);
-    arch_irq_restore(irqs);
-    if (rc == -EOPNOTSUPP) {
-        fail("%s compression is not supported", decompress_name(p->kind));
-    }
-    if (rc == -ENOMEM) {
-        fail("not enough memory to unpack it");
-    }
-    if (rc != 0 || size != p->unpacked_size) {
-        fail("truncated or damaged: its %s data cannot be unpacked", decompress_name(p->kind));
-    }
-    b->elf = out;
-}
-
-static void read_kernel(struct build *b)
-{
-    struct kernel_payload payload;
-    const char *why = "";
-    int rc;
-
-    if (bootinfo.module_count == 0) {
-        fail("missing: the boot loader gave no module");
-    }
-    b->kernel_module = &bootinfo.modules[0];
-    b->initrd_module = bootinfo.module_count > 1 ? &bootinfo.modules[1] : NULL;
-    if (b->initrd_module != NULL && b->initrd_module->start == b->initrd_module->end) {
-        b->initrd_module = NULL;
-    }
-    rc = kernel_image_unwrap(module_data(b->kernel_module),
-                             b->kernel_module->end - b->kernel_module->start, &payload, &why);
-    if (rc != 0) {
-        fail("%s", why);
-    }
-    b->elf_block = INVALID_MFN;
-    b->elf = payload.data;
-    if (payload.kind != COMPRESSION_NONE) {
-        unpack(b, &payload);
-    }
-    if (kernel_image_parse(b->elf, payload.unpacked_size, &b->image, &why) != 0) {
-        fail("%s", why);
-    }
-}
-
 static bool overlaps_hypervisor(uint64_t start, uint64_t end)
 {
     return start < HV_VIRT_END && end > HV_VIRT_START;
@@ -212,73 +91,29 @@ static bool overlaps_hypervisor(uint64_t start, uint64_t end)
 
 static void check_kernel(const struct build *b)
 {
-    const struct kernel_image *k = &b->image;
+    const struct kernel_image *k = &b->files.image;
     uint64_t limit = k->virt_base + (KERNEL_SIZE_MAX << 1);
 
     log_info("dom0 kernel: %s %s, loader %s, %lx to %lx, entry %lx\n", k->guest_os,
              k->guest_version, k->loader, (unsigned long)k->start, (unsigned long)k->end,
              (unsigned long)k->entry);
     if (strstr(k->xen_version, "xen-3.0") == NULL) {
-        fail("made for another hypervisor interface (%s, not xen-3.0)", k->xen_version);
+        dom0_fail("made for another hypervisor interface (%s, not xen-3.0)", k->xen_version);
     }
     if (k->has_features && !(k->features & BIT(XENFEAT_dom0))) {
-        fail("its Xen notes say that it cannot be dom0");
+        dom0_fail("its Xen notes say that it cannot be dom0");
     }
     if (limit < k->virt_base) {
         limit = ~0ULL;
     }
     if (overlaps_hypervisor(k->virt_base, limit) ||
         (k->virt_base >= 1UL << 47 && k->virt_base < HV_VIRT_START)) {
-        fail("wants to be where the hypervisor is");
+        dom0_fail("wants to be where the hypervisor is");
     }
     if (k->wants_p2m && (overlaps_hypervisor(k->p2m_base, k->p2m_base + (1ULL << 39)) ||
                          k->p2m_base >= 1UL << 47)) {
-        fail("wants its P2M list where the hypervisor is");
+        dom0_fail("wants its P2M list where the hypervisor is");
     }
-}
-
-/* ---- how much memory ----------------------------------------------------------------------- */
-
-/* Pages that dom0 can have at most, counting those its own files occupy now. */
-static uint64_t pages_available(const struct build *b)
-{
-    uint64_t avail = page_alloc_free_count() + module_pages(b->kernel_module) +
-                     module_pages(b->initrd_module);
-
-    return avail + (mfn_eq(b->elf_block, INVALID_MFN) ? 0 : BIT(b->elf_order));
-}
-
-static uint64_t amount_pages(const struct cmdline_amount *a, uint64_t total)
-{
-    return cmdline_amount_bytes(a, total << PAGE_SHIFT) >> PAGE_SHIFT;
-}
-
-/* dom0_mem=; without it all but a sixteenth, or 128 MiB where that is less. */
-static void choose_size(struct build *b)
-{
-    uint64_t avail = pages_available(b);
-    uint64_t total = page_alloc_total_count();
-    uint64_t pages = avail - MIN(avail / 16, RESERVE_MAX);
-
-    if (cmdline.dom0_mem.set) {
-        pages = amount_pages(&cmdline.dom0_mem, cmdline.dom0_mem.negative ? avail : total);
-    }
-    if (cmdline.dom0_mem_min.set) {
-        pages = MAX(pages, amount_pages(&cmdline.dom0_mem_min, total));
-    }
-    if (cmdline.dom0_mem_max.set) {
-        pages = MIN(pages, amount_pages(&cmdline.dom0_mem_max, total));
-    }
-    /* The list and the hypervisor's own records for dom0 need room too. */
-    b->nr_pages = MIN(pages, avail - MIN(avail, avail / 64 + 256));
-}
-
-static uint64_t max_pages(const struct build *b)
-{
-    if (!cmdline.dom0_mem_max.set) {
-        return ~0U;
-    }
-    return MAX(amount_pages(&cmdline.dom0_mem_max, page_alloc_total_count()), b->nr_pages);
 }
 
 /* ---- layout -------------------------------------------------------------------------------- */
@@ -315,7 +150,7 @@ static uint64_t bytes_with_tables(uint64_t from, uint64_t tables)
  * spans: a mapping at the very top of the address space ends at 2^48. */
 static void lay_out_tables(struct build *b, uint64_t *next)
 {
-    uint64_t base = b->image.virt_base & (BIT(48) - 1);
+    uint64_t base = b->files.image.virt_base & (BIT(48) - 1);
     uint64_t tables = 4;
     uint64_t bytes;
 
@@ -324,7 +159,7 @@ static void lay_out_tables(struct build *b, uint64_t *next)
 
         bytes = bytes_with_tables(*next << PAGE_SHIFT, tables);
         if (base + bytes > BIT(48)) {
-            fail("does not fit between its virtual base and the end of the address space");
+            dom0_fail("does not fit between its virtual base and the end of the address space");
         }
         needed = 1 + tables_below_l4(base, base + bytes);
         if (needed <= tables) {
@@ -339,13 +174,13 @@ static void lay_out_tables(struct build *b, uint64_t *next)
 
 static void lay_out(struct build *b)
 {
-    const struct kernel_image *k = &b->image;
+    const struct kernel_image *k = &b->files.image;
     uint64_t next = DIV_ROUND_UP(k->end - k->virt_base, PAGE_SIZE);
     uint64_t p2m_pages = DIV_ROUND_UP(b->nr_pages * sizeof(uint64_t), PAGE_SIZE);
     uint64_t needed;
 
     if (!k->initrd_by_pfn) {
-        b->initrd = take_pfns(&next, module_pages(b->initrd_module));
+        b->initrd = take_pfns(&next, dom0_module_pages(b->files.initrd_module));
     }
     if (!k->wants_p2m) {
         b->p2m_list = take_pfns(&next, p2m_pages);
@@ -355,7 +190,7 @@ static void lay_out(struct build *b)
     lay_out_tables(b, &next);
     next = b->boot_pages;
     if (k->initrd_by_pfn) {
-        b->initrd = take_pfns(&next, module_pages(b->initrd_module));
+        b->initrd = take_pfns(&next, dom0_module_pages(b->files.initrd_module));
     }
     if (k->wants_p2m) {
         b->p2m_table_count = tables_below_l4(
@@ -366,8 +201,8 @@ static void lay_out(struct build *b)
         needed = next;
     }
     if (needed > b->nr_pages) {
-        fail("too large: it needs %lu MiB with its initrd, dom0 has %lu MiB (dom0_mem=)",
-             to_mb(needed), to_mb(b->nr_pages));
+        dom0_fail("too large: it needs %lu MiB with its initrd, dom0 has %lu MiB (dom0_mem=)",
+             dom0_mib(needed), dom0_mib(b->nr_pages));
     }
 }
 
@@ -380,7 +215,7 @@ static void give_block(struct build *b, mfn_t mfn, unsigned int order)
     uint64_t m = mfn_x(mfn);
 
     if (frame_assign(&b->d->memory, mfn, order, false) != 0) {
-        fail("cannot give memory to dom0");
+        dom0_fail("cannot give memory to dom0");
     }
     for (uint64_t i = 0; i < BIT(order); i++) {
         b->p2m[pfn + i] = m + i;
@@ -403,21 +238,6 @@ static void give_range(struct build *b, mfn_t mfn, uint64_t count)
     }
 }
 
-/* Frees count pages that need not be an aligned block. */
-static void free_range(mfn_t mfn, uint64_t count)
-{
-    while (count > 0) {
-        unsigned int order = MIN((unsigned int)__builtin_ctzll(mfn_x(mfn)), PAGE_MAX_ORDER);
-
-        while (BIT(order) > count) {
-            order--;
-        }
-        page_free(mfn, order, true);
-        mfn = mfn_add(mfn, BIT(order));
-        count -= BIT(order);
-    }
-}
-
 /* Fresh memory for pfns up to end. */
 static void allocate_to(struct build *b, uint64_t end)
 {
@@ -433,8 +253,8 @@ static void allocate_to(struct build *b, uint64_t end)
         if (!mfn_eq(mfn, INVALID_MFN)) {
             give_block(b, mfn, order);
         } else if (order-- == 0) {
-            fail("not enough memory: dom0 got %lu of %lu MiB", to_mb(b->allocated),
-                 to_mb(b->nr_pages));
+            dom0_fail("not enough memory: dom0 got %lu of %lu MiB", dom0_mib(b->allocated),
+                 dom0_mib(b->nr_pages));
         }
     }
 }
@@ -449,9 +269,9 @@ static void allocate_p2m(struct build *b)
 {
     uint64_t pages = b->p2m_list.end - b->p2m_list.first;
 
-    b->p2m_block = block_alloc(pages, &b->p2m_order);
+    b->p2m_block = dom0_block_alloc(pages, &b->p2m_order);
     if (mfn_eq(b->p2m_block, INVALID_MFN)) {
-        fail("no contiguous memory for its P2M list (%lu MiB)", to_mb(pages));
+        dom0_fail("no contiguous memory for its P2M list (%lu MiB)", dom0_mib(pages));
     }
     b->p2m = arch_direct_map(b->p2m_block);
     /* Entries after the last page of the list's last page. */
@@ -467,7 +287,7 @@ static struct given whole_pages(const struct build *b, const struct kernel_segme
     uint64_t end = (s->offset + s->file_size) >> PAGE_SHIFT;
     const struct given *last = b->given_count > 0 ? &b->given[b->given_count - 1] : NULL;
 
-    if (((unsigned long)b->elf & ~PAGE_MASK) != 0 || ((s->offset ^ s->address) & ~PAGE_MASK) != 0 ||
+    if (((unsigned long)b->files.elf & ~PAGE_MASK) != 0 || ((s->offset ^ s->address) & ~PAGE_MASK) != 0 ||
         end <= first || (last != NULL && first < last->page + last->count)) {
         return (struct given){ first, 0 };
     }
@@ -483,7 +303,7 @@ static uint64_t head_bytes(const struct kernel_segment *s)
 /* Memory for the mapped part: pages of the kernel's file where they fit, else fresh ones. */
 static void allocate_kernel(struct build *b)
 {
-    const struct kernel_image *k = &b->image;
+    const struct kernel_image *k = &b->files.image;
 
     for (unsigned int i = 0; i < k->segment_count; i++) {
         const struct kernel_segment *s = &k->segments[i];
@@ -491,7 +311,7 @@ static void allocate_kernel(struct build *b)
 
         if (g.count > 0) {
             allocate_to(b, (s->address + head_bytes(s) - k->virt_base) >> PAGE_SHIFT);
-            give_range(b, mfn_add(arch_direct_mfn(b->elf), g.page), g.count);
+            give_range(b, mfn_add(arch_direct_mfn(b->files.elf), g.page), g.count);
             b->given[b->given_count++] = g;
         }
     }
@@ -505,17 +325,17 @@ static void allocate_bootstrap(struct build *b)
 
     allocate_p2m(b);
     allocate_kernel(b);
-    if (b->image.initrd_by_pfn && b->initrd_module != NULL) {
-        if ((b->initrd_module->start & ~PAGE_MASK) == 0) {
-            give_range(b, _mfn(b->initrd_module->start >> PAGE_SHIFT),
+    if (b->files.image.initrd_by_pfn && b->files.initrd_module != NULL) {
+        if ((b->files.initrd_module->start & ~PAGE_MASK) == 0) {
+            give_range(b, _mfn(b->files.initrd_module->start >> PAGE_SHIFT),
                        b->initrd.end - b->initrd.first);
         } else {
             allocate_to(b, b->initrd.end);
         }
     }
-    if (b->image.wants_p2m) {
+    if (b->files.image.wants_p2m) {
         give_range(b, b->p2m_block, p2m_pages);
-        free_range(mfn_add(b->p2m_block, p2m_pages), BIT(b->p2m_order) - p2m_pages);
+        dom0_free_range(mfn_add(b->p2m_block, p2m_pages), BIT(b->p2m_order) - p2m_pages);
         b->p2m_block = INVALID_MFN;
         allocate_to(b, b->p2m_list.end + b->p2m_table_count);
     }
@@ -546,10 +366,10 @@ static void fill(struct build *b, uint64_t offset, const void *from, uint64_t by
 static const struct given *given_for(const struct build *b, const struct kernel_segment *s)
 {
     for (unsigned int i = 0; i < b->given_count; i++) {
-        uint64_t pfn = (s->address + head_bytes(s) - b->image.virt_base) >> PAGE_SHIFT;
+        uint64_t pfn = (s->address + head_bytes(s) - b->files.image.virt_base) >> PAGE_SHIFT;
 
         if (b->given[i].page == DIV_ROUND_UP(s->offset, PAGE_SIZE) &&
-            b->p2m[pfn] == mfn_x(arch_direct_mfn(b->elf)) + b->given[i].page) {
+            b->p2m[pfn] == mfn_x(arch_direct_mfn(b->files.elf)) + b->given[i].page) {
             return &b->given[i];
         }
     }
@@ -558,8 +378,8 @@ static const struct given *given_for(const struct build *b, const struct kernel_
 
 static void load_segment(struct build *b, const struct kernel_segment *s)
 {
-    const char *data = (const char *)b->elf + s->offset;
-    uint64_t offset = s->address - b->image.virt_base;
+    const char *data = (const char *)b->files.elf + s->offset;
+    uint64_t offset = s->address - b->files.image.virt_base;
     const struct given *g = given_for(b, s);
     uint64_t done = 0;
 
@@ -573,7 +393,7 @@ static void load_segment(struct build *b, const struct kernel_segment *s)
 
 static void load_kernel(struct build *b)
 {
-    const struct kernel_image *k = &b->image;
+    const struct kernel_image *k = &b->files.image;
 
     for (unsigned int i = 0; i < k->segment_count; i++) {
         load_segment(b, &k->segments[i]);
@@ -587,7 +407,7 @@ static void load_kernel(struct build *b)
 /* Copies the initrd where its pages could not simply be given, and keeps the rest of its last page clean. */
 static void load_initrd(struct build *b)
 {
-    const struct boot_module *m = b->initrd_module;
+    const struct boot_module *m = b->files.initrd_module;
     uint64_t size;
 
     if (m == NULL) {
@@ -595,25 +415,9 @@ static void load_initrd(struct build *b)
     }
     size = m->end - m->start;
     if (b->p2m[b->initrd.first] != m->start >> PAGE_SHIFT) {
-        fill(b, b->initrd.first << PAGE_SHIFT, module_data(m), size);
+        fill(b, b->initrd.first << PAGE_SHIFT, dom0_module_data(m), size);
     }
     fill(b, (b->initrd.first << PAGE_SHIFT) + size, NULL, ALIGN_UP(size, PAGE_SIZE) - size);
-}
-
-/* Modules were kept from the page allocator so far; loaders start each on a page of its own. */
-static void add_free(uint64_t first, uint64_t end)
-{
-    if (end > first) {
-        page_alloc_add_range(_mfn(first), end - first);
-    }
-}
-
-static void free_module(const struct boot_module *m)
-{
-    bool aligned = (m->start & ~PAGE_MASK) == 0;
-
-    add_free(DIV_ROUND_UP(m->start, PAGE_SIZE),
-             aligned ? DIV_ROUND_UP(m->end, PAGE_SIZE) : m->end >> PAGE_SHIFT);
 }
 
 /* Frees what dom0 did not get of the pages [first, end) that hold the ELF file. */
@@ -621,7 +425,7 @@ static void free_around_given(const struct build *b, uint64_t first, uint64_t en
                               void (*release)(uint64_t from, uint64_t to))
 {
     for (unsigned int i = 0; i < b->given_count; i++) {
-        uint64_t from = mfn_x(arch_direct_mfn(b->elf)) + b->given[i].page;
+        uint64_t from = mfn_x(arch_direct_mfn(b->files.elf)) + b->given[i].page;
 
         release(first, from);
         first = from + b->given[i].count;
@@ -631,26 +435,26 @@ static void free_around_given(const struct build *b, uint64_t first, uint64_t en
 
 static void free_block_part(uint64_t first, uint64_t end)
 {
-    free_range(_mfn(first), end - first);
+    dom0_free_range(_mfn(first), end - first);
 }
 
 /* The files have been copied or given away: their memory is free from here on. */
 static void free_files(struct build *b)
 {
-    const struct boot_module *m = b->kernel_module;
-    uint64_t block = mfn_x(b->elf_block);
+    const struct boot_module *m = b->files.kernel_module;
+    uint64_t block = mfn_x(b->files.elf_block);
 
-    if (!mfn_eq(b->elf_block, INVALID_MFN)) {
-        free_around_given(b, block, block + BIT(b->elf_order), free_block_part);
-        free_module(m);
+    if (!mfn_eq(b->files.elf_block, INVALID_MFN)) {
+        free_around_given(b, block, block + BIT(b->files.elf_order), free_block_part);
+        dom0_free_module(m);
     } else if (b->given_count > 0) {
-        free_around_given(b, m->start >> PAGE_SHIFT, DIV_ROUND_UP(m->end, PAGE_SIZE), add_free);
+        free_around_given(b, m->start >> PAGE_SHIFT, DIV_ROUND_UP(m->end, PAGE_SIZE), dom0_add_free);
     } else {
-        free_module(m);
+        dom0_free_module(m);
     }
-    if (b->initrd_module != NULL &&
-        b->p2m[b->initrd.first] != b->initrd_module->start >> PAGE_SHIFT) {
-        free_module(b->initrd_module);
+    if (b->files.initrd_module != NULL &&
+        b->p2m[b->initrd.first] != b->files.initrd_module->start >> PAGE_SHIFT) {
+        dom0_free_module(b->files.initrd_module);
     }
 }
 
@@ -702,7 +506,7 @@ static void map_pfns(struct build *b, uint64_t va, struct pfn_range pfns)
 static void protect_tables(struct build *b)
 {
     for (uint64_t pfn = b->tables.first; pfn < b->tables.end; pfn++) {
-        uint64_t va = b->image.virt_base + (pfn << PAGE_SHIFT);
+        uint64_t va = b->files.image.virt_base + (pfn << PAGE_SHIFT);
 
         l1_for(b, va)[va >> PAGE_SHIFT & (TABLE_ENTRIES - 1)] &= ~PTE_RW;
     }
@@ -713,16 +517,16 @@ static void build_tables(struct build *b)
     b->next_table = b->tables.first;
     b->end_table = b->tables.end;
     b->l4 = table_new(b, NULL);
-    map_pfns(b, b->image.virt_base, (struct pfn_range){ 0, b->boot_pages });
+    map_pfns(b, b->files.image.virt_base, (struct pfn_range){ 0, b->boot_pages });
     protect_tables(b);
     /* Tables left over (the count is an upper bound) stay read-only, zeroed pages of dom0. */
     while (b->next_table < b->end_table) {
         table_new(b, NULL);
     }
-    if (b->image.wants_p2m) {
+    if (b->files.image.wants_p2m) {
         b->next_table = b->p2m_list.end;
         b->end_table = b->p2m_list.end + b->p2m_table_count;
-        map_pfns(b, b->image.p2m_base, b->p2m_list);
+        map_pfns(b, b->files.image.p2m_base, b->p2m_list);
     }
 }
 
@@ -730,7 +534,7 @@ static void build_tables(struct build *b)
 
 static uint64_t boot_va(const struct build *b, uint64_t pfn)
 {
-    return b->image.virt_base + (pfn << PAGE_SHIFT);
+    return b->files.image.virt_base + (pfn << PAGE_SHIFT);
 }
 
 static void fill_framebuffer(struct dom0_vga_console_info *info)
@@ -778,11 +582,11 @@ static uint32_t fill_console(struct dom0_vga_console_info *info)
 
 static void fill_initrd_info(const struct build *b, struct start_info *si)
 {
-    if (b->initrd_module == NULL) {
+    if (b->files.initrd_module == NULL) {
         return;
     }
-    si->mod_len = b->initrd_module->end - b->initrd_module->start;
-    if (b->image.initrd_by_pfn) {
+    si->mod_len = b->files.initrd_module->end - b->files.initrd_module->start;
+    if (b->files.image.initrd_by_pfn) {
         si->mod_start = b->initrd.first;
         si->flags |= SIF_MOD_START_PFN;
     } else {
@@ -805,13 +609,13 @@ static void fill_start_info(struct build *b)
     si->flags = SIF_PRIVILEGED | SIF_INITDOMAIN;
     si->pt_base = boot_va(b, b->tables.first);
     si->nr_pt_frames = b->tables.end - b->tables.first;
-    si->mfn_list = b->image.wants_p2m ? b->image.p2m_base : boot_va(b, b->p2m_list.first);
+    si->mfn_list = b->files.image.wants_p2m ? b->files.image.p2m_base : boot_va(b, b->p2m_list.first);
     si->first_p2m_pfn = b->p2m_list.first;
     si->nr_p2m_frames = b->p2m_list.end - b->p2m_list.first + b->p2m_table_count;
     fill_initrd_info(b, si);
     si->console.dom0.info_off = sizeof(*si);
     si->console.dom0.info_size = fill_console(console);
-    if (!string_copy((char *)si->cmd_line, b->kernel_module->string, sizeof(si->cmd_line))) {
+    if (!string_copy((char *)si->cmd_line, b->files.kernel_module->string, sizeof(si->cmd_line))) {
         log_warning("dom0's command line is cut to %u bytes\n",
                     (unsigned int)sizeof(si->cmd_line) - 1);
     }
@@ -834,65 +638,12 @@ static void allocate_rest(struct build *b)
 
 /* ---- the domain ---------------------------------------------------------------------------- */
 
-static unsigned int choose_vcpus(void)
-{
-    unsigned int n = bitmap_weight(arch_cpus_online.bits, MAX_CPUS);
-
-    n = MAX(n, cmdline.dom0_min_vcpus);
-    if (cmdline.dom0_max_vcpus != 0) {
-        n = MIN(MAX(n, cmdline.dom0_min_vcpus), cmdline.dom0_max_vcpus);
-        if (cmdline.dom0_min_vcpus == cmdline.dom0_max_vcpus) {
-            n = cmdline.dom0_max_vcpus;
-        }
-    }
-    return MIN(MAX(n, 1U), (unsigned int)DOMAIN_MAX_VCPUS);
-}
-
-static void create_domain(struct build *b)
-{
-    struct xen_domctl_createdomain config = {
-        .max_vcpus = choose_vcpus(),
-        .max_evtchn_port = -1,
-        .max_grant_frames = (int32_t)cmdline.gnttab_max_frames,
-        .max_maptrack_frames = (int32_t)cmdline.gnttab_max_maptrack_frames,
-        .grant_opts = XEN_DOMCTL_GRANT_version(cmdline.gnttab_max_version),
-    };
-    int rc;
-
-    rc = domain_create(0, &config, true, &b->d);
-    if (rc == 0) {
-        rc = dom0_rights_grant(b->d);
-    }
-    if (rc == 0) {
-        rc = domain_create_vcpus(b->d, config.max_vcpus);
-    }
-    if (rc != 0) {
-        fail("dom0 cannot be created (error %d)", -rc);
-    }
-}
-
-static void pin_vcpus(struct domain *d)
-{
-    struct vcpu *v;
-
-    domain_for_each_vcpu (d, v) {
-        unsigned int cpus = bitmap_weight(arch_cpus_online.bits, MAX_CPUS);
-        struct cpumask one;
-
-        cpumask_zero(&one);
-        cpumask_set(&one, v->id % cpus);
-        if (sched_set_affinity(v, &one, &one) != 0) {
-            log_warning("dom0's vcpu %u cannot be pinned\n", v->id);
-        }
-    }
-}
-
 static void set_registers(struct build *b, struct vcpu *v)
 {
     struct arch_vcpu *a = v->arch;
 
     memset(&a->regs, 0, sizeof(a->regs));
-    a->regs.rip = b->image.entry;
+    a->regs.rip = b->files.image.entry;
     a->regs.cs = FLAT_KERNEL_CS;
     a->regs.ss = FLAT_KERNEL_SS;
     a->regs.rsp = boot_va(b, b->stack + 1);
@@ -913,30 +664,22 @@ static void start(struct build *b, mfn_t l4)
         rc = pv_mmu_pin(b->d, l4, 4);
     }
     if (rc != 0) {
-        fail("its first page tables were refused (error %d)", -rc);
+        dom0_fail("its first page tables were refused (error %d)", -rc);
     }
     set_registers(b, v);
-    wallclock_update(b->d);
-    if (cmdline.dom0_vcpus_pin) {
-        pin_vcpus(b->d);
-    }
-    __atomic_fetch_and(&v->pause_flags, ~BIT(VCPU_DOWN), __ATOMIC_SEQ_CST);
 }
 
-void dom0_build(void)
+void dom0_pv_build(const struct dom0_files *files)
 {
     struct build *b = &build;
     mfn_t l4;
 
-    read_kernel(b);
+    b->files = *files;
     check_kernel(b);
-    if (cmdline.dom0_pvh) {
-        log_warning("dom0=pvh is not supported: dom0 starts as PV guest\n");
-    }
-    create_domain(b);
-    choose_size(b);
+    b->d = dom0_create(0, 0);
+    b->nr_pages = dom0_choose_size(files);
     lay_out(b);
-    b->d->memory.max = max_pages(b);
+    b->d->memory.max = dom0_max_pages(b->nr_pages);
     allocate_bootstrap(b);
     load_kernel(b);
     load_initrd(b);
@@ -944,13 +687,9 @@ void dom0_build(void)
     build_tables(b);
     fill_start_info(b);
     l4 = _mfn(b->p2m[b->tables.first]);
-    log_info("dom0: %lu MiB, %u vcpus, %lu MiB mapped at %lx\n", to_mb(b->nr_pages),
-             b->d->max_vcpus, to_mb(b->boot_pages), (unsigned long)b->image.virt_base);
+    log_info("dom0: %lu MiB, %u vcpus, %lu MiB mapped at %lx\n", dom0_mib(b->nr_pages),
+             b->d->max_vcpus, dom0_mib(b->boot_pages), (unsigned long)b->files.image.virt_base);
     allocate_rest(b);
     start(b, l4);
-    domain_hardware = b->d;
-    console_devices_give_up_screen();
-    if (domain_unpause_by_controller(b->d) != 0) {
-        fail("dom0 cannot be started");
-    }
+    dom0_start(b->d);
 }

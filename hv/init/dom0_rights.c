@@ -9,7 +9,7 @@
 #include "hv/core/rights.h"
 #include "hv/drivers/ns16550.h"
 #include "hv/init/cmdline.h"
-#include "hv/init/dom0_pv.h"
+#include "hv/init/dom0.h"
 
 #define IRQ_LAST      0xffff
 #define MSI_FIRST     0xfee00UL    /* local APICs and the window of message interrupts */

@@ -35,7 +35,7 @@
 #include "hv/init/cmdline.h"
 #include "hv/init/console_devices.h"
 #include "hv/init/cpus.h"
-#include "hv/init/dom0_pv.h"
+#include "hv/init/dom0.h"
 #include "hv/lib/printf.h"
 #include "hv/lib/string.h"
 #include "hv/mm/frame.h"

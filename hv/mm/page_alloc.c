@@ -243,6 +243,18 @@ static bool take(unsigned int order, unsigned int flags, unsigned int zone_max, 
     return false;
 }
 
+/* What idle CPUs scrub right now comes back in a moment; they must not take more meanwhile. */
+static void scrubs_wait(void)
+{
+    scrub_hold++;
+    spin_unlock(&heap_lock);
+    while (READ_ONCE(scrubs_active) != 0) {
+        arch_relax();
+    }
+    spin_lock(&heap_lock);
+    scrub_hold--;
+}
+
 /* As take(), but looks harder when there is no block though there may be the pages. */
 static bool take_or_merge(unsigned int order, unsigned int flags, unsigned int zone_max,
                           uint64_t *mfn, enum kind *kind)
@@ -258,14 +270,7 @@ static bool take_or_merge(unsigned int order, unsigned int flags, unsigned int z
         if (scrubs_active == 0) {
             break;
         }
-        /* What idle CPUs scrub right now comes back in a moment; they must not take more meanwhile. */
-        scrub_hold++;
-        spin_unlock(&heap_lock);
-        while (READ_ONCE(scrubs_active) != 0) {
-            arch_relax();
-        }
-        spin_lock(&heap_lock);
-        scrub_hold--;
+        scrubs_wait();
     }
     spin_unlock(&heap_lock);
     return found;
@@ -333,6 +338,49 @@ void page_free_run(mfn_t mfn, uint64_t count)
     spin_lock(&heap_lock);
     release_run(first, first + count);
     spin_unlock(&heap_lock);
+}
+
+/* The free block that mfn is in, and its order. */
+static bool find_block(uint64_t mfn, uint64_t *first, unsigned int *order)
+{
+    for (unsigned int o = 0; o <= PAGE_MAX_ORDER; o++) {
+        uint64_t base = mfn & ~(BIT(o) - 1);
+        const struct frame *f = frame_valid(_mfn(base)) ? frame_of(_mfn(base)) : NULL;
+
+        if (f != NULL && (f->count & FRAME_FREE) && f->aux == o) {
+            *first = base;
+            *order = o;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool page_alloc_at(mfn_t mfn)
+{
+    uint64_t wanted = mfn_x(mfn);
+    unsigned int order;
+    uint64_t first;
+    enum kind kind;
+    bool found;
+
+    spin_lock(&heap_lock);
+    while (!(found = find_block(wanted, &first, &order)) && scrubs_active != 0) {
+        scrubs_wait();
+    }
+    if (found) {
+        kind = block_kind(frame_of(_mfn(first)));
+        block_remove(first);
+        while (order > 0) {
+            uint64_t half = first + BIT(--order);
+
+            block_insert(wanted < half ? half : first, order, kind);
+            first = wanted < half ? first : half;
+        }
+        count_free(wanted, 0, kind, false);
+    }
+    spin_unlock(&heap_lock);
+    return found;
 }
 
 void page_free(mfn_t mfn, unsigned int order, bool dirty)

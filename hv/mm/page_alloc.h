@@ -24,6 +24,8 @@ enum page_flags {
  * the address width the frames must be below (as xenmemf address_bits). */
 mfn_t page_alloc(unsigned int order, unsigned int flags);
 mfn_t page_alloc_below(unsigned int order, unsigned int flags, unsigned int max_bits);
+/* This very frame, when it is free; contents undefined. For what is bound to an address. */
+MUST_CHECK bool page_alloc_at(mfn_t mfn);
 /* dirty: may hold a guest's data. Freed pages are scrubbed before reuse either way. */
 void page_free(mfn_t mfn, unsigned int order, bool dirty);
 /* The same for any number of consecutive frames, at less than one by one. Each may have been allocated by itself. */

@@ -53,12 +53,31 @@ static bool all_bytes(uint64_t mfn, unsigned int order, unsigned char byte)
     return true;
 }
 
+/* A frame by its number is had exactly when nobody has it. */
+static void try_alloc_at(struct block *b)
+{
+    uint64_t wanted = FIRST - 2 + unit_random_below(PAGES + 4);
+    bool is_free = wanted >= FIRST && wanted < FIRST + PAGES && !taken[wanted];
+
+    EXPECT_EQ(page_alloc_at(_mfn(wanted)), is_free);
+    if (is_free) {
+        b->order = 0;
+        b->mfn = wanted;
+        mark(b, true);
+        memset(map_frame(_mfn(wanted)), 0xa5, PAGE_SIZE);
+    }
+}
+
 static void try_alloc(struct block *b)
 {
     unsigned int flags = unit_random_below(3) == 0 ? PAGE_NO_SCRUB : PAGE_ZERO;
     unsigned int bits = unit_random_below(4) == 0 ? 22 + unit_random_below(4) : 0;
     mfn_t mfn;
 
+    if (unit_random_below(8) == 0) {
+        try_alloc_at(b);
+        return;
+    }
     b->order = unit_random_below(7);
     mfn = page_alloc_below(b->order, flags, bits);
     if (mfn_eq(mfn, INVALID_MFN)) {

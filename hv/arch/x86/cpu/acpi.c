@@ -250,6 +250,12 @@ static void table_read(uint64_t address)
         log_warning("ACPI: no valid table at %lx\n", (unsigned long)address);
         return;
     }
+    if (acpi_machine.table_count < ACPI_MAX_TABLES) {
+        struct acpi_table *kept = &acpi_machine.tables[acpi_machine.table_count++];
+
+        memcpy(kept->signature, t->signature, sizeof(kept->signature));
+        kept->address = address;
+    }
     for (unsigned int i = 0; i < ARRAY_SIZE(known); i++) {
         if (memcmp(t->signature, known[i].signature, 4) == 0) {
             known[i].read(t);

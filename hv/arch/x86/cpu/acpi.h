@@ -14,6 +14,7 @@
 #define ACPI_MAX_MCFG      8
 #define ACPI_MAX_RANGES    128
 #define ACPI_MAX_DISTANCES 64
+#define ACPI_MAX_TABLES    64
 
 struct acpi_ioapic {
     uint8_t id;
@@ -46,8 +47,15 @@ struct acpi_near_memory {
     uint32_t domain;
 };
 
+struct acpi_table {
+    char signature[4];
+    uint64_t address;
+};
+
 struct acpi_machine {
     bool present;
+    unsigned int table_count; /* valid ones that the root names */
+    struct acpi_table tables[ACPI_MAX_TABLES];
     unsigned int cpu_count;
     uint32_t apic_id[MAX_CPUS]; /* enabled CPUs in table order */
     uint32_t acpi_id[MAX_CPUS];

@@ -146,6 +146,17 @@ unsigned int ioapic_isa_gsi(unsigned int isa_irq, bool *level, bool *active_low)
     return isa_irq;
 }
 
+bool ioapic_describe(unsigned int n, uint64_t *address, unsigned int *gsi_base, unsigned int *pins)
+{
+    if (n >= ioapic_count) {
+        return false;
+    }
+    *address = ioapics[n].address;
+    *gsi_base = ioapics[n].gsi_base;
+    *pins = ioapics[n].pins;
+    return true;
+}
+
 bool ioapic_owns_frame(uint64_t mfn)
 {
     for (unsigned int i = 0; i < ioapic_count; i++) {

@@ -10,6 +10,8 @@ void ioapic_init(void);
 MUST_CHECK int ioapic_setup(unsigned int gsi, bool level, bool active_low);
 /* The GSI an ISA interrupt arrives at. */
 unsigned int ioapic_isa_gsi(unsigned int isa_irq, bool *level, bool *active_low);
+/* The n-th I/O APIC of the machine; false when there are fewer. */
+bool ioapic_describe(unsigned int n, uint64_t *address, unsigned int *gsi_base, unsigned int *pins);
 void ioapic_dump(void);
 bool ioapic_owns_frame(uint64_t mfn);
 /* Guest-visible raw registers (PHYSDEVOP_apic_read). */

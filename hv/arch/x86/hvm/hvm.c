@@ -13,6 +13,8 @@
 #include "hv/arch/x86/cpu/fpu.h"
 #include "hv/arch/x86/cpu/instr.h"
 #include "hv/arch/x86/cpu/paging.h"
+#include "hv/arch/x86/hvm/vioapic.h"
+#include "hv/arch/x86/hvm/vmsi.h"
 #include "hv/base/printk.h"
 #include "hv/core/arch_guest.h"
 #include "hv/core/evtchn.h"
@@ -68,6 +70,10 @@ int hvm_domain_init(struct domain *d)
 
 void hvm_domain_exit(struct domain *d)
 {
+    if (d->arch->hvm != NULL) {
+        vmsi_exit(d);
+        vioapic_exit(d);
+    }
     p2m_domain_exit(d);
     heap_free(d->arch->hvm);
     d->arch->hvm = NULL;

@@ -121,6 +121,8 @@ struct hvm_vcpu {
 struct hvm_domain {
     uint64_t params[HVM_NR_PARAMS];
     uint8_t callback_vector; /* HVM_PARAM_CALLBACK_IRQ of type vector, 0: none */
+    struct vioapic *ioapic;  /* of the hardware domain, else NULL */
+    struct vmsi *functions;  /* that the hardware domain has interrupt messages of */
 };
 
 /* ---- hvm.c ---------------------------------------------------------------------------------- */
@@ -156,6 +158,8 @@ MUST_CHECK int hvm_set_context(struct domain *d, guest_ptr_t buffer, uint32_t si
 MUST_CHECK int hvm_get_context_partial(struct domain *d, uint32_t type, uint32_t instance, guest_ptr_t buffer,
                                        uint64_t *size);
 void hvm_fill_guest_context(const struct vcpu *v, struct vcpu_guest_context *c);
+/* v, which has not run yet, starts in flat 32-bit mode without paging: as a PVH kernel is entered. */
+MUST_CHECK int hvm_start_flat(struct vcpu *v, uint32_t rip, uint32_t rbx);
 /* A CPU's state after INIT (startup: with its vector), or after a PC's reset. */
 void hvm_reset_state(struct hvm_hw_cpu *c);
 
@@ -165,6 +169,7 @@ size_t hvm_copy_from(void *dst, uint64_t va, size_t bytes);
 size_t hvm_copy_to(uint64_t va, const void *src, size_t bytes);
 size_t hvm_clear(uint64_t va, size_t bytes);
 /* With a user's rights where access says HVM_ACCESS_USER. */
+size_t hvm_copy_from_as(unsigned int access, void *dst, uint64_t va, size_t bytes);
 size_t hvm_copy_to_as(unsigned int access, uint64_t va, const void *src, size_t bytes);
 /* Up to count bytes of the instruction at rip: how many there are. */
 unsigned int hvm_fetch(struct vcpu *v, uint64_t rip, uint8_t *bytes, unsigned int count);
@@ -180,6 +185,7 @@ void hvm_exit_port(struct vcpu *v, struct cpu_user_regs *regs, uint16_t port, un
                    uint64_t next_rip);
 /* INS and OUTS; address_bits 0: those of the code. */
 struct hvm_string_io {
+    uint16_t port;
     unsigned int bytes;
     unsigned int address_bits;
     bool in;

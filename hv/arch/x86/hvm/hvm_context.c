@@ -99,6 +99,31 @@ static int load_cpu(struct vcpu *v, const union record *r)
     return 0;
 }
 
+int hvm_start_flat(struct vcpu *v, uint32_t rip, uint32_t rbx)
+{
+    union record *r = heap_alloc(sizeof(*r));
+    struct hvm_hw_cpu *c = &r->cpu;
+    int rc;
+
+    if (r == NULL) {
+        return -ENOMEM;
+    }
+    hvm_reset_state(c);
+    c->cr0 |= CR0_PE;
+    c->rip = rip;
+    c->rbx = rbx;
+    c->cs_sel = 8;
+    c->ds_sel = c->es_sel = c->ss_sel = 16;
+    c->cs_base = 0;
+    c->cs_limit = c->ds_limit = c->es_limit = c->ss_limit = ~0U;
+    c->cs_arbytes = 0xc9b;
+    c->ds_arbytes = c->es_arbytes = c->ss_arbytes = 0xc93;
+    c->tr_limit = 0x67;
+    rc = load_cpu(v, r);
+    heap_free(r);
+    return rc;
+}
+
 static void save_lapic(struct vcpu *v, union record *r)
 {
     const struct vlapic *l = &hvm_vcpu(v)->vlapic;

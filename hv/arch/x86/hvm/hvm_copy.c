@@ -202,7 +202,7 @@ static inline size_t up_to_page_end(uint64_t va, size_t bytes)
     return MIN(bytes, (size_t)(PAGE_SIZE - (va & ~PAGE_MASK)));
 }
 
-size_t hvm_copy_from(void *dst, uint64_t va, size_t bytes)
+static inline ALWAYS_INLINE size_t get(void *dst, uint64_t va, size_t bytes, unsigned int access)
 {
     struct vcpu *v = current_vcpu();
     struct hvm_paging p;
@@ -211,7 +211,7 @@ size_t hvm_copy_from(void *dst, uint64_t va, size_t bytes)
     while (bytes > 0) {
         size_t part = up_to_page_end(va, bytes);
         unsigned long flags = arch_irq_save();
-        const char *from = reach(v, &p, va, 0);
+        const char *from = reach(v, &p, va, access);
 
         if (likely(from != NULL)) {
             arch_bytes_copy(dst, from, part);
@@ -228,6 +228,16 @@ size_t hvm_copy_from(void *dst, uint64_t va, size_t bytes)
         bytes -= part;
     }
     return 0;
+}
+
+size_t hvm_copy_from(void *dst, uint64_t va, size_t bytes)
+{
+    return get(dst, va, bytes, 0);
+}
+
+size_t hvm_copy_from_as(unsigned int access, void *dst, uint64_t va, size_t bytes)
+{
+    return get(dst, va, bytes, access);
 }
 
 /* src NULL: zeroes. */

@@ -7,6 +7,7 @@
 #include "hv/arch/x86/cpu/fpu.h"
 #include "hv/arch/x86/hvm/hvm.h"
 #include "hv/arch/x86/hvm/hvm_decode.h"
+#include "hv/arch/x86/hvm/hvm_io.h"
 #include "hv/calls/hypercall.h"
 #include "hv/core/arch_guest.h"
 
@@ -93,15 +94,19 @@ void hvm_exit_halt(struct vcpu *v, struct cpu_user_regs *regs, unsigned int leng
      CALL(console_io) | CALL(grant_table_op) | CALL(vm_assist) | CALL(vcpu_op) | CALL(xsm_op) |    \
      CALL(sched_op) | CALL(event_channel_op) | CALL(hvm_op) | CALL(sysctl) | CALL(domctl) |        \
      CALL(hypfs_op))
+/* And the one that has the machine's devices. */
+#define CALLS_HARDWARE (CALL(platform_op) | CALL(physdev_op))
 
-static bool may_call(uint64_t calls, uint64_t number)
+static bool may_call(const struct vcpu *v, uint64_t number)
 {
+    uint64_t calls = likely(!v->domain->is_hardware) ? CALLS : CALLS | CALLS_HARDWARE;
+
     return number < HYPERCALL_COUNT && (calls >> number & 1);
 }
 
 unsigned long arch_multicall_one(unsigned long op, const unsigned long args[6])
 {
-    if (!may_call(CALLS, op)) {
+    if (!may_call(current_vcpu(), op)) {
         return (unsigned long)-ENOSYS;
     }
     return (unsigned long)hypercall_table[op](args[0], args[1], args[2], args[3], args[4], args[5]);
@@ -140,7 +145,7 @@ void hvm_exit_hypercall(struct vcpu *v, struct cpu_user_regs *regs, unsigned int
         regs->rip += hvm_call32(v, regs) ? length : 0;
         return;
     }
-    if (likely(may_call(CALLS, regs->rax))) {
+    if (likely(may_call(v, regs->rax))) {
         rc = hypercall_table[regs->rax](regs->rdi, regs->rsi, regs->rdx, regs->r10, regs->r8, regs->r9);
         if (unlikely(rc == -ERESTART)) {
             restart64(v, regs); /* the instruction runs again, with what is left to do */
@@ -187,14 +192,16 @@ static uint64_t mask_of(unsigned int bytes)
     return bytes >= 8 ? ~0UL : (1UL << 8 * bytes) - 1;
 }
 
-/* No port has a device: reads give all ones, writes are lost. */
 void hvm_exit_port(struct vcpu *v, struct cpu_user_regs *regs, uint16_t port, unsigned int bytes, bool in,
                    uint64_t next_rip)
 {
-    (void)v;
-    (void)port;
+    uint32_t value;
+
     if (in) {
-        regs->rax = bytes == 4 ? 0xffffffffUL : regs->rax | mask_of(bytes);
+        value = hvm_io_port_read(v, port, bytes);
+        regs->rax = bytes == 4 ? value : (regs->rax & ~mask_of(bytes)) | (value & mask_of(bytes));
+    } else {
+        hvm_io_port_write(v, port, bytes, (uint32_t)(regs->rax & mask_of(bytes)));
     }
     regs->rip = next_rip;
 }
@@ -207,24 +214,31 @@ static void add_to_reg(uint64_t *reg, int64_t delta, unsigned int bits)
     *reg = bits == 16 ? (*reg & ~mask) | value : value;
 }
 
-/* What INS reads, all ones, goes to ES:rDI. A piece at a time: the instruction runs again for the rest. */
-static bool fill_string(struct vcpu *v, struct cpu_user_regs *regs, const struct hvm_string_io *io, uint64_t mask,
-                        uint64_t count, const struct hvm_paging *p)
+/* Elements between a port and memory: what INS reads goes to ES:rDI, what OUTS writes comes from rSI, in a segment
+ * that begins at 0. How many were moved: the instruction runs again for the rest, and meets the fault first. */
+static uint64_t move_string(struct vcpu *v, struct cpu_user_regs *regs, const struct hvm_string_io *io, uint64_t mask,
+                            uint64_t count, const struct hvm_paging *p)
 {
-    static const uint8_t ones[4] = { 0xff, 0xff, 0xff, 0xff };
     bool down = regs->rflags & X86_EFLAGS_DF;
     unsigned int user = p->cpl == 3 ? HVM_ACCESS_USER : 0;
 
     for (uint64_t i = 0; i < count; i++) {
-        uint64_t offset = (regs->rdi + (down ? -i : i) * io->bytes) & mask;
-        uint64_t va = p->code_bits == 64 ? offset : (uint32_t)(hvm->get_es_base(v) + offset);
+        uint64_t offset = ((io->in ? regs->rdi : regs->rsi) + (down ? -i : i) * io->bytes) & mask;
+        uint64_t va = p->code_bits == 64 ? offset : (uint32_t)((io->in ? hvm->get_es_base(v) : 0) + offset);
+        uint32_t value = io->in ? hvm_io_port_read(v, io->port, io->bytes) : 0;
 
-        if (hvm_copy_to_as(user, va, ones, io->bytes) != 0) {
-            hvm_inject_page_fault(v, va, HVM_ACCESS_WRITE | user);
-            return false;
+        if ((io->in ? hvm_copy_to_as(user, va, &value, io->bytes)
+                    : hvm_copy_from_as(user, &value, va, io->bytes)) != 0) {
+            if (i == 0) {
+                hvm_inject_page_fault(v, va, (io->in ? HVM_ACCESS_WRITE : 0) | user);
+            }
+            return i;
+        }
+        if (!io->in) {
+            hvm_io_port_write(v, io->port, io->bytes, value);
         }
     }
-    return true;
+    return count;
 }
 
 void hvm_exit_string_port(struct vcpu *v, struct cpu_user_regs *regs, struct hvm_string_io io, uint64_t next_rip)
@@ -242,8 +256,11 @@ void hvm_exit_string_port(struct vcpu *v, struct cpu_user_regs *regs, struct hvm
     if (io.repeat) {
         count = MIN(left, (uint64_t)STRING_CHUNK);
     }
-    if (io.in && !fill_string(v, regs, &io, mask, count, &p)) {
-        return;
+    if (count > 0 && (io.in || v->domain->is_hardware)) {
+        count = move_string(v, regs, &io, mask, count, &p);
+        if (count == 0) {
+            return;
+        }
     }
     moved = (int64_t)(count * io.bytes);
     add_to_reg(io.in ? &regs->rdi : &regs->rsi, regs->rflags & X86_EFLAGS_DF ? -moved : moved, io.address_bits);
@@ -288,28 +305,6 @@ static void result_to(struct cpu_user_regs *regs, const struct hvm_instruction *
     }
 }
 
-/* The one device there is: the APIC's page, whose registers are read and written as 32 bits. */
-static uint64_t device_read(struct vcpu *v, uint64_t gpa, unsigned int bytes)
-{
-    unsigned int offset = (unsigned int)(gpa & ~PAGE_MASK);
-
-    if (!vlapic_mmio_at(v, gpa)) {
-        return ~0UL;
-    }
-    return bytes <= 4 && (offset & 3) + bytes <= 4
-               ? vlapic_mmio_read(v, offset & ~3U) >> 8 * (offset & 3)
-               : 0;
-}
-
-static void device_write(struct vcpu *v, uint64_t gpa, unsigned int bytes, uint64_t value)
-{
-    unsigned int offset = (unsigned int)(gpa & ~PAGE_MASK);
-
-    if (vlapic_mmio_at(v, gpa) && bytes == 4 && (offset & 3) == 0) {
-        vlapic_mmio_write(v, offset, (uint32_t)value);
-    }
-}
-
 static void emulate(struct vcpu *v, struct cpu_user_regs *regs, uint64_t gpa)
 {
     uint8_t bytes[HVM_INSTRUCTION_MAX];
@@ -327,10 +322,10 @@ static void emulate(struct vcpu *v, struct cpu_user_regs *regs, uint64_t gpa)
         return;
     }
     if (in.move == HVM_LOAD) {
-        result_to(regs, &in, device_read(v, gpa, in.bytes));
+        result_to(regs, &in, hvm_io_read(v, gpa, in.bytes));
     } else {
-        old = in.move == HVM_EXCHANGE ? device_read(v, gpa, in.bytes) : 0;
-        device_write(v, gpa, in.bytes, source_of(regs, &in));
+        old = in.move == HVM_EXCHANGE ? hvm_io_read(v, gpa, in.bytes) : 0;
+        hvm_io_write(v, gpa, in.bytes, source_of(regs, &in));
         if (in.move == HVM_EXCHANGE) {
             result_to(regs, &in, old);
         }
@@ -356,7 +351,7 @@ void hvm_exit_memory(struct vcpu *v, struct cpu_user_regs *regs, uint64_t gpa, b
         if (delivering) {
             domain_crash(v->domain, "exception or interrupt by way of frame %lx, which is not there",
                          (unsigned long)(gpa >> PAGE_SHIFT));
-        } else {
+        } else if (!hvm_io_map(v, gpa)) {
             emulate(v, regs, gpa);
         }
         break;

@@ -510,6 +510,7 @@ static void on_port(struct vcpu *v, struct vmcb *b, struct cpu_user_regs *regs)
 
     if (b->exitinfo1 & SVM_IO_STRING) {
         struct hvm_string_io io = {
+            .port = (uint16_t)(b->exitinfo1 >> SVM_IO_PORT_SHIFT),
             .bytes = bytes,
             .address_bits = ((unsigned int)(b->exitinfo1 >> SVM_IO_ADDRESS_SHIFT) & 7) * 16,
             .in = b->exitinfo1 & SVM_IO_IN,

@@ -6,6 +6,7 @@
 #include "hv/arch/x86/hvm/vlapic.h"
 
 #include "hv/arch/x86/hvm/hvm.h"
+#include "hv/arch/x86/hvm/vioapic.h"
 #include "hv/core/arch_guest.h"
 #include "hv/core/sched.h"
 #include "hv/lib/bitmap.h"
@@ -147,12 +148,17 @@ void vlapic_accept(struct vcpu *v, unsigned int vector)
     l->regs[REG_ISR + vector / 32] |= 1U << vector % 32;
 }
 
-static void end_of_interrupt(struct vlapic *l)
+static void end_of_interrupt(const struct vcpu *v)
 {
+    struct vlapic *l = of(v);
     int vector = highest_in_service(l);
 
-    if (vector >= 0) {
-        l->regs[REG_ISR + vector / 32] &= ~(1U << vector % 32);
+    if (vector < 0) {
+        return;
+    }
+    l->regs[REG_ISR + vector / 32] &= ~(1U << vector % 32);
+    if (unlikely(READ_ONCE(l->regs[REG_TMR + vector / 32]) >> vector % 32 & 1)) {
+        vioapic_end_of_interrupt(v->domain, (unsigned int)vector);
     }
 }
 
@@ -234,6 +240,39 @@ static void deliver(struct vcpu *v, unsigned int mode, unsigned int vector)
         break;
     default:
         break;
+    }
+}
+
+/* How a vector came last is what the guest reads, and what its end does. */
+static void set_trigger(struct vcpu *v, unsigned int vector, bool level)
+{
+    uint32_t *word = &of(v)->regs[REG_TMR + vector / 32];
+    uint32_t bit = 1U << vector % 32;
+
+    if (level) {
+        __atomic_fetch_or(word, bit, __ATOMIC_SEQ_CST);
+    } else {
+        __atomic_fetch_and(word, ~bit, __ATOMIC_SEQ_CST);
+    }
+}
+
+void vlapic_message(struct domain *d, uint32_t dest, bool logical, unsigned int mode, unsigned int vector, bool level)
+{
+    struct vcpu *v;
+
+    if ((mode != MODE_FIXED && mode != MODE_LOWEST && mode != MODE_NMI) || vector > 0xff) {
+        return;
+    }
+    domain_for_each_vcpu(d, v) {
+        if (dest == 0xff || (logical ? matches_logical(v, dest) : apic_id_of(v) == dest)) {
+            if (mode != MODE_NMI) {
+                set_trigger(v, vector, level);
+            }
+            deliver(v, mode, vector);
+            if (mode == MODE_LOWEST) {
+                break;
+            }
+        }
     }
 }
 
@@ -352,7 +391,7 @@ static bool reg_write(struct vcpu *v, unsigned int reg, uint32_t value)
         l->regs[REG_TPR] = value & 0xff;
         return true;
     case REG_EOI:
-        end_of_interrupt(l);
+        end_of_interrupt(v);
         return true;
     case REG_SVR:
         svr_write(l, value);

@@ -12,6 +12,7 @@
 #include "hv/base/timer.h"
 #include "hv/lib/types.h"
 
+struct domain;
 struct vcpu;
 
 #define VLAPIC_BASE        0xfee00000ULL
@@ -37,6 +38,8 @@ void vlapic_reset(struct vcpu *v, bool reset);
 /* Requests a vector; may come from anywhere. It waits while the APIC is switched off: an event's upcall asked for
  * before must not be lost. */
 void vlapic_set_irq(struct vcpu *v, unsigned int vector);
+/* An interrupt message of a device, to those of d's vcpus that it names; level: whose end somebody waits for. */
+void vlapic_message(struct domain *d, uint32_t dest, bool logical, unsigned int mode, unsigned int vector, bool level);
 /* The vector to be delivered next, above the priority of what is in service: -1 for none. */
 int vlapic_pending(const struct vcpu *v);
 /* It is in service now. */

@@ -85,6 +85,7 @@ static void on_port(struct vcpu *v, struct cpu_user_regs *regs)
     if (how & VMX_IO_STRING) {
         unsigned int size = (unsigned int)(vmcs_read(VMCS_EXIT_INSTRUCTION) >> VMX_IO_ADDRESS_SHIFT) & 3;
         struct hvm_string_io io = {
+            .port = (uint16_t)(how >> VMX_IO_PORT_SHIFT),
             .bytes = bytes,
             .address_bits = 16U << size,
             .in = how & VMX_IO_IN,
