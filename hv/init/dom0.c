@@ -70,10 +70,10 @@ static unsigned int order_for(uint64_t pages)
 }
 
 /* Contiguous memory of at least so many pages, contents undefined. */
-mfn_t dom0_block_alloc(uint64_t pages, unsigned int *order)
+mfn_t dom0_block_alloc(uint64_t pages, unsigned int flags, unsigned int *order)
 {
     *order = order_for(pages);
-    return *order <= PAGE_MAX_ORDER ? page_alloc(*order, PAGE_NO_SCRUB) : INVALID_MFN;
+    return *order <= PAGE_MAX_ORDER ? page_alloc(*order, PAGE_NO_SCRUB | flags) : INVALID_MFN;
 }
 
 static void unpack(struct dom0_files *f, const struct kernel_payload *p)
@@ -84,7 +84,7 @@ static void unpack(struct dom0_files *f, const struct kernel_payload *p)
     void *out;
     int rc;
 
-    f->elf_block = dom0_block_alloc(pages, &f->elf_order);
+    f->elf_block = dom0_block_alloc(pages, 0, &f->elf_order);
     if (mfn_eq(f->elf_block, INVALID_MFN)) {
         dom0_fail("not enough memory to unpack it (%lu MiB)", dom0_mib(pages));
     }

@@ -45,8 +45,8 @@ void dom0_add_free(uint64_t first, uint64_t end);
 void dom0_free_module(const struct boot_module *m);
 /* Frees count pages that need not be an aligned block. */
 void dom0_free_range(mfn_t mfn, uint64_t count);
-/* Contiguous memory of at least so many pages, contents undefined. */
-mfn_t dom0_block_alloc(uint64_t pages, unsigned int *order);
+/* Contiguous memory of at least so many pages, contents undefined; flags of page_alloc(). */
+mfn_t dom0_block_alloc(uint64_t pages, unsigned int flags, unsigned int *order);
 
 uint64_t dom0_choose_size(const struct dom0_files *f);
 /* The most it may ever have, at least pages. */

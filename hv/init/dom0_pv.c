@@ -269,7 +269,7 @@ static void allocate_p2m(struct build *b)
 {
     uint64_t pages = b->p2m_list.end - b->p2m_list.first;
 
-    b->p2m_block = dom0_block_alloc(pages, &b->p2m_order);
+    b->p2m_block = dom0_block_alloc(pages, 0, &b->p2m_order);
     if (mfn_eq(b->p2m_block, INVALID_MFN)) {
         dom0_fail("no contiguous memory for its P2M list (%lu MiB)", dom0_mib(pages));
     }

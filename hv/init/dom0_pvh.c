@@ -129,12 +129,13 @@ static void give_low(struct build *b)
     }
 }
 
-static void give_rest(struct build *b)
+/* Large blocks first, until dom0 has this many pages or there are no more. */
+static void give_up_to(struct build *b, uint64_t pages, unsigned int flags)
 {
     unsigned int order = PAGE_MAX_ORDER;
 
-    while (b->given < b->pages && order >= SMALL_ORDER) {
-        mfn_t mfn = b->given + BIT(order) > b->pages ? INVALID_MFN : page_alloc(order, PAGE_NO_SCRUB);
+    while (b->given < pages && order >= SMALL_ORDER) {
+        mfn_t mfn = b->given + BIT(order) > pages ? INVALID_MFN : page_alloc(order, PAGE_NO_SCRUB | flags);
 
         if (!mfn_eq(mfn, INVALID_MFN)) {
             give(b, mfn, order);
@@ -153,7 +154,7 @@ static void unpack_away(struct dom0_files *f)
     const char *data = dom0_module_data(f->kernel_module);
 
     if (mfn_eq(f->elf_block, INVALID_MFN)) {
-        f->elf_block = dom0_block_alloc(DIV_ROUND_UP(size, PAGE_SIZE), &f->elf_order);
+        f->elf_block = dom0_block_alloc(DIV_ROUND_UP(size, PAGE_SIZE), 0, &f->elf_order);
         if (mfn_eq(f->elf_block, INVALID_MFN)) {
             dom0_fail("not enough memory to copy it (%lu MiB)", dom0_mib(size >> PAGE_SHIFT));
         }
@@ -177,12 +178,12 @@ static void load_kernel(struct build *b)
     page_free(b->files->elf_block, b->files->elf_order, true);
 }
 
-/* Out of the kernel's way, into one block. */
+/* Out of the kernel's way, into one block below 4 GiB, which is as far as Linux looks for it. */
 static void move_initrd(struct build *b, const struct boot_module *m)
 {
     uint64_t pages = dom0_module_pages(m);
     unsigned int order;
-    mfn_t block = dom0_block_alloc(pages, &order);
+    mfn_t block = dom0_block_alloc(pages, PAGE_DMA32, &order);
 
     if (mfn_eq(block, INVALID_MFN)) {
         dom0_fail("not enough memory for its initrd (%lu MiB)", dom0_mib(pages));
@@ -202,7 +203,7 @@ static void place_initrd(struct build *b)
     }
     b->initrd = m->start;
     b->initrd_size = m->end - m->start;
-    if ((m->start & ~PAGE_MASK) != 0 || (m->start < b->kernel_end && m->end > b->kernel_start)) {
+    if ((m->start & ~PAGE_MASK) != 0 || m->end > 1UL << 32 || (m->start < b->kernel_end && m->end > b->kernel_start)) {
         move_initrd(b, m);
     }
     give_range(b, b->initrd >> PAGE_SHIFT, DIV_ROUND_UP(b->initrd + b->initrd_size, PAGE_SIZE));
@@ -324,7 +325,8 @@ void dom0_pvh_build(struct dom0_files *files)
     load_kernel(b);
     give_low(b);
     b->acpi = give_block(b, ACPI_ORDER);
-    give_rest(b);
+    give_up_to(b, b->pages / 2, PAGE_DMA32); /* devices that reach no further want some */
+    give_up_to(b, b->pages, 0);
     b->rsdp = dom0_acpi_write(at(b->acpi), PAGE_SIZE << ACPI_ORDER, b->acpi, b->d->max_vcpus);
     write_start_info(b, make_map(b));
     log_info("dom0: PVH, %lu MiB, %u vcpus, kernel at %lx, entry %lx\n", dom0_mib(b->given), b->d->max_vcpus,

@@ -202,7 +202,7 @@ static inline size_t up_to_page_end(uint64_t va, size_t bytes)
     return MIN(bytes, (size_t)(PAGE_SIZE - (va & ~PAGE_MASK)));
 }
 
-static inline ALWAYS_INLINE size_t get(void *dst, uint64_t va, size_t bytes, unsigned int access)
+static ALWAYS_INLINE size_t get(void *dst, uint64_t va, size_t bytes, unsigned int access)
 {
     struct vcpu *v = current_vcpu();
     struct hvm_paging p;

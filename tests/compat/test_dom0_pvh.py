@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: MIT
+"""Debian's kernel as dom0 under hardware virtualisation (dom0=pvh) with Debian's unmodified xl; on ours or on the peer,
+which wants an IOMMU.
+
+The machine has a disk behind each way an interrupt comes: MSI-X (virtio), MSI (AHCI) and a wire (a network card that has
+neither), and what is written through them is read back by other ways than through dom0's cache.
+"""
+import re
+import subprocess
+
+import pytest
+
+from rig import Machine
+
+LOG = "/var/log/xen/console/guest-%s.log"
+CONFIG = r"""sed 's/^name.*/name = "%s"/; /^maxmem/d' /etc/xen/guest.cfg > /etc/xen/%s.cfg; echo 'type = "%s"' >> /etc/xen/%s.cfg"""
+SIZE = 64 << 20
+
+
+@pytest.fixture(scope="module", params=[1, 4])
+def m(hv, request, tmp_path_factory):
+    disk = str(tmp_path_factory.mktemp("dom0pvh") / "disk")
+    with open(disk, "wb") as f:
+        f.truncate(SIZE)
+    devices = ["-drive", "file=%s,format=raw,if=none,id=d0" % disk, "-device", "virtio-blk-pci,drive=d0",
+               "-drive", "file=%s,format=raw,if=none,id=d1,snapshot=on" % disk, "-device", "ide-hd,drive=d1"]
+    if hv == "peer":
+        devices = ["-device", "amd-iommu,intremap=on"] + devices
+    with Machine(hv, cpus=4, mem=3072, dom0_vcpus=request.param, hv_args="dom0=pvh", qemu_args=devices) as machine:
+        machine.boot(240)
+        machine.vcpus, machine.disk = request.param, disk
+        yield machine
+        assert machine.crash_text() is None
+
+
+def test_dom0(m):
+    assert m.ok("nproc").strip() == str(m.vcpus)
+    assert "control_d" in m.ok("cat /proc/xen/capabilities")
+    assert "Booting kernel on Xen PVH" in m.ok("dmesg")
+    assert re.search(r"^Domain-0 +0 +76[0-9] +%d " % m.vcpus, m.ok("xl list"), re.M)
+    assert "hvm" in m.ok("xl info virt_caps")
+
+
+def test_disk_by_msix(m):
+    """What dom0 writes is in the machine's disk, as the host's file shows, and comes back."""
+    m.ok("modprobe virtio_blk; modprobe virtio_pci; ls /dev/vda")
+    m.ok("dd if=/proc/kcore of=/tmp/data bs=4096 count=2048 2>/dev/null; dd if=/tmp/data of=/dev/vda bs=65536 oflag=direct 2>&1", 120)
+    m.ok("sync; echo 3 > /proc/sys/vm/drop_caches")
+    told = m.ok("md5sum < /tmp/data").split()[0]
+    assert m.ok("dd if=/dev/vda bs=65536 count=128 iflag=direct 2>/dev/null | md5sum", 120).split()[0] == told
+    with open(m.disk, "rb") as f:
+        assert subprocess.run(["md5sum"], input=f.read(2048 * 4096), stdout=subprocess.PIPE,
+                              check=True).stdout.split()[0].decode() == told
+    assert re.search(r"^ *\d+:.*[1-9].*PCI-MSI.*virtio\d-req", m.ok("cat /proc/interrupts"), re.M)
+
+
+def test_disk_by_msi(m):
+    m.ok("modprobe ahci; modprobe sd_mod; ls /dev/sda")
+    assert m.ok("dd if=/dev/sda bs=65536 count=64 iflag=direct 2>/dev/null | wc -c", 120).strip() == str(64 << 16)
+    assert re.search(r"^ *\d+:.*[1-9].*PCI-MSI.*ahci", m.ok("cat /proc/interrupts"), re.M)
+
+
+@pytest.mark.parametrize("kind", ["pv", "pvh"])
+def test_guest(m, kind):
+    """xl creates it, its console answers, and its memory comes back when it is destroyed."""
+    m.ok(CONFIG % (kind, kind, kind, kind))
+    m.ok("xl create -q /etc/xen/%s.cfg" % kind, 120)
+    m.wait_for("cat " + LOG % kind, "guest: up", 200)
+    with m.guest(kind) as g:
+        assert g.ok("echo $((6 * 7))guest") == "42guest"
+    m.ok("xl pause %s; xl unpause %s" % (kind, kind))
+    m.ok("xl destroy %s" % kind, 60)
+    assert kind not in [line.split()[0] for line in m.ok("xl list").split("\n")]
+
+
+def test_power_off(m):
+    m.run("poweroff -f &")
+    m.child.expect([r"(?i)power", "EOF"], timeout=60)
