@@ -8,7 +8,8 @@ Prints one line per test and `N passed, N failed` at the end; the console of a t
 follows its line. A test passes with the verdict `pass` or `skip`; `broken`, `fail`, no verdict, or a
 hypervisor that crashes or complains of itself are failures. Exit code 0 only when nothing failed.
 
-A PVH kernel (NAME-pvh, pvh-NAME) is the guest of a dom0 that does nothing else (guest/host), and both must pass.
+A PVH kernel (NAME-pvh, pvh-NAME) is the guest of a dom0 that does nothing else (guest/host), and both must pass; with
+--dom0-pvh it is dom0 itself (dom0=pvh).
 
 guest/tests/NAME/options may hold lines KEY=VALUE: smp, vcpus (of a PVH guest), guest_verdict=no (a PVH
 kernel that ends by something else than a verdict), mem, timeout, args (the kernel's command line),
@@ -65,10 +66,13 @@ def is_pvh(name):
     return name.endswith("-pvh") or name.startswith("pvh-")
 
 
-def qemu_command(hv, elf, options):
+def qemu_command(hv, elf, options, dom0_pvh):
     line = ("console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all dom0_max_vcpus=%s %s"
             % (options["smp"], options["hv"]))
-    if is_pvh(os.path.basename(elf)[:-4]):
+    if dom0_pvh:
+        initrd = (elf + " " + options["args"]).strip()
+        line += " dom0=pvh dom0_mem=128M"
+    elif is_pvh(os.path.basename(elf)[:-4]):
         host = os.path.join(os.path.dirname(elf), "pvhost.elf")
         initrd = "%s vcpus=%s %s,%s" % (host, options["vcpus"], options["args"], elf)
         line += " dom0_mem=128M"
@@ -127,7 +131,7 @@ def run_test(hv, name, args):
         return bool(VERDICT.search(text))
 
     start = time.monotonic()
-    text, late = run_qemu(qemu_command(hv, elf, options), timeout, done)
+    text, late = run_qemu(qemu_command(hv, elf, options, args.dom0_pvh), timeout, done)
     seconds = time.monotonic() - start
     verdict = VERDICT.search(text)
     guest = GUEST_VERDICT.search(text)
@@ -135,7 +139,7 @@ def run_test(hv, name, args):
         result = "hypervisor crash"
     elif crash_text:
         result = "pass" if crash_text in text else "no crash seen"
-    elif verdict and is_pvh(name) and verdict.group(1) == "pass" and options["guest_verdict"] == "yes":
+    elif verdict and is_pvh(name) and not args.dom0_pvh and verdict.group(1) == "pass" and options["guest_verdict"] == "yes":
         result = guest.group(1) if guest else "no verdict"
     elif verdict:
         result = verdict.group(1)
@@ -164,11 +168,12 @@ def main():
     parser.add_argument("--args", help="appended to every kernel's command line")
     parser.add_argument("--smp", help="number of CPUs, instead of the test's own wish")
     parser.add_argument("--peer", action="store_true", help="the image is Debian's Xen")
+    parser.add_argument("--dom0-pvh", action="store_true", help="PVH kernels are dom0, not its guest")
     parser.add_argument("--show", action="store_true", help="show the console of every test")
     parser.add_argument("--list", action="store_true")
     parser.add_argument("names", nargs="*")
     args = parser.parse_args()
-    names = args.names or all_tests() + pvh_tests()
+    names = args.names or (pvh_tests() if args.dom0_pvh else all_tests() + pvh_tests())
     if args.list:
         print("\n".join(names))
         return 0
