@@ -106,7 +106,22 @@ static void unpack(struct dom0_files *f, const struct kernel_payload *p)
     f->elf = out;
 }
 
-void dom0_read_kernel(struct dom0_files *f)
+/* dom0=pvh, unless the machine or the kernel cannot. */
+static bool wants_pvh(struct dom0_files *f, uint64_t size)
+{
+    const char *why = "no hardware virtualisation with nested paging here";
+
+    if (!cmdline.dom0_pvh) {
+        return false;
+    }
+    if (hvm != NULL && kernel_image_parse_pvh(f->elf, size, &f->image, &why) == 0) {
+        return true;
+    }
+    log_warning("dom0=pvh: %s: dom0 starts as PV guest\n", why);
+    return false;
+}
+
+static void read_kernel(struct dom0_files *f)
 {
     struct kernel_payload payload;
     const char *why = "";
@@ -130,7 +145,8 @@ void dom0_read_kernel(struct dom0_files *f)
     if (payload.kind != COMPRESSION_NONE) {
         unpack(f, &payload);
     }
-    if (kernel_image_parse(f->elf, payload.unpacked_size, &f->image, &why) != 0) {
+    f->pvh = wants_pvh(f, payload.unpacked_size);
+    if (!f->pvh && kernel_image_parse(f->elf, payload.unpacked_size, &f->image, &why) != 0) {
         dom0_fail("%s", why);
     }
 }
@@ -282,26 +298,12 @@ void dom0_start(struct domain *d)
     }
 }
 
-/* dom0=pvh, unless the machine or the kernel cannot. */
-static bool wants_pvh(const struct dom0_files *f)
-{
-    if (!cmdline.dom0_pvh) {
-        return false;
-    }
-    if (hvm == NULL) {
-        log_warning("dom0=pvh: no hardware virtualisation with nested paging here: dom0 starts as PV guest\n");
-    } else if (f->image.phys_entry == 0) {
-        log_warning("dom0=pvh: the kernel has no PVH entry: dom0 starts as PV guest\n");
-    }
-    return hvm != NULL && f->image.phys_entry != 0;
-}
-
 void dom0_build(void)
 {
     static struct dom0_files files;
 
-    dom0_read_kernel(&files);
-    if (wants_pvh(&files)) {
+    read_kernel(&files);
+    if (files.pvh) {
         dom0_pvh_build(&files);
     } else {
         dom0_pv_build(&files);

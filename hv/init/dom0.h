@@ -15,7 +15,8 @@
 struct domain;
 
 struct dom0_files {
-    struct kernel_image image;
+    bool pvh;
+    struct kernel_image image; /* for PVH: physical addresses */
     const void *elf;       /* unpacked */
     mfn_t elf_block;       /* memory to free, INVALID_MFN when the module itself is the ELF */
     unsigned int elf_order;
@@ -37,7 +38,6 @@ NORETURN void PRINTF_LIKE(1, 2) dom0_fail(const char *fmt, ...);
 /* In MiB, rounded up. */
 unsigned long dom0_mib(uint64_t pages);
 
-void dom0_read_kernel(struct dom0_files *f);
 uint64_t dom0_module_pages(const struct boot_module *m);
 const void *dom0_module_data(const struct boot_module *m);
 /* Modules were kept from the page allocator; these give it what they were in. */

@@ -100,9 +100,6 @@ static void check_kernel(const struct build *b)
     if (strstr(k->xen_version, "xen-3.0") == NULL) {
         dom0_fail("made for another hypervisor interface (%s, not xen-3.0)", k->xen_version);
     }
-    if (k->entry < k->start || k->entry >= k->end) {
-        dom0_fail("its entry point is outside its segments");
-    }
     if (k->has_features && !(k->features & BIT(XENFEAT_dom0))) {
         dom0_fail("its Xen notes say that it cannot be dom0");
     }

@@ -173,7 +173,7 @@ static void load_kernel(struct build *b)
     for (unsigned int i = 0; i < k->segment_count; i++) {
         const struct kernel_segment *s = &k->segments[i];
 
-        memcpy(at(s->address - k->phys_shift), (const char *)b->files->elf + s->offset, s->file_size);
+        memcpy(at(s->address), (const char *)b->files->elf + s->offset, s->file_size);
     }
     page_free(b->files->elf_block, b->files->elf_order, true);
 }
@@ -314,8 +314,8 @@ void dom0_pvh_build(struct dom0_files *files)
     const struct kernel_image *k = &files->image;
 
     b->files = files;
-    b->kernel_start = ALIGN_DOWN(k->start - k->phys_shift, PAGE_SIZE);
-    b->info = ALIGN_UP(k->end - k->phys_shift, PAGE_SIZE);
+    b->kernel_start = ALIGN_DOWN(k->start, PAGE_SIZE);
+    b->info = ALIGN_UP(k->end, PAGE_SIZE);
     b->kernel_end = b->info + INFO_BYTES;
     b->pages = dom0_choose_size(files);
     unpack_away(files);
@@ -330,8 +330,8 @@ void dom0_pvh_build(struct dom0_files *files)
     b->rsdp = dom0_acpi_write(at(b->acpi), PAGE_SIZE << ACPI_ORDER, b->acpi, b->d->max_vcpus);
     write_start_info(b, make_map(b));
     log_info("dom0: PVH, %lu MiB, %u vcpus, kernel at %lx, entry %lx\n", dom0_mib(b->given), b->d->max_vcpus,
-             (unsigned long)b->kernel_start, (unsigned long)k->phys_entry);
-    if (hvm_start_flat(b->d->vcpu[0], (uint32_t)k->phys_entry, (uint32_t)b->info) != 0) {
+             (unsigned long)b->kernel_start, (unsigned long)k->entry);
+    if (hvm_start_flat(b->d->vcpu[0], (uint32_t)k->entry, (uint32_t)b->info) != 0) {
         dom0_fail("its first vcpu cannot be started");
     }
     dom0_start(b->d);
