@@ -45,7 +45,7 @@ struct output {
 
 static void put(struct output *o, const void *data, size_t bytes)
 {
-    if (bytes > o->size - o->used) {
+    if (o->full || o->used > o->size || bytes > o->size - o->used) {
         o->full = true;
         return;
     }
@@ -81,6 +81,9 @@ static void end_table(struct output *o, size_t start)
 {
     struct header *h = (struct header *)(o->at + start);
 
+    if (o->full) {
+        return;
+    }
     h->length = (uint32_t)(o->used - start);
     h->checksum = (uint8_t)-sum_of(h, h->length);
 }
