@@ -31,6 +31,9 @@ GUEST_PVH_LIB_C := $(wildcard guest/libguest/*.c guest/libguest/pvh/*.c) guest/l
 GUEST_PVH_LIB := $(GUEST_PVH_LIB_C:guest/%.c=$(GUEST_OUT)/obj/%.o) \
 	$(addprefix $(GUEST_OUT)/obj/,libguest/pvh/entry.o libguest/x86/trap_common.o libguest/pvh/ap.o libguest/pvh/call32_gate.o start/pvh64.o)
 GUEST_PVH_ELF := $(GUEST_OUT)/pvhost.elf $(GUEST_PVH_TESTS:%=$(GUEST_OUT)/%-pvh.elf) $(GUEST_PVH_ONLY:%=$(GUEST_OUT)/%.elf)
+# Of these, those that are also linked as dom0 of dom0=pvh.
+GUEST_PVH_DOM0 := $(addsuffix -dom0,$(GUEST_PVH_TESTS:%=%-pvh) pvh-apic pvh-cpu pvh-smp pvh-call32)
+GUEST_PVH_ELF += $(GUEST_PVH_DOM0:%=$(GUEST_OUT)/%.elf)
 GUEST_BENCH := $(if $(wildcard guest/bench/*.c),$(GUEST_OUT)/bench.elf)
 GUEST_ELF := $(filter-out $(GUEST_PVH_ONLY:%=$(GUEST_OUT)/%.elf),$(GUEST_TESTS:%=$(GUEST_OUT)/%.elf)) \
 	$(GUEST_PAGE_ELF) $(GUEST_PVH_ELF) $(GUEST_BENCH)
@@ -43,7 +46,7 @@ guest: $(GUEST_ELF)
 endif
 
 guest_link = $(GUEST_Q)$(GUEST_CC) -m64 -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,max-page-size=4096 \
-	-Wl,-z,noexecstack -Wl,--no-warn-rwx-segments -Wl,-T,guest/start/pv64.lds -o $@ $(filter %.o,$^)
+	-Wl,-z,noexecstack -Wl,--no-warn-rwx-segments $(GUEST_PLACE) -Wl,-T,guest/start/pv64.lds -o $@ $(filter %.o,$^)
 
 $(GUEST_OUT)/obj/start/pv64-page.o: guest/start/pv64.S | $(GUEST_INCLUDE)
 	@mkdir -p $(dir $@)
@@ -70,6 +73,10 @@ $(foreach t,$(filter-out $(GUEST_PVH_ONLY),$(GUEST_TESTS)),$(eval $(call guest_t
 
 define guest_pvh_test
 $(GUEST_OUT)/$(1).elf: $(patsubst guest/%.c,$(GUEST_OUT)/obj/%.o,$(wildcard guest/tests/$(2)/*.c)) \
+	$(GUEST_PVH_LIB) guest/start/pv64.lds
+	$$(guest_link)
+$(GUEST_OUT)/$(1)-dom0.elf: GUEST_PLACE := -Wl,--defsym=image_place=0xffffffff80400000
+$(GUEST_OUT)/$(1)-dom0.elf: $(patsubst guest/%.c,$(GUEST_OUT)/obj/%.o,$(wildcard guest/tests/$(2)/*.c)) \
 	$(GUEST_PVH_LIB) guest/start/pv64.lds
 	$$(guest_link)
 endef

@@ -8,8 +8,8 @@ Prints one line per test and `N passed, N failed` at the end; the console of a t
 follows its line. A test passes with the verdict `pass` or `skip`; `broken`, `fail`, no verdict, or a
 hypervisor that crashes or complains of itself are failures. Exit code 0 only when nothing failed.
 
-A PVH kernel (NAME-pvh, pvh-NAME) is the guest of a dom0 that does nothing else (guest/host), and both must pass; with
---dom0-pvh it is dom0 itself (dom0=pvh).
+A PVH kernel (NAME-pvh, pvh-NAME) is the guest of a dom0 that does nothing else (guest/host), and both must pass;
+NAME-pvh-dom0 and pvh-NAME-dom0 are dom0 themselves (dom0=pvh).
 
 guest/tests/NAME/options may hold lines KEY=VALUE: smp, vcpus (of a PVH guest), guest_verdict=no (a PVH
 kernel that ends by something else than a verdict), mem, timeout, args (the kernel's command line),
@@ -53,23 +53,28 @@ def read_options(name):
 
 def base_name(name):
     """The folder of a kernel, which may be one of several made of it."""
-    return re.sub("-(page|pvh)$", "", name)
+    return re.sub("-(page|pvh)$", "", re.sub("-dom0$", "", name))
 
 
 def pvh_tests():
     """Kernels that are built for PVH: guests of pvhost.elf here, of Debian's xl in run-domu.py."""
     return sorted(os.path.basename(p)[:-4] for p in glob.glob(os.path.join(ROOT, "build/guest/*pvh*.elf"))
-                  if not p.endswith("pvhost.elf"))
+                  if not p.endswith(("pvhost.elf", "-dom0.elf")))
+
+
+def dom0_tests():
+    return sorted(os.path.basename(p)[:-4] for p in glob.glob(os.path.join(ROOT, "build/guest/*-dom0.elf")))
 
 
 def is_pvh(name):
-    return name.endswith("-pvh") or name.startswith("pvh-")
+    """The guest of pvhost.elf."""
+    return (name.endswith("-pvh") or name.startswith("pvh-")) and not name.endswith("-dom0")
 
 
-def qemu_command(hv, elf, options, dom0_pvh):
+def qemu_command(hv, elf, options):
     line = ("console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all dom0_max_vcpus=%s %s"
             % (options["smp"], options["hv"]))
-    if dom0_pvh:
+    if elf.endswith("-dom0.elf"):
         initrd = (elf + " " + options["args"]).strip()
         line += " dom0=pvh dom0_mem=128M"
     elif is_pvh(os.path.basename(elf)[:-4]):
@@ -131,7 +136,7 @@ def run_test(hv, name, args):
         return bool(VERDICT.search(text))
 
     start = time.monotonic()
-    text, late = run_qemu(qemu_command(hv, elf, options, args.dom0_pvh), timeout, done)
+    text, late = run_qemu(qemu_command(hv, elf, options), timeout, done)
     seconds = time.monotonic() - start
     verdict = VERDICT.search(text)
     guest = GUEST_VERDICT.search(text)
@@ -139,7 +144,7 @@ def run_test(hv, name, args):
         result = "hypervisor crash"
     elif crash_text:
         result = "pass" if crash_text in text else "no crash seen"
-    elif verdict and is_pvh(name) and not args.dom0_pvh and verdict.group(1) == "pass" and options["guest_verdict"] == "yes":
+    elif verdict and is_pvh(name) and verdict.group(1) == "pass" and options["guest_verdict"] == "yes":
         result = guest.group(1) if guest else "no verdict"
     elif verdict:
         result = verdict.group(1)
@@ -168,12 +173,11 @@ def main():
     parser.add_argument("--args", help="appended to every kernel's command line")
     parser.add_argument("--smp", help="number of CPUs, instead of the test's own wish")
     parser.add_argument("--peer", action="store_true", help="the image is Debian's Xen")
-    parser.add_argument("--dom0-pvh", action="store_true", help="PVH kernels are dom0, not its guest")
     parser.add_argument("--show", action="store_true", help="show the console of every test")
     parser.add_argument("--list", action="store_true")
     parser.add_argument("names", nargs="*")
     args = parser.parse_args()
-    names = args.names or (pvh_tests() if args.dom0_pvh else all_tests() + pvh_tests())
+    names = args.names or all_tests() + pvh_tests() + dom0_tests()
     if args.list:
         print("\n".join(names))
         return 0
