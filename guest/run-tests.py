@@ -119,7 +119,7 @@ def run_test(hv, name, args):
     options = read_options(base_name(name))
     extra = [args.args or "", options["peer_args"] if args.peer else ""]
     options["args"] = " ".join([options["args"]] + extra).strip()
-    options["smp"] = args.smp or options["smp"]
+    options["smp"] = args.smp or (options["vcpus"] if name.endswith("-dom0") else options["smp"])
     elf = os.path.join(ROOT, "build", "guest", name + ".elf")
     if not os.path.exists(elf):
         return name, "missing", 0.0, elf + " is not built\n"
