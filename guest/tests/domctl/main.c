@@ -454,6 +454,36 @@ static void set_policy_buffers(unsigned int leaf_count, unsigned int msr_count)
     op.u.cpu_policy.nr_msrs = msr_count;
 }
 
+static const xen_cpuid_leaf_t *find_leaf(unsigned int count, uint32_t leaf, uint32_t subleaf)
+{
+    for (unsigned int i = 0; i < count; i++) {
+        if (leaves[i].leaf == leaf && leaves[i].subleaf == subleaf) {
+            return &leaves[i];
+        }
+    }
+    return NULL;
+}
+
+/* A toolstack reads a policy and has room for as many leaves when it writes it: caches with the one that ends them,
+ * states of XSAVE up to the last. */
+static void test_policy_whole(unsigned int count)
+{
+    const xen_cpuid_leaf_t *cache = NULL;
+    const xen_cpuid_leaf_t *state = find_leaf(count, 0xd, 0);
+    uint64_t states = state == NULL ? 0 : state->a | (uint64_t)state->d << 32;
+
+    for (uint32_t i = 0; i < 6 && (cache == NULL || (cache->a & 0x1f) != 0); i++) {
+        cache = find_leaf(count, 4, i);
+        EXPECT(cache != NULL);
+        if (cache == NULL) {
+            break;
+        }
+    }
+    for (uint32_t i = 2; i < 63 && states >> i != 0; i++) {
+        EXPECT(find_leaf(count, 0xd, i) != NULL);
+    }
+}
+
 static void test_policy(void)
 {
     unsigned int leaf_count;
@@ -464,6 +494,7 @@ static void test_policy(void)
     leaf_count = op.u.cpu_policy.nr_leaves;
     msr_count = op.u.cpu_policy.nr_msrs;
     EXPECT(leaf_count > 4 && leaf_count <= 256);
+    test_policy_whole(leaf_count);
     set_policy_buffers(1, 16);
     EXPECT_EQ(call(XEN_DOMCTL_get_cpu_policy), -ENOBUFS);
     set_policy_buffers(256, 16);

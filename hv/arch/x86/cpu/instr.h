@@ -13,6 +13,7 @@
 #define MSR_TSC_DEADLINE   0x6e0
 
 #define CR0_TS      0x8UL
+#define CR4_VMXE   0x2000UL /* with us: the CPU is in VMX operation */
 #define CR4_OSXSAVE 0x40000UL
 
 #define CONTROL_REGISTER(n)                                                                      \

@@ -3,6 +3,7 @@
 #include "hv/arch/x86/cpu/reset.h"
 
 #include "hv/arch/x86/cpu/acpi.h"
+#include "hv/arch/x86/cpu/instr.h"
 #include "hv/arch_cpu.h"
 
 #define SPACE_MEMORY 0
@@ -72,8 +73,17 @@ static const struct {
     { 'a', by_acpi }, { 'p', by_cf9 }, { 'k', by_keyboard }, { 't', by_triple_fault }
 };
 
+/* In VMX operation the INIT by which some machines reset is held back. */
+static void leave_vmx(void)
+{
+    if (read_cr4() & CR4_VMXE) {
+        __asm__ __volatile__("vmxoff" ::: "cc", "memory");
+    }
+}
+
 static void reboot(void)
 {
+    leave_vmx();
     for (unsigned int i = 0; i < ARRAY_SIZE(methods); i++) {
         if (methods[i].letter == method) {
             methods[i].act();

@@ -222,10 +222,10 @@ static void add_native_subleaves(struct cpu_policy *p, uint32_t leaf)
     case 4:
         for (uint32_t i = 0; i < CACHE_SUBLEAVES; i++) {
             cpuid_native(4, i, &l);
-            if ((l.a & 0x1f) == 0) {
-                break;
-            }
             add_native(p, 4, i);
+            if ((l.a & 0x1f) == 0) {
+                break; /* a cache of no type ends them */
+            }
         }
         break;
     case 7:
@@ -242,10 +242,9 @@ static void add_native_subleaves(struct cpu_policy *p, uint32_t leaf)
     default:
         cpuid_native(0xd, 0, &l);
         states = l.a | (uint64_t)l.d << 32 | XSTATE_BASIC;
-        for (uint32_t i = 0; i < XSAVE_SUBLEAVES; i++) {
-            if (states >> i & 1) {
-                add_native(p, 0xd, i);
-            }
+        /* Up to the last state, without gaps: the toolstack writes so many back into the room of what it read. */
+        for (uint32_t i = 0; i < XSAVE_SUBLEAVES && states >> i != 0; i++) {
+            add_native(p, 0xd, i);
         }
         break;
     }

@@ -40,7 +40,6 @@
 #define CR0_NE           0x20UL
 #define CR0_KNOWN        0xe005003fUL
 #define CR0_OURS         (CR0_NE | CR0_NW | CR0_CD)
-#define CR4_VMXE         0x2000UL
 /* VME to UMIP, FSGSBASE, PCIDE, OSXSAVE, SMEP, SMAP: what the policy of guests can offer. */
 #define CR4_GUEST        0x370fffUL
 #define DR7_FIXED        0x400UL
@@ -137,7 +136,11 @@ static bool start_cpu(void)
     for (unsigned int i = 0; i < CALL_MSRS; i++) {
         this_cpu(host_msrs)[i] = read_msr(call_msrs[i]);
     }
-    return vmx_on(mfn_to_paddr(region).v);
+    if (!vmx_on(mfn_to_paddr(region).v)) {
+        write_cr4(read_cr4() & ~CR4_VMXE);
+        return false;
+    }
+    return true;
 }
 
 const struct hvm_ops *vmx_init_cpu(void)
