@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Runs PVH test kernels as guests under Bochs, which has what QEMU's emulation lacks: Intel's VMX, and AMD's next RIP.
+"""Runs PVH test kernels as guests under Bochs, which has what QEMU's emulation lacks: Intel's VT-x, AMD's next RIP.
 
     guest/run-bochs.py [--hv PATH] [--model NAME] [--timeout SECONDS] [--show] [--list] [NAME ...]
     guest/run-bochs.py --debian [--kernel PATH] [--initrd PATH] ...
 
-The hypervisor boots from a GRUB CD image with guest/host as dom0 and the kernel as its guest, as run-tests.py does it
-under QEMU; a kernel's options and what counts as a pass are that script's. `hello` of these is the shortest. One line
-per kernel, then `N passed, N failed`; the console of one that does not pass follows its line.
+The hypervisor boots from a GRUB CD image with guest/host as dom0 and the kernel as its guest, or with NAME-dom0 as
+dom0 itself, as run-tests.py does it under QEMU; a kernel's options and what counts as a pass are that script's. One
+line per kernel, then `N passed, N failed`; the console of one that does not pass follows its line.
 
 --debian: Debian's dom0 and its xl instead, with Debian's kernel as the PVH guest, until that runs a program of its
 first process. Takes many minutes.
@@ -143,21 +143,23 @@ def run_bochs(folder, iso, model, smp, mem, timeout, done, follow=None):
 
 def run_test(name, args):
     options = tests.read_options(tests.base_name(name))
-    options["smp"] = args.smp or options["smp"]
+    is_dom0 = name.endswith("-dom0")
+    options["smp"] = args.smp or (options["vcpus"] if is_dom0 else options["smp"])
     elf = os.path.join(ROOT, "build/guest", name + ".elf")
     host = os.path.join(ROOT, "build/guest/pvhost.elf")
-    line = ("console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all dom0_mem=128M dom0_max_vcpus=%s %s"
-            % (options["smp"], options["hv"]))
+    line = ("console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all dom0_mem=128M dom0_max_vcpus=%s %s%s"
+            % (options["smp"], "dom0=pvh " if is_dom0 else "", options["hv"]))
     with tempfile.TemporaryDirectory() as folder:
-        iso = make_iso(folder, args.hv, line, host, "vcpus=%s %s" % (options["vcpus"], options["args"]),
-                       [(elf, "")])
+        host_args = "vcpus=%s %s" % (options["vcpus"], options["args"])
+        iso = (make_iso(folder, args.hv, line, elf, options["args"], []) if is_dom0 else
+               make_iso(folder, args.hv, line, host, host_args, [(elf, "")]))
         start = time.monotonic()
         text, late = run_bochs(folder, iso, args.model, options["smp"], options["mem"], args.timeout,
                                lambda t: bool(tests.VERDICT.search(t) or (tests.CRASH.search(t) and "Reboot" in t)))
         seconds = time.monotonic() - start
         if args.keep_log:
             shutil.copy(os.path.join(folder, "log"), args.keep_log)
-    return judge(text, late, options), seconds, text
+    return judge(text, late, is_dom0 or options["guest_verdict"] != "yes"), seconds, text
 
 
 def run_debian(args):
@@ -168,8 +170,8 @@ def run_debian(args):
         path = os.path.join(folder, "initrd")
         with open(path, "wb") as f:
             f.write(initrd)
-        iso = make_iso(folder, args.hv, "console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all dom0_mem=640M,max:640M",
-                       args.kernel, "console=hvc0 quiet proxenos.script=bochs", [(path, "")])
+        line = "console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all dom0_mem=640M,max:640M"
+        iso = make_iso(folder, args.hv, line, args.kernel, "console=hvc0 quiet proxenos.script=bochs", [(path, "")])
         start = time.monotonic()
         text, late = run_bochs(folder, iso, args.model, 1, 1280, args.timeout,
                                lambda t: DEBIAN_DONE in t or bool(tests.CRASH.search(t)), args.follow)
@@ -179,14 +181,15 @@ def run_debian(args):
     return result, seconds, text
 
 
-def judge(text, late, options):
+def judge(text, late, alone):
+    """alone: the kernel is dom0, or ends without a verdict: dom0's is the only one."""
     verdict = tests.VERDICT.search(text)
     guest = tests.GUEST_VERDICT.search(text)
     if tests.CRASH.search(text):
         return "hypervisor crash"
     if not verdict:
         return "timeout" if late else "no verdict"
-    if verdict.group(1) == "pass" and options["guest_verdict"] == "yes":
+    if verdict.group(1) == "pass" and not alone:
         return guest.group(1) if guest else "no verdict"
     return verdict.group(1)
 
