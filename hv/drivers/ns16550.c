@@ -8,7 +8,6 @@
 
 #include "hv/arch_cpu.h"
 #include "hv/base/timer.h"
-#include "hv/lib/string.h"
 #include "hv/upcalls.h"
 
 /* Registers, as offsets from the port's base. */
@@ -26,15 +25,13 @@
 #define LSR_DATA   0x01
 #define LSR_EMPTY  0x20
 
-#define CLOCK_HZ      1843200
 #define FIFO_BYTES    16
 #define SPINS_MAX     1000000
 #define POLL_NS       10000000ULL
 #define RECEIVE_BATCH 64
 
 struct port {
-    uint16_t io_base;
-    unsigned int irq;
+    struct ns16550_settings at;
     bool ready;
     bool input;
     unsigned int room; /* bytes that surely fit in the transmit FIFO */
@@ -42,111 +39,16 @@ struct port {
 
 static struct port ports[NS16550_PORTS];
 static struct timer poll_timer;
+static void (*receive)(char c) = upcall_console_input;
 
 static uint8_t reg_read(const struct port *p, unsigned int reg)
 {
-    return (uint8_t)arch_port_in((uint16_t)(p->io_base + reg), 1);
+    return p->at.access->read(&p->at, reg);
 }
 
 static void reg_write(const struct port *p, unsigned int reg, uint8_t value)
 {
-    arch_port_out((uint16_t)(p->io_base + reg), value, 1);
-}
-
-/* ---- settings ------------------------------------------------------------------------------ */
-
-void ns16550_defaults(unsigned int port, struct ns16550_settings *s)
-{
-    *s = (struct ns16550_settings){ .baud = 115200, .clock_hz = CLOCK_HZ, .data_bits = 8,
-                                    .parity = 'n', .stop_bits = 1,
-                                    .io_base = port == 0 ? 0x3f8 : 0x2f8,
-                                    .irq = port == 0 ? 4 : 3 };
-}
-
-/* Reads a number into *value when there is one; false when what follows is neither , nor the end. */
-static bool parse_number(const char **text, unsigned int *value, uint64_t max)
-{
-    const char *end;
-    uint64_t n;
-
-    if (**text == ',' || **text == '\0') {
-        return true;
-    }
-    n = string_to_u64(*text, &end);
-    if (end == *text || n > max) {
-        return false;
-    }
-    *value = (unsigned int)n;
-    *text = end;
-    return true;
-}
-
-static bool parse_line_mode(const char **text, struct ns16550_settings *s)
-{
-    const char *t = *text;
-
-    if (*t == ',' || *t == '\0') {
-        return true;
-    }
-    if (t[0] < '5' || t[0] > '8' || t[1] == '\0' || strchr("noems", t[1]) == NULL ||
-        (t[2] != '1' && t[2] != '2')) {
-        return false;
-    }
-    s->data_bits = (unsigned int)(t[0] - '0');
-    s->parity = t[1];
-    s->stop_bits = (unsigned int)(t[2] - '0');
-    *text = t + 3;
-    return true;
-}
-
-static bool parse_baud(const char **text, struct ns16550_settings *s)
-{
-    if (strncmp(*text, "auto", 4) == 0) {
-        s->baud = 0;
-        *text += 4;
-    } else if (!parse_number(text, &s->baud, 4000000)) {
-        return false;
-    }
-    if (**text == '/') {
-        (*text)++;
-        return parse_number(text, &s->clock_hz, 1U << 30);
-    }
-    return true;
-}
-
-/* A comma leads to the next field; false when there is none. */
-static bool next_field(const char **text)
-{
-    if (**text != ',') {
-        return false;
-    }
-    (*text)++;
-    return true;
-}
-
-int ns16550_parse(const char *text, struct ns16550_settings *s)
-{
-    struct ns16550_settings n = *s;
-    unsigned int io = n.io_base;
-
-    if (!parse_baud(&text, &n)) {
-        return -EINVAL;
-    }
-    if (next_field(&text) && !parse_line_mode(&text, &n)) {
-        return -EINVAL;
-    }
-    if (next_field(&text) && (!parse_number(&text, &io, 0xfff8) || io == 0)) {
-        return -EINVAL;
-    }
-    if (next_field(&text) && !parse_number(&text, &n.irq, 255)) {
-        return -EINVAL;
-    }
-    if (*text != '\0' && *text != ',') {
-        return -EINVAL;
-    }
-    n.io_base = (uint16_t)io;
-    *s = n;
-    return 0;
+    p->at.access->write(&p->at, reg, value);
 }
 
 /* ---- the device ---------------------------------------------------------------------------- */
@@ -185,8 +87,7 @@ int ns16550_init(unsigned int port, const struct ns16550_settings *s)
     struct port *p = &ports[port];
     uint8_t lcr = line_control(s);
 
-    p->io_base = s->io_base;
-    p->irq = s->irq;
+    p->at = *s;
     p->ready = false;
     if (!present(p)) {
         return -ENODEV;
@@ -256,6 +157,11 @@ const struct console_device *ns16550_console(unsigned int port)
 
 /* ---- input --------------------------------------------------------------------------------- */
 
+void ns16550_set_input(void (*fn)(char c))
+{
+    receive = fn;
+}
+
 void ns16550_enable_input(unsigned int port)
 {
     ports[port].input = true;
@@ -270,7 +176,7 @@ void ns16550_poll(void)
             continue;
         }
         for (unsigned int n = 0; n < RECEIVE_BATCH && (reg_read(p, REG_LSR) & LSR_DATA); n++) {
-            upcall_console_input((char)reg_read(p, REG_DATA));
+            receive((char)reg_read(p, REG_DATA));
         }
     }
 }
@@ -296,7 +202,7 @@ bool ns16550_claims(unsigned int port, uint16_t *io_base, unsigned int *irq)
     if (!ports[port].ready) {
         return false;
     }
-    *io_base = ports[port].io_base;
-    *irq = ports[port].irq;
+    *io_base = (uint16_t)ports[port].at.base;
+    *irq = ports[port].at.irq;
     return true;
 }

@@ -17,6 +17,7 @@ UNIT_SRC   := $(filter-out hv/core/keyhandler.c hv/core/sched_test.c hv/base/sym
     hv/calls/*_test.c hv/calls/grant_table_op.c hv/calls/memory_*.c))
 # The boot input: parsers and decompressors, the latter against the original libraries.
 UNIT_SRC += $(wildcard hv/init/*_test.c) $(patsubst %_test.c,%.c,$(wildcard hv/init/*_test.c)) \
+    hv/drivers/ns16550.c hv/drivers/ns16550_mmio.c hv/drivers/ns16550_test.c \
     hv/arch/x86/guest/pv_decode.c hv/arch/x86/guest/pv_decode_test.c \
     hv/arch/x86/hvm/hvm_decode.c hv/arch/x86/hvm/hvm_decode_test.c \
     hv/arch/x86/hvm/hvm_event.c hv/arch/x86/hvm/hvm_event_test.c

@@ -26,6 +26,7 @@
 #include "hv/core/sched.h"
 #include "hv/core/version.h"
 #include "hv/drivers/fdt.h"
+#include "hv/drivers/ns16550.h"
 #include "hv/drivers/pl011.h"
 #include "hv/init/arm/bootinfo.h"
 #include "hv/init/cmdline.h"
@@ -34,8 +35,6 @@
 #include "hv/mm/page_alloc.h"
 
 NORETURN void boot_start(uint64_t fdt_start, uint64_t image_start);
-
-static bool has_console;
 
 /* First, so that everything after it may ask which CPU it is on. */
 static void boot_cpu_identify(void)
@@ -48,27 +47,82 @@ static void boot_cpu_identify(void)
     cpumask_set(&arch_cpus_online, 0);
 }
 
+/* Registers four bytes apart are written four bytes wide where nothing else is said. */
+static bool ns16550_start(int node, void *registers)
+{
+    struct ns16550_settings s = { .data_bits = 8, .parity = 'n', .stop_bits = 1, .access = &ns16550_mmio,
+                                  .base = (unsigned long)registers,
+                                  .reg_shift = (unsigned int)fdt_number(node, "reg-shift", 0) & 3 };
+
+    s.reg_bytes = (unsigned int)fdt_number(node, "reg-io-width", s.reg_shift == 2 ? 4 : 1) == 4 ? 4 : 1;
+    if (ns16550_init(0, &s) != 0) {
+        return false;
+    }
+    ns16550_set_input(serial_input);
+    ns16550_enable_input(0);
+    printk_add_device(ns16550_console(0));
+    return true;
+}
+
+static bool pl011_start(int node, void *registers)
+{
+    (void)node;
+    pl011_init(registers);
+    pl011_set_input(serial_input);
+    printk_add_device(pl011_console());
+    return true;
+}
+
+static const struct serial_driver {
+    const char *compatible;
+    bool (*start)(int node, void *registers);
+    void (*start_polling)(void);
+} serial_drivers[] = {
+    { "arm,pl011", pl011_start, pl011_start_polling },
+    { "ns16550a", ns16550_start, ns16550_start_polling },
+    { "ns16550", ns16550_start, ns16550_start_polling },
+    { "snps,dw-apb-uart", ns16550_start, ns16550_start_polling },
+};
+
+static const struct serial_driver *console_driver; /* NULL: there is no console */
+
+static bool console_try(int node)
+{
+    uint64_t address;
+    uint64_t size;
+    void *registers;
+
+    for (unsigned int i = 0; i < ARRAY_SIZE(serial_drivers); i++) {
+        const struct serial_driver *driver = &serial_drivers[i];
+
+        if (!fdt_is(node, driver->compatible) || !fdt_reg(node, 0, &address, &size)) {
+            continue;
+        }
+        registers = arch_map_device(_paddr(address), PAGE_SIZE);
+        if (registers != NULL && driver->start(node, registers)) {
+            console_node = node;
+            console_driver = driver;
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The serial port of the command line; else what /chosen names; else the first that there is. */
 static void console_devices_init(void)
 {
-    static const char *const names[] = { "arm,pl011", NULL };
-    uint64_t address;
-    uint64_t size;
     int node = bootinfo_console(cmdline.dtuart);
-    void *registers;
 
-    if (node < 0 || !fdt_is(node, "arm,pl011")) {
-        node = fdt_find(-1, names);
-    }
-    if (node < 0 || !fdt_reg(node, 0, &address, &size)) {
+    if (node >= 0 && console_try(node)) {
         return;
     }
-    registers = arch_map_device(_paddr(address), PAGE_SIZE);
-    if (registers != NULL) {
-        pl011_init(registers);
-        printk_add_device(pl011_console());
-        console_node = node;
-        has_console = true;
+    for (unsigned int i = 0; i < ARRAY_SIZE(serial_drivers); i++) {
+        const char *const names[] = { serial_drivers[i].compatible, NULL };
+
+        node = fdt_find(-1, names);
+        if (node >= 0 && console_try(node)) {
+            return;
+        }
     }
 }
 
@@ -159,9 +213,8 @@ NORETURN void boot_start(uint64_t fdt_start, uint64_t image_start)
     cpus_start();                          /* the other CPUs */
     paging_drop_identity();
     console_init();
-    if (has_console) {
-        pl011_set_input(serial_input);
-        pl011_start_polling();
+    if (console_driver != NULL) {
+        console_driver->start_polling();
     }
     dom0_build();
     dom0less_build();
