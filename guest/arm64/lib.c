@@ -117,11 +117,14 @@ uint64_t arm_physical(const void *va)
     return (par & 0xfffffffff000UL) | ((uint64_t)(uintptr_t)va & 4095);
 }
 
+/* Asked once: reading an ID register is a trap. */
 bool is_gicv3(void)
 {
-    uint64_t pfr0;
+    static uint64_t pfr0;
 
-    __asm__("mrs %0, id_aa64pfr0_el1" : "=r"(pfr0));
+    if (pfr0 == 0) {
+        __asm__("mrs %0, id_aa64pfr0_el1" : "=r"(pfr0));
+    }
     return (pfr0 >> 24 & 15) != 0;
 }
 

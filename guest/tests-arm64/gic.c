@@ -175,7 +175,8 @@ static void drain(unsigned int most)
     while (order_count < most) {
         uint64_t irq = gic_acknowledge();
 
-        for (unsigned int i = 0; i < 1000 && (irq & 1023) >= SPI_MAX; i++) { /* refills come with an exit */
+        /* Refills come with an exit, perhaps of the other vcpu. */
+        for (unsigned int i = 0; i < 100000 && (irq & 1023) >= SPI_MAX; i++) {
             (void)hypercall_xen_version(0, NULL);
             irq = gic_acknowledge();
         }

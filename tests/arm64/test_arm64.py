@@ -4,6 +4,7 @@ machine with GICv3 and GICv2 (emulation, EL2 by virtualization=on). `make boot A
 """
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -124,6 +125,50 @@ def test_disk_and_network():
     d.child.close(force=True)
 
 
+def initrd_with(scratch, files):
+    """dom0's ramdisk with more in it: {path there: path here}."""
+    for there, here in files.items():
+        os.makedirs(os.path.dirname(scratch + "/more" + there), exist_ok=True)
+        shutil.copy(here, scratch + "/more" + there)
+    subprocess.run("cd %s/more; find . | cpio -o -H newc -R 0:0 --quiet | gzip -1n > ../more.gz; cat %s ../more.gz > ../initrd"
+                   % (scratch, os.path.join(IMAGE, "dom0.cpio.gz")), shell=True, check=True)
+    return scratch + "/initrd"
+
+
+# The example of a guest's configuration in Xen's wiki, whose kernel has its drivers built in; Debian's has them in a
+# ramdisk.
+EXAMPLE = """kernel = "/root/image"
+memory = 128
+name = "guest"
+vcpus = 1
+disk = [ 'phy:/dev/loop0,xvda,w' ]
+extra = "earlyprintk=xenboot console=hvc0 root=/dev/xvda debug rw init=/bin/sh"
+"""
+
+
+def test_example_of_the_wiki(tmp_path):
+    """A shell on the root file system of a disk, on the guest's console."""
+    root, config = str(tmp_path / "root.img"), str(tmp_path / "example.cfg")
+    with open(config, "w") as f:
+        f.write(EXAMPLE + 'ramdisk = "/boot/guest.cpio.gz"\n')
+    for name in ["proc", "sys", "dev"]:
+        os.makedirs(str(tmp_path / "root" / name))
+    subprocess.run(["cp", "-a", os.path.join(IMAGE, "guest/bin"), str(tmp_path / "root")], check=True)
+    subprocess.run(["mke2fs", "-q", "-t", "ext4", "-d", str(tmp_path / "root"), root, "16M"], check=True)
+    d = Dom0(3, 2, initrd_with(str(tmp_path), {"/root/image": os.path.join(IMAGE, "vmlinuz"), "/root/root.img": root,
+                                               "/root/example.cfg": config}))
+    d.ok("losetup /dev/loop0 /root/root.img")
+    d.ok("xl create -q /root/example.cfg")
+    d.until("tail -c 200 %s | grep -q '/ # '" % LOG, 180)
+    typed = "grep /dev/xvda /proc/mounts; echo written-$((40 + 2)) > /file; cat /file; sync"
+    d.ok("(sleep 2; echo '%s'; sleep 8) | timeout 15 xenconsole --interactive $(xl domid guest) > /tmp/typed; true" % typed)
+    output = d.ok("cat /tmp/typed")
+    assert "written-42" in output and re.search("^/dev/xvda / ext4 rw", output.replace("\r", ""), re.M), output
+    assert re.search(r"guest +\d+ +128 +1 ", d.ok("xl list"))
+    d.ok("xl destroy guest; sync; mount /root/root.img /mnt; grep written-42 /mnt/file")
+    d.child.close(force=True)
+
+
 KERNELS = sorted(name[:-2] for name in os.listdir(os.path.join(ROOT, "guest/tests-arm64")) if name.endswith(".c"))
 SHARED = ["events", "sched"]  # GUEST64_SHARED
 QUIET = LINE.replace("guest_loglvl=all", "guest_loglvl=none")  # each refusal would be a line
@@ -138,6 +183,23 @@ def check_kernel(name, gic, cpu="cortex-a57", args=""):
 @pytest.mark.parametrize("name", KERNELS + SHARED)
 def test_kernel(name):
     check_kernel(name, 3)
+
+
+def test_domu_of_each_test_program(tmp_path):
+    """All that need no rights, one after the other."""
+    names = sorted(set(KERNELS + SHARED) - {"leak"})
+    more = {"/boot/" + name: os.path.join(ROOT, "build/guest/arm64", name) for name in names}
+    d = Dom0(3, 2, initrd_with(str(tmp_path), more))
+    for name in names:
+        lines = ['name = "%s"' % name, 'kernel = "/boot/%s"' % name, "memory = 64", "vcpus = 2",
+                 'extra = "calls=1000"']  # each refusal is a line
+        d.ok("printf '%s' > /tmp/kernel.cfg" % "".join(line + "\\n" for line in lines))
+        assert d.run("xl create -q /tmp/kernel.cfg")[0] == 0
+        d.until("xl dmesg | grep -q ' verdict: '")
+        text = d.ok("xl dmesg -c")
+        assert re.search(r"\(d\d+\) verdict: pass", text), text
+        d.until("! xl domid %s >/dev/null 2>&1" % name)
+    d.child.close(force=True)
 
 
 @pytest.mark.parametrize("name", ["basic", "gic"])
@@ -279,7 +341,7 @@ def test_kernels_as_guests_of_the_device_tree(tmp_path):
         guests = [(2, 64, 0x50000000 + i * 0x1000000, p, "") for i, p in enumerate(paths)]
         blob = domains_tree(str(tmp_path / "tree"), 3, 2, guests, line=QUIET)
         child = spawn(machine(3, 2) + ["-dtb", blob] + loader(0x50000000, paths[0]) + loader(0x51000000, paths[1]))
-        text = wait_for_all(child, [r"d%d: verdict: \w+" % i for i in (1, 2)])
+        text = wait_for_all(child, [r"d%d: verdict: \w+\s" % i for i in (1, 2)])
         child.close(force=True)
         assert re.findall(r"verdict: (\w+)", text) == ["pass", "pass"], text
 
