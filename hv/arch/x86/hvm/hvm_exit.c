@@ -94,8 +94,8 @@ void hvm_exit_halt(struct vcpu *v, struct cpu_user_regs *regs, unsigned int leng
      CALL(console_io) | CALL(grant_table_op) | CALL(vm_assist) | CALL(vcpu_op) | CALL(xsm_op) |    \
      CALL(sched_op) | CALL(event_channel_op) | CALL(hvm_op) | CALL(sysctl) | CALL(domctl) |        \
      CALL(hypfs_op))
-/* And the one that has the machine's devices. */
-#define CALLS_HARDWARE (CALL(platform_op) | CALL(physdev_op))
+/* And the one that has the machine's devices and builds PV guests. */
+#define CALLS_HARDWARE (CALL(platform_op) | CALL(physdev_op) | CALL(mmuext_op))
 
 static bool may_call(const struct vcpu *v, uint64_t number)
 {
