@@ -210,7 +210,7 @@ def main():
     parser.add_argument("names", nargs="*")
     args = parser.parse_args()
     args.timeout = args.timeout or (3600 if args.debian else 300)
-    names = ["debian"] if args.debian else args.names or tests.pvh_tests()
+    names = ["debian"] if args.debian else args.names or tests.pvh_tests() + tests.dom0_tests()
     if args.list:
         print("\n".join(names))
         return 0
