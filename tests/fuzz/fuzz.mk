@@ -18,7 +18,7 @@ FUZZ_FLAGS   := $(filter-out -O1,$(UNIT_FLAGS)) -O1 -fsanitize=fuzzer-no-link \
 # What every target links: the parsers are few, and the machine they may ask things of.
 FUZZ_HV := $(filter-out %_test.c hv/core/keyhandler.c hv/base/symbols.c,$(wildcard \
     hv/lib/*.c hv/base/*.c hv/mm/*.c hv/core/*.c hv/calls/*.c hv/arch/fake/*.c)) \
-    $(patsubst %_test.c,%.c,$(wildcard hv/init/*_test.c)) hv/arch/x86/guest/pv_decode.c \
+    $(patsubst %_test.c,%.c,$(filter-out hv/init/dom0_acpi_test.c,$(wildcard hv/init/*_test.c))) hv/arch/x86/guest/pv_decode.c \
     tests/unit/world.c tests/fuzz/fuzz.c tests/fuzz/decompress_host.c tests/fuzz/stubs.c
 FUZZ_HV_OBJ := $(FUZZ_HV:%.c=$(F)/%.o)
 FUZZ_BIN    := $(FUZZ_NAMES:%=$(F)/%)
