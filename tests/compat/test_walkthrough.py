@@ -115,9 +115,11 @@ class Terminal:
     def play(self, step, follows):
         """What is on the screen when the next step may be typed."""
         if step.key:
+            # What the screen has beside it then is older: a guest's prompt that was still on its way, or not.
             self.type(step.key)
-        else:
-            self.enter(step.text)
+            self.prompt(follows.prompt)
+            return step.wanted
+        self.enter(step.text)
         if follows is None:
             return shown(self.prompt("dom0"))
         if follows.key is None:
