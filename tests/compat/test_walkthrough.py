@@ -104,7 +104,9 @@ class Terminal:
             time.sleep(0.03)
 
     def prompt(self, name):
-        return self.expect(r"(?:\A|[\n\r]|\x1b\[[0-9;?]*[a-zA-Z])%s# (\x1b\[6n)?" % name)
+        """What came before a prompt, with the order to clear the line that may stand right before it."""
+        before = self.expect(r"(\A|[\n\r]|\x1b\[[0-9;?]*[a-zA-Z])%s# (\x1b\[6n)?" % name)
+        return before + self.child.match.group(1)
 
     def enter(self, text):
         """Types a line, or several of a here-document; the echo is taken off."""
