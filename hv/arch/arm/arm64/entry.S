@@ -98,7 +98,7 @@ guest_sync64:
     mrs x11, esr_el2
     ldr w12, =HYPERCALL_ESR
     cmp w11, w12
-    b.ne guest_trap
+    b.ne 1f
     msr daifclr, #2
     cmp x16, #HYPERCALL_COUNT
     b.hs 2f
@@ -127,26 +127,17 @@ exit_to_guest:
 
 2:  mov x0, #-ENOSYS
     b 3b
-guest_sync:
-    mrs x11, esr_el2
-guest_trap:                     /* by exception class */
-    ubfx x10, x11, #26, #6
-    adrp x12, guest_trap_handlers
-    add x12, x12, :lo12:guest_trap_handlers
-    ldr x12, [x12, x10, lsl #3]
-    mov x29, xzr
-    mov x0, sp
-    mov x1, x11
-    blr x12
-    b exit_to_guest
-
-guest_other:
-    mrs x11, esr_el2
-    stp x11, x9, [sp, #UREGS_esr]
+1:  str x11, [sp, #UREGS_esr]
+    str x9, [sp, #UREGS_vector]
     mov x29, xzr
     mov x0, sp
     bl upcall_guest_trap
     b exit_to_guest
+
+guest_sync:
+guest_other:
+    mrs x11, esr_el2
+    b 1b
 
 guest_interrupt:
     mov x29, xzr
@@ -160,7 +151,7 @@ run_softirqs:
 
 exit_work:
     mov x0, x1
-    bl vgic_flush
+    bl vcpu_exit_work
     b exit_to_guest
 
 hypercall_restart:
@@ -226,29 +217,6 @@ fpu_save:
     mrs x1, fpsr
     mrs x2, fpcr
     stp x1, x2, [x0]
-    ret
-/* void paging_copy_page_at_boot(void *to, const void *from) */
-    .globl paging_copy_page_at_boot
-paging_copy_page_at_boot:
-    mov x2, #(4096 / 256)
-1:  ldp q0, q1, [x1], #32
-    ldp q2, q3, [x1], #32
-    ldp q4, q5, [x1], #32
-    ldp q6, q7, [x1], #32
-    ldp q16, q17, [x1], #32
-    ldp q18, q19, [x1], #32
-    ldp q20, q21, [x1], #32
-    ldp q22, q23, [x1], #32
-    stp q0, q1, [x0], #32
-    stp q2, q3, [x0], #32
-    stp q4, q5, [x0], #32
-    stp q6, q7, [x0], #32
-    stp q16, q17, [x0], #32
-    stp q18, q19, [x0], #32
-    stp q20, q21, [x0], #32
-    stp q22, q23, [x0], #32
-    subs x2, x2, #1
-    b.ne 1b
     ret
     .globl fpu_restore
 fpu_restore:

@@ -82,9 +82,7 @@ mfn_t boot_alloc(unsigned long pages)
             continue;
         }
         boot_alloc_reserve(start, start + bytes);
-        for (uint64_t at = start; at < start + bytes; at += PAGE_SIZE) {
-            arch_page_clear(arch_direct_map(_mfn(at >> PAGE_SHIFT)));
-        }
+        memset(arch_direct_map(_mfn(start >> PAGE_SHIFT)), 0, bytes);
         return _mfn(start >> PAGE_SHIFT);
     }
     panic("not enough memory to boot: no %lu free pages", pages);

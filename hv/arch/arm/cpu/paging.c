@@ -284,12 +284,7 @@ void paging_clean_cache(const void *va, size_t bytes)
     unsigned long end = (unsigned long)va + bytes;
     unsigned long line = 4UL << (SYSREG_READ("ctr_el0") >> 16 & 0xf);
 
-    unsigned long a = ALIGN_DOWN((unsigned long)va, line);
-
-    for (; a + 8 * line <= end;) {
-        __asm__ __volatile__(".rept 8; dc cvac, %0; add %0, %0, %1; .endr" : "+r"(a) : "r"(line) : "memory");
-    }
-    for (; a < end; a += line) {
+    for (unsigned long a = ALIGN_DOWN((unsigned long)va, line); a < end; a += line) {
         __asm__ __volatile__("dc cvac, %0" ::"r"(a) : "memory");
     }
     dsb_sy();
@@ -351,25 +346,6 @@ void arch_page_clear(void *page)
     while (at != end) {
         __asm__ __volatile__(".rept 8; dc zva, %0; add %0, %0, %1; .endr" : "+r"(at) : "r"(block) : "memory");
     }
-}
-
-void paging_clear_clean(void *pages, size_t bytes)
-{
-    uint64_t id = SYSREG_READ("dczid_el0");
-    unsigned long line = 4UL << (id & 15);
-    unsigned long at = (unsigned long)pages;
-    unsigned long end = at + bytes;
-
-    if ((id & 16) != 0 || line != 4UL << (SYSREG_READ("ctr_el0") >> 16 & 0xf)) {
-        memset(pages, 0, bytes);
-        paging_clean_cache(pages, bytes);
-        return;
-    }
-    while (at != end) {
-        __asm__ __volatile__(".rept 8; dc zva, %0; dc cvac, %0; add %0, %0, %1; .endr"
-                             : "+r"(at) : "r"(line) : "memory");
-    }
-    dsb_sy();
 }
 
 void arch_page_copy(void *dst, const void *src)

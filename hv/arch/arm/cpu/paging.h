@@ -26,10 +26,6 @@ void paging_back(unsigned long va, unsigned long bytes);
 paddr_t paging_virt_to_phys(const void *va);
 /* Makes what was written to [va, va + bytes) visible to code that runs with caches off. */
 void paging_clean_cache(const void *va, size_t bytes);
-/* Zeroes whole pages, as far as to memory. */
-void paging_clear_clean(void *pages, size_t bytes);
-/* By the FP registers: only while no guest has run on this CPU. */
-void paging_copy_page_at_boot(void *to, const void *from);
 
 /* Boot memory, before page_alloc: zeroed pages, never freed. */
 mfn_t boot_alloc(unsigned long pages);

@@ -87,7 +87,7 @@ struct arch_domain {
 };
 
 struct arch_vcpu {
-    uint32_t exit_work;       /* something for vgic_flush(); set under the lock of the vgic */
+    uint32_t exit_work;       /* something for vcpu_exit_work(); atomic */
     bool online;              /* by PSCI */
     struct cpu_user_regs regs; /* while it does not run */
     struct arch_sysregs sys;
@@ -110,8 +110,8 @@ void guest_init_cpu(void);
 extern int console_node;
 
 /* exit.c */
+void vcpu_exit_work(struct vcpu *v);
 void upcall_hypercall_restart(void);
-extern void (*const guest_trap_handlers[])(struct cpu_user_regs *regs, uint64_t esr);
 /* Makes the guest take an exception: undefined instruction, or data abort at an address. */
 void inject_undefined(struct cpu_user_regs *regs);
 void inject_abort(struct cpu_user_regs *regs, uint64_t address, bool is_instruction);
