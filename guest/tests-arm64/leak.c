@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Arm domains with a pool for tables, vcpus, memory, pages of it and of its grant table mapped here, event channels;
+ * Arm domains with a pool for tables, vcpus, memory, pages of it and of its grant table mapped here, caches, events;
  * created as far as every step and destroyed, free memory compared exactly. See guest/libguest/leak.h for the command
  * line.
  */
@@ -77,6 +77,23 @@ static long grant_frames(void)
     return rc != 0 ? rc : unmap((WINDOW >> 12) + 2);
 }
 
+static long flush(xen_pfn_t start, xen_pfn_t count)
+{
+    leak_domctl.u.cacheflush.start_pfn = start;
+    leak_domctl.u.cacheflush.nr_pfns = count;
+    return leak_call(XEN_DOMCTL_cacheflush);
+}
+
+/* Its memory and what there is not; ranges that make no sense. */
+static long cache_flush(void)
+{
+    long rc = flush(RAM_GFN - 16, LEAK_PAGES + 32);
+
+    EXPECT_EQ(flush(~0UL - 1, 3), -EINVAL);
+    EXPECT_EQ(flush(RAM_GFN, 1UL << 40), -EINVAL);
+    return rc;
+}
+
 static long vcpu_context(void)
 {
     static struct vcpu_guest_context ctx;
@@ -95,7 +112,7 @@ void test_main(void)
 {
     static long (*const steps[])(void) = {
         set_pool,     leak_max_vcpus, leak_max_mem, leak_populate, foreign_map, leak_event_channels,
-        grant_frames, vcpu_context,   leak_run,
+        cache_flush,  grant_frames,   vcpu_context, leak_run,
     };
     static const struct leak_plan plan = {
         .config = { .flags = XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap, .arch.nr_spis = 32 },

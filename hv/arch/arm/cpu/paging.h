@@ -26,6 +26,10 @@ void paging_back(unsigned long va, unsigned long bytes);
 paddr_t paging_virt_to_phys(const void *va);
 /* Makes what was written to [va, va + bytes) visible to code that runs with caches off. */
 void paging_clean_cache(const void *va, size_t bytes);
+/* The same, and what such code writes later is seen here. */
+void paging_flush_cache(const void *va, size_t bytes);
+/* No CPU has instructions fetched before. */
+void paging_flush_instructions(void);
 
 /* Boot memory, before page_alloc: zeroed pages, never freed. */
 mfn_t boot_alloc(unsigned long pages);

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Control operations on a domain that Arm answers itself: the pool of its stage 2 tables, which the toolstack sizes,
- * and address size. What others there are, x86 guests have.
+ * address size, and caches. What others there are, x86 guests have.
  */
+#include "hv/arch/arm/cpu/paging.h"
 #include "hv/arch/arm/guest/guest.h"
+#include "hv/calls/hypercall.h"
 #include "hv/core/arch_guest.h"
 #include "hv/core/p2m.h"
+#include "hv/mm/page_alloc.h"
 
 #define PAGES_PER_MB (1UL << (20 - PAGE_SHIFT))
 
@@ -34,9 +37,33 @@ static int set_pool_bytes(struct domain *d, uint64_t bytes)
     return 0;
 }
 
+/* What the toolstack wrote through its caches is for a guest whose own are off. A long range is done in pieces. */
+static int cache_flush(struct xen_domctl *op, struct domain *d, guest_ptr_t u_op)
+{
+    struct xen_domctl_cacheflush *c = &op->u.cacheflush;
+
+    if (c->nr_pfns > 1UL << PAGE_MAX_ORDER || c->start_pfn + c->nr_pfns < c->start_pfn) {
+        return -EINVAL;
+    }
+    while (c->nr_pfns > 0) {
+        struct frame *f = p2m_get_frame(d, _gfn(c->start_pfn), false);
+
+        if (f != NULL) {
+            paging_flush_cache(arch_direct_map(frame_mfn(f)), PAGE_SIZE);
+            frame_put(f);
+        }
+        c->start_pfn++;
+        c->nr_pfns--;
+        if (c->start_pfn % 64 == 0 && c->nr_pfns > 0 && hypercall_preempt_check()) {
+            return copy_to_guest(u_op, op, sizeof(*op)) != 0 ? -EFAULT : -ERESTART;
+        }
+    }
+    paging_flush_instructions();
+    return 0;
+}
+
 int arch_domctl(struct xen_domctl *op, struct domain *d, guest_ptr_t u_op, bool *copy_back)
 {
-    (void)u_op;
     switch (op->cmd) {
     case XEN_DOMCTL_shadow_op:
         *copy_back = true;
@@ -54,9 +81,7 @@ int arch_domctl(struct xen_domctl *op, struct domain *d, guest_ptr_t u_op, bool 
         *copy_back = true;
         return 0;
     case XEN_DOMCTL_cacheflush:
-        /* Copies by the hypervisor are coherent with guests that run with caches on; with caches off, QEMU has
-         * none, and dom0 has cleaned what it wrote. */
-        return 0;
+        return cache_flush(op, d, u_op);
     default:
         return -ENOSYS;
     }

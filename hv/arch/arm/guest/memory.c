@@ -3,6 +3,7 @@
  * Memory of Arm guests: all are translated, so most of contract 3 is calls of core/p2m.h; and what the frame table
  * asks of an architecture whose guests never show it page tables.
  */
+#include "hv/arch/arm/cpu/paging.h"
 #include "hv/arch/arm/cpu/sysreg.h"
 #include "hv/arch/arm/guest/guest.h"
 #include "hv/calls/memory_op.h"
@@ -27,8 +28,10 @@ void arch_put_gfn(struct frame *f, bool writable)
     }
 }
 
+/* A guest whose caches are off reads memory behind ours: what it is given must be there. */
 int arch_p2m_add(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned int order)
 {
+    paging_clean_cache(arch_direct_map(mfn), PAGE_SIZE << order);
     return p2m_set(d, gfn, mfn, order, P2M_RAM);
 }
 
