@@ -61,7 +61,7 @@ static unsigned int choose_vcpus(void)
     unsigned int n = bitmap_weight(arch_cpus_online.bits, MAX_CPUS);
 
     if (cmdline.dom0_max_vcpus != 0) {
-        n = MIN(n, cmdline.dom0_max_vcpus);
+        n = MIN(MAX(n, cmdline.dom0_min_vcpus), cmdline.dom0_max_vcpus);
     }
     return MIN(n, gic_machine.version == 2 ? 8U : GUEST_VCPUS_MAX);
 }
