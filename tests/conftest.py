@@ -8,6 +8,8 @@ import pytest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "rig"))
 
+from rig import Machine
+
 
 def pytest_addoption(parser):
     parser.addoption("--hv", default="ours", help="ours, peer or the path of an image")
@@ -26,3 +28,14 @@ def hv(request):
 @pytest.fixture(scope="session")
 def tools(request):
     return request.config.getoption("--tools")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A test that fails with a machine that others use, too, says what the hypervisor knows of it."""
+    report = (yield).get_result()
+    if report.failed and call.when != "teardown":
+        for value in item.funcargs.values():
+            if isinstance(value, Machine) and value.child is not None:
+                report.sections.append(("state of the hypervisor", value.state()))
+                break

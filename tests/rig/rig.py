@@ -79,11 +79,12 @@ class Shell:
     def run(self, command, timeout=60):
         """Runs one line; returns (exit code, output without carriage returns and the hypervisor's own lines)."""
         m = self.machine
-        for _ in range(6):
+        for _ in range(0 if m.lost else 6):
             m.send(self.line(command))
             if self._accepted():
                 break
         else:
+            m.lost = True  # or each test to come would wait as long for the same answer
             raise RigError("%s does not take %r\n%s" % (self.name, command, m.tail()))
         match = m.expect(r"@@rc=(\d+)@@", timeout)
         out = m.child.before.replace("\r", "")
@@ -153,6 +154,7 @@ class Machine:
                                      qemu_args, script, module, medium, accel, cpu)
         self.tee = Tee(log or os.environ.get("RIG_LOG"))
         self.child = None
+        self.lost = False  # a shell did not answer any more
         self.shell = Shell(self)
 
     @staticmethod
@@ -187,7 +189,9 @@ class Machine:
         self.child.delaybeforesend = None
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, kind, *_):
+        if kind is not None:
+            print(self.state())
         # On a busy machine giving back gigabytes takes longer than pexpect's own patience.
         if self.child.isalive():
             self.child.kill(signal.SIGKILL)
@@ -204,6 +208,18 @@ class Machine:
     def crash_text(self):
         found = CRASH.search(self.log)
         return found.group(0) if found else None
+
+    def state(self):
+        """What the hypervisor's debug keys tell of vcpus, events, timers and queues; for the report of a test that failed."""
+        if not self.child.isalive():
+            return "QEMU has ended (%s)" % self.child.status
+        begin = len(self.log)
+        self.send("\x01\x01\x01")
+        for key in "qdare":
+            self.send(key)
+            self.seen("NEVER", 2)
+        self.send("\x01\x01\x01")
+        return self.log[begin:]
 
     def expect(self, pattern, timeout=60):
         """Waits for a regular expression on the console and returns its match."""
