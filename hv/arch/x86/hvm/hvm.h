@@ -171,6 +171,8 @@ size_t hvm_clear(uint64_t va, size_t bytes);
 /* With a user's rights where access says HVM_ACCESS_USER. */
 size_t hvm_copy_from_as(unsigned int access, void *dst, uint64_t va, size_t bytes);
 size_t hvm_copy_to_as(unsigned int access, uint64_t va, const void *src, size_t bytes);
+/* Whether that copy would be done, unless another vcpu changes the tables meanwhile. */
+bool hvm_may_write_as(unsigned int access, uint64_t va, size_t bytes);
 /* Up to count bytes of the instruction at rip: how many there are. */
 unsigned int hvm_fetch(struct vcpu *v, uint64_t rip, uint8_t *bytes, unsigned int count);
 

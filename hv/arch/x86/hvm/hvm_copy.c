@@ -271,6 +271,28 @@ static size_t put(uint64_t va, const void *src, size_t bytes, unsigned int acces
     return 0;
 }
 
+bool hvm_may_write_as(unsigned int access, uint64_t va, size_t bytes)
+{
+    struct vcpu *v = current_vcpu();
+    struct hvm_paging p;
+
+    hvm->get_paging(v, &p);
+    while (bytes > 0) {
+        size_t part = up_to_page_end(va, bytes);
+        unsigned long flags = arch_irq_save();
+        bool there = reach(v, &p, va, access | HVM_ACCESS_WRITE) != NULL;
+
+        arch_irq_restore(flags);
+        if (there) {
+            va += part;
+            bytes -= part;
+        } else if (!populated(v)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 size_t hvm_copy_to(uint64_t va, const void *src, size_t bytes)
 {
     return put(va, src, bytes, 0);

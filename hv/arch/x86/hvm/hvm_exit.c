@@ -214,10 +214,31 @@ static void add_to_reg(uint64_t *reg, int64_t delta, unsigned int bits)
     *reg = bits == 16 ? (*reg & ~mask) | value : value;
 }
 
-/* Elements between a port and memory: what INS reads goes to ES:rDI, what OUTS writes comes from rSI, in a segment
- * that begins at 0. How many were moved: the instruction runs again for the rest, and meets the fault first. */
-static uint64_t move_string(struct vcpu *v, struct cpu_user_regs *regs, const struct hvm_string_io *io, uint64_t mask,
-                            uint64_t count, const struct hvm_paging *p)
+/* One element between a port and memory at va. What a device gives is taken only when it can be put down, as it
+ * gives it once. */
+static bool move_element(struct vcpu *v, const struct hvm_string_io *io, uint64_t va, unsigned int user)
+{
+    uint32_t value;
+
+    if (io->in) {
+        if (!hvm_may_write_as(user, va, io->bytes)) {
+            return false;
+        }
+        value = hvm_io_port_read(v, io->port, io->bytes);
+        return hvm_copy_to_as(user, va, &value, io->bytes) == 0;
+    }
+    value = 0;
+    if (hvm_copy_from_as(user, &value, va, io->bytes) != 0) {
+        return false;
+    }
+    hvm_io_port_write(v, io->port, io->bytes, value);
+    return true;
+}
+
+/* What INS reads goes to ES:rDI, what OUTS writes comes from rSI, in a segment that begins at 0. How many
+ * elements were moved: the instruction runs again for the rest, and meets the fault first. */
+static uint64_t move_string(struct vcpu *v, struct cpu_user_regs *regs, const struct hvm_string_io *io,
+                            uint64_t mask, uint64_t count, const struct hvm_paging *p)
 {
     bool down = regs->rflags & X86_EFLAGS_DF;
     unsigned int user = p->cpl == 3 ? HVM_ACCESS_USER : 0;
@@ -225,17 +246,12 @@ static uint64_t move_string(struct vcpu *v, struct cpu_user_regs *regs, const st
     for (uint64_t i = 0; i < count; i++) {
         uint64_t offset = ((io->in ? regs->rdi : regs->rsi) + (down ? -i : i) * io->bytes) & mask;
         uint64_t va = p->code_bits == 64 ? offset : (uint32_t)((io->in ? hvm->get_es_base(v) : 0) + offset);
-        uint32_t value = io->in ? hvm_io_port_read(v, io->port, io->bytes) : 0;
 
-        if ((io->in ? hvm_copy_to_as(user, va, &value, io->bytes)
-                    : hvm_copy_from_as(user, &value, va, io->bytes)) != 0) {
+        if (!move_element(v, io, va, user)) {
             if (i == 0) {
                 hvm_inject_page_fault(v, va, (io->in ? HVM_ACCESS_WRITE : 0) | user);
             }
             return i;
-        }
-        if (!io->in) {
-            hvm_io_port_write(v, io->port, io->bytes, value);
         }
     }
     return count;
