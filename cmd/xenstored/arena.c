@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Blocks in the state file, with boundary tags. Free blocks hang in bins by size: exact up to 504 bytes, four
+ * Blocks in the state file, with boundary tags. Free blocks hang in bins by size: exact up to 252 bytes, four
  * bins for each power of two above, so that allocation and freeing cost the same however many blocks there are.
  * A block is split and joined with its free neighbours at once. The file grows by fallocate(), so that a full
  * tmpfs is an error and not a SIGBUS.
@@ -17,16 +17,15 @@
 
 #include "lib/base/file.h"
 
-#define UNIT 8u
 #define UNITS_MAX 8191u
-#define UNITS_MIN 2u
+#define UNITS_MIN 3u
 #define EXACT_BINS 64u
 #define BINS (EXACT_BINS + 28u)
-#define FIRST (4096u / UNIT)
+#define FIRST (4096u / ARENA_UNIT)
 #define GROW (256u * 1024)
-#define RESERVE (sizeof(void *) == 8 ? (size_t)16 << 30 : (size_t)256 << 20)
+#define RESERVE (sizeof(void *) == 8 ? (size_t)8 << 30 : (size_t)256 << 20)
 
-static const char magic[16] = "proxenos-xs-001";
+static const char magic[16] = "proxenos-xs-002";
 
 struct free_block {
     struct arena_block b;
@@ -63,7 +62,7 @@ enum arena_kind arena_kind(uint32_t i)
 
 size_t arena_size(uint32_t i)
 {
-    return (size_t)units_of(i) * UNIT;
+    return (size_t)units_of(i) * ARENA_UNIT;
 }
 
 static void set_tag(uint32_t i, enum arena_kind kind, unsigned int units)
@@ -165,7 +164,7 @@ static uint32_t bump(unsigned int units)
 {
     uint32_t i = arena_head()->top;
 
-    if (!back(((size_t)i + units) * UNIT)) {
+    if (!back(((size_t)i + units) * ARENA_UNIT)) {
         return 0;
     }
     block_at(i)->prev = last_block != 0 ? units_of(last_block) : 0;
@@ -177,7 +176,7 @@ static uint32_t bump(unsigned int units)
 
 uint32_t arena_alloc(size_t bytes)
 {
-    unsigned int units = (bytes + UNIT - 1) / UNIT;
+    unsigned int units = (bytes + ARENA_UNIT - 1) / ARENA_UNIT;
 
     units = units < UNITS_MIN ? UNITS_MIN : units;
     if (bytes > ARENA_BLOCK_MAX) {
@@ -208,7 +207,7 @@ uint32_t arena_alloc(size_t bytes)
 
 bool arena_reserve(size_t bytes)
 {
-    return back((size_t)arena_head()->top * UNIT + bytes);
+    return back((size_t)arena_head()->top * ARENA_UNIT + bytes);
 }
 
 void arena_publish(uint32_t i, enum arena_kind kind)
@@ -258,17 +257,17 @@ uint32_t arena_next(uint32_t i)
 
 bool arena_inside(uint32_t i, size_t bytes)
 {
-    return i >= FIRST && i < arena_head()->top && bytes <= ((size_t)arena_head()->top - i) * UNIT;
+    return i >= FIRST && i < arena_head()->top && bytes <= ((size_t)arena_head()->top - i) * ARENA_UNIT;
 }
 
 size_t arena_bytes_used(void)
 {
-    return used_units * UNIT;
+    return used_units * ARENA_UNIT;
 }
 
 size_t arena_bytes_total(void)
 {
-    return (size_t)arena_head()->top * UNIT;
+    return (size_t)arena_head()->top * ARENA_UNIT;
 }
 
 bool arena_found(void)
@@ -299,7 +298,7 @@ static bool walkable(size_t file_size)
 
     boot_id(boot);
     if (memcmp(h->magic, magic, sizeof(magic)) != 0 || memcmp(h->boot, boot, sizeof(boot)) != 0 ||
-        h->top < FIRST || (size_t)h->top * UNIT > file_size) {
+        h->top < FIRST || (size_t)h->top * ARENA_UNIT > file_size) {
         return false;
     }
     while (i < h->top) {

@@ -3,9 +3,10 @@
  * The state file: one mapping of a file on tmpfs that holds everything a successor needs, cut into blocks.
  *
  * arena_open(), then arena_alloc() gives a block of kind ARENA_HELD, which a crash frees; arena_publish() turns
- * it into a record that a successor finds, by one store. Blocks are named by index (offset / 8), which stays true
- * in the next process; arena_at() is the address. Whoever looks at the file after kill -9 at any instruction can
- * walk it block by block (arena_next()): a header is changed by one store and its contents come first.
+ * it into a record that a successor finds, by one store. Blocks are named by index (offset / 4), which stays true
+ * in the next process and has its top bit clear; arena_at() is the address. Whoever looks at the file after kill -9
+ * at any instruction can walk it block by block (arena_next()): a header is changed by one store and its contents
+ * come first.
  * The lists of free blocks are memory of this process only, and are built by arena_recover().
  */
 #ifndef CMD_XENSTORED_ARENA_H
@@ -17,24 +18,26 @@
 
 #include "lib/base/err.h"
 
+#define ARENA_UNIT 4u /* bytes: where blocks begin, and what their sizes are multiples of */
+
 enum arena_kind {
     ARENA_FREE,
     ARENA_HELD,   /* in use by this process, nothing to its successor */
     ARENA_NODE,   /* node.c */
-    ARENA_EXT,    /* node.c: a value that outgrew its node */
+    ARENA_EXT,    /* node.c: what does not fit into a node */
     ARENA_WATCH,  /* watch.c: a watch of a connection that outlives us */
     ARENA_CONN,   /* persist.c */
     ARENA_OUT,    /* out.c: a message not yet sent */
     ARENA_LOG,    /* log.c */
 };
 
-/* Every block begins with this; a record's structure has it as its first member. */
+/* Every block begins with this; a record's structure has it as its first member, and is aligned to a unit. */
 struct arena_block {
-    uint16_t tag;  /* kind in the top 3 bits, size in units of 8 bytes below */
+    uint16_t tag;  /* kind in the top 3 bits, size in units below */
     uint16_t prev; /* size of the block before, in units; 0 for the first */
 };
 
-#define ARENA_BLOCK_MAX (8191u * 8) /* bytes, header included */
+#define ARENA_BLOCK_MAX (8191u * ARENA_UNIT) /* bytes, header included */
 
 /* First page of the file. */
 struct arena_head {
@@ -80,7 +83,7 @@ size_t arena_bytes_total(void);
 
 static inline void *arena_at(uint32_t block)
 {
-    return arena_base + (size_t)block * 8;
+    return arena_base + (size_t)block * ARENA_UNIT;
 }
 
 /* Keeps the compiler from moving stores across: what a crash leaves is in program order. */

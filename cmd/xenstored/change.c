@@ -10,12 +10,6 @@
 #include "cmd/xenstored/node.h"
 #include "cmd/xenstored/watch.h"
 
-size_t change_space(unsigned int perm_count, size_t name_length, size_t value_length)
-{
-    /* The node and a block outside it, each rounded up. */
-    return sizeof(struct node) + name_length + 2 * (perm_count * sizeof(struct perm) + value_length) + 48;
-}
-
 static uint32_t parent_of(const char *path, size_t length, const char **name)
 {
     if (*path == '@') {
@@ -144,7 +138,7 @@ int change_set(struct change *c)
         value = c->value != NULL ? c->value : node_value(c->node, &value_length);
     }
     log_begin();
-    if (!arena_reserve(change_space(perm_count, c->length, value_length)) ||
+    if (!arena_reserve(node_space(perm_count, c->length, value_length)) ||
         !log_set(c->path, c->length, perms, perm_count, value, value_length)) {
         log_end();
         return -ENOMEM;

@@ -22,8 +22,6 @@ struct change {
     size_t value_length;
 };
 
-/* Bytes of state file that a node may need. */
-size_t change_space(unsigned int perm_count, size_t name_length, size_t value_length);
 /* 0, -ENOMEM, -ENOENT (no parent). Watches are not told. */
 int change_set(struct change *c);
 /* Watches are told, of this node and of those below. */

@@ -12,7 +12,7 @@
 #include "cmd/xenstored/node.h"
 
 #define FIRST_SIZE (12u * 1024)
-#define MORE_SIZE (60u * 1024)
+#define MORE_SIZE (30u * 1024)
 
 struct log_block {
     struct arena_block b;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Nodes in the state file. What does not fit into a node's block any more, permissions and value, moves together
- * to a block of its own (ARENA_EXT), whose index then stands before the name; the node stays where it is.
+ * Nodes in the state file. Most are leaves with a short value and lie in one block. A node that gets a child, or
+ * more than it has room for, gets a second block (struct node_far) and keeps its name and its place: the second
+ * block is filled and published, then one store of node->gen makes it count, so a crash leaves the one or the other.
  *
- * The table is linear hashing: one bucket is split for each node added beyond the load, so no operation pays for
- * the growth of the whole. Its memory is reserved address space, touched as it grows. Names are the guests'
- * choice: the hash is keyed with a random number.
+ * The table is linear hashing: one bucket is split for each LOAD nodes added, so no operation pays for the growth
+ * of the whole. Its memory is reserved address space, touched as it grows. Names are the guests' choice: the hash
+ * is keyed with a random number.
  */
 #include "cmd/xenstored/node.h"
 
@@ -21,11 +22,14 @@
 #define BUCKETS_MAX ((size_t)1 << (sizeof(void *) == 8 ? 30 : 24))
 #define BUCKETS_MIN 64u
 
-struct ext {
-    struct arena_block b;
-    uint32_t owner;
-    char data[];
-};
+#define LOAD 2u /* nodes for each bucket */
+
+#define NODE_HEAD offsetof(struct node, data)
+/* What `shape` can say. */
+#define NEAR_NAME_MAX 63u
+#define NEAR_VALUE_MAX 127u
+#define NEAR_PERMS_MAX 3u
+#define STAMP_MAX (NODE_FAR - 1)
 
 uint32_t node_root, node_special;
 static const struct perm dom0_only = { .domid = 0, .bits = PERM_NONE };
@@ -45,45 +49,47 @@ static unsigned int stored_count(const struct perm *perms, unsigned int perm_cou
 
 static unsigned int name_length_of(const struct node *n)
 {
-    return n->sizes & 0xfff;
+    return n->shape & NODE_LONG ? n->shape & 0xfff : n->shape & NEAR_NAME_MAX;
+}
+
+static uint16_t near_shape(unsigned int name, unsigned int value, unsigned int perms)
+{
+    return name | value << 6 | perms << 13;
+}
+
+static uint32_t far_sizes(unsigned int value, unsigned int perms)
+{
+    return value | perms << 13;
 }
 
 static unsigned int value_length_of(const struct node *n)
 {
-    return n->sizes >> 12 & 0x1fff;
+    const struct node_far *far = node_far(n);
+    return far != NULL ? far->sizes & 0x1fff : n->shape >> 6 & NEAR_VALUE_MAX;
 }
 
 static unsigned int perm_count_of(const struct node *n)
 {
-    return n->sizes >> 25 & 0x3f;
+    const struct node_far *far = node_far(n);
+    return far != NULL ? far->sizes >> 13 & 0x3f : n->shape >> 13 & NEAR_PERMS_MAX;
 }
 
-static bool is_ext(const struct node *n)
+/* Where permissions and value begin in a node without a second block. */
+static size_t near_offset(size_t name_length)
 {
-    return n->sizes >> 31;
+    return name_length + (name_length & 1);
 }
 
-static uint32_t pack(unsigned int name, unsigned int value, unsigned int perms, bool ext)
+static char *contents_of(struct node *n)
 {
-    return name | value << 12 | perms << 25 | (uint32_t)ext << 31;
-}
-
-static uint32_t ext_of(const struct node *n)
-{
-    uint32_t block;
-    memcpy(&block, n->data, sizeof(block));
-    return block;
-}
-
-static char *name_of(struct node *n)
-{
-    return n->data + (is_ext(n) ? sizeof(uint32_t) : perm_count_of(n) * sizeof(struct perm));
+    struct node_far *far = node_far(n);
+    return far != NULL ? far->data : n->data + near_offset(name_length_of(n));
 }
 
 const char *node_name(uint32_t n, size_t *length)
 {
     *length = name_length_of(node_at(n));
-    return name_of(node_at(n));
+    return node_at(n)->data;
 }
 
 const struct perm *node_perms(uint32_t n, unsigned int *perm_count)
@@ -94,17 +100,14 @@ const struct perm *node_perms(uint32_t n, unsigned int *perm_count)
         *perm_count = 1;
         return &dom0_only;
     }
-    return (const void *)(is_ext(node) ? ((struct ext *)arena_at(ext_of(node)))->data : node->data);
+    return (const void *)contents_of(node);
 }
 
 const char *node_value(uint32_t n, size_t *length)
 {
     struct node *node = node_at(n);
     *length = value_length_of(node);
-    if (is_ext(node)) {
-        return ((struct ext *)arena_at(ext_of(node)))->data + perm_count_of(node) * sizeof(struct perm);
-    }
-    return name_of(node) + name_length_of(node);
+    return contents_of(node) + perm_count_of(node) * sizeof(struct perm);
 }
 
 size_t node_path(uint32_t n, char *out)
@@ -187,7 +190,7 @@ static void table_add(uint32_t n)
     node_at(n)->hash_next = buckets[b];
     buckets[b] = n;
     count++;
-    if (count > bucket_count) {
+    if (count > LOAD * bucket_count) {
         split_bucket();
     }
 }
@@ -208,7 +211,7 @@ uint32_t node_child(uint32_t parent, const char *name, size_t length)
 
     while (n != 0) {
         struct node *node = node_at(n);
-        if (node->parent == parent && name_length_of(node) == length && memcmp(name_of(node), name, length) == 0) {
+        if (node->parent == parent && name_length_of(node) == length && memcmp(node->data, name, length) == 0) {
             return n;
         }
         n = node->hash_next;
@@ -266,18 +269,18 @@ bool node_list_name(struct node_listing *l, const char *name, size_t length)
 bool node_list(struct node_listing *l, uint32_t n)
 {
     enum { WORD = 16 }; /* short names are copied as one word or two, which may reach behind them */
-    uint32_t near_end = (arena_bytes_total() - 512) / 8;
+    uint32_t near_end = (arena_bytes_total() - 512) / ARENA_UNIT;
 
     for (; n != 0; n = node_at(n)->next) {
         struct node *node = node_at(n);
         size_t length = name_length_of(node);
         if (length >= WORD || l->skip > 0 || l->used + WORD > l->room || n > near_end) {
-            if (!node_list_name(l, name_of(node), length)) {
+            if (!node_list_name(l, node->data, length)) {
                 return false;
             }
             continue;
         }
-        memcpy(l->out + l->used, name_of(node), WORD);
+        memcpy(l->out + l->used, node->data, WORD);
         l->used += length;
         l->out[l->used++] = '\0';
     }
@@ -302,15 +305,15 @@ static void charge_node(uint32_t n, int sign)
 
 static uint32_t next_stamp(void)
 {
-    /* Zero means "is not there"; transactions that saw stamps of four thousand million changes ago are gone. */
-    stamp = stamp == UINT32_MAX ? 1 : stamp + 1;
+    /* Transactions that saw stamps of two thousand million changes ago are gone. */
+    stamp = stamp == STAMP_MAX ? NODE_NO_KIDS + 1 : stamp + 1;
     return stamp;
 }
 
 /* ---- links ---- */
 static void link_child(uint32_t parent, uint32_t n)
 {
-    struct node *p = node_at(parent);
+    struct node_far *p = node_far(node_at(parent));
     struct node *node = node_at(n);
 
     node->next = 0;
@@ -328,7 +331,7 @@ static void link_child(uint32_t parent, uint32_t n)
 static void unlink_child(uint32_t n)
 {
     struct node *node = node_at(n);
-    struct node *p = node_at(node->parent);
+    struct node_far *p = node_far(node_at(node->parent));
 
     if (p->first == n) {
         p->first = node->next;
@@ -343,32 +346,95 @@ static void unlink_child(uint32_t n)
 }
 
 /* ---- changes ---- */
+size_t node_space(unsigned int perm_count, size_t name_length, size_t value_length)
+{
+    size_t near_max = NEAR_PERMS_MAX * sizeof(struct perm) + NEAR_VALUE_MAX;
+
+    /* The node, its second block and its parent's; each may be rounded up. */
+    return NODE_HEAD + name_length + near_max + sizeof(struct node_far) + perm_count * sizeof(struct perm) +
+           value_length + sizeof(struct node_far) + near_max + 4 * ARENA_UNIT;
+}
+
+/* Both may lie there now, the value elsewhere if the number of permissions is another. */
+static void put_contents(char *at, const struct perm *perms, unsigned int perm_count, const void *value,
+                         size_t value_length)
+{
+    size_t perm_bytes = perm_count * sizeof(*perms);
+
+    if (value_length > 0 && value != at + perm_bytes) {
+        memmove(at + perm_bytes, value, value_length);
+    }
+    if (perms != (const void *)at) {
+        memcpy(at, perms, perm_bytes);
+    }
+}
+
+static bool fits_near(size_t name_length, unsigned int perm_count, size_t value_length)
+{
+    return name_length <= NEAR_NAME_MAX && perm_count <= NEAR_PERMS_MAX && value_length <= NEAR_VALUE_MAX;
+}
+
+/* A second block that counts from now on, in the place of the one that the node has. perm_count: as stored. */
+static bool move_far(uint32_t n, const struct perm *perms, unsigned int perm_count, const void *value,
+                     size_t value_length)
+{
+    uint32_t block = arena_alloc(sizeof(struct node_far) + perm_count * sizeof(*perms) + value_length);
+    uint32_t old = node_at(n)->gen;
+
+    if (block == 0) {
+        return false;
+    }
+    struct node_far *far = arena_at(block);
+    *far = (struct node_far){ .b = far->b, .owner = n, .first = node_first(n), .gen = node_gen(n),
+                              .kids_gen = node_kids_gen(n), .sizes = far_sizes(value_length, perm_count) };
+    put_contents(far->data, perms, perm_count, value, value_length);
+    arena_publish(block, ARENA_EXT);
+    node_at(n)->gen = NODE_FAR | block;
+    arena_order();
+    if (old & NODE_FAR) {
+        arena_free(old & ~NODE_FAR);
+    }
+    return true;
+}
+
+/* Makes sure that the node can have children. */
+static bool may_have_kids(uint32_t n)
+{
+    unsigned int perm_count = perm_count_of(node_at(n));
+    unsigned int not_zero;
+    size_t value_length;
+    const char *value = node_value(n, &value_length);
+
+    return node_at(n)->gen & NODE_FAR ||
+           move_far(n, node_perms(n, &not_zero), perm_count, value, value_length);
+}
+
 uint32_t node_create(uint32_t parent, const char *name, size_t name_length, const struct perm *perms,
                      unsigned int perm_count, const void *value, size_t value_length)
 {
     unsigned int stored = stored_count(perms, perm_count);
-    size_t perm_bytes = stored * sizeof(struct perm);
-    size_t rest = perm_bytes + value_length;
-    /* Room for the index of a block, should permissions and value move out. */
-    uint32_t n = arena_alloc(sizeof(struct node) + name_length + (rest > sizeof(uint32_t) ? rest : sizeof(uint32_t)));
+    bool is_near = fits_near(name_length, stored, value_length);
+    size_t size = NODE_HEAD + near_offset(name_length) + (is_near ? stored * sizeof(*perms) + value_length : 0);
+    uint32_t n = parent == 0 || may_have_kids(parent) ? arena_alloc(size) : 0;
 
     if (n == 0) {
         return 0;
     }
     struct node *node = node_at(n);
     node->parent = parent;
-    node->first = 0;
     node->gen = next_stamp();
-    node->kids_gen = node->gen;
-    node->sizes = pack(name_length, value_length, stored, false);
-    memcpy(node->data, perms, perm_bytes);
-    memcpy(node->data + perm_bytes, name, name_length);
-    if (value_length > 0) {
-        memcpy(node->data + perm_bytes + name_length, value, value_length);
+    node->shape = name_length <= NEAR_NAME_MAX ? near_shape(name_length, 0, 0) : NODE_LONG | name_length;
+    memcpy(node->data, name, name_length);
+    if (is_near) {
+        node->shape = near_shape(name_length, value_length, stored);
+        put_contents(contents_of(node), perms, stored, value, value_length);
+    } else if (!move_far(n, perms, stored, value, value_length)) {
+        arena_free(n);
+        return 0;
     }
     if (parent != 0) {
         link_child(parent, n);
-        node_at(parent)->kids_gen = node->gen;
+        node_far(node_at(parent))->kids_gen = stamp;
     }
     table_add(n);
     charge(perms, perm_count, 1);
@@ -376,56 +442,35 @@ uint32_t node_create(uint32_t parent, const char *name, size_t name_length, cons
     return n;
 }
 
-/* Permissions and value in a block of their own; either may lie in the node now. */
-static bool set_outside(uint32_t n, const struct perm *perms, unsigned int perm_count, const void *value,
-                        size_t value_length)
+/* Whether a second block has room, and is not much larger than it must be. */
+static bool fits_far(const struct node *node, size_t contents)
 {
-    struct node *node = node_at(n);
-    size_t perm_bytes = perm_count * sizeof(struct perm);
-    uint32_t old = is_ext(node) ? ext_of(node) : 0;
-    uint32_t block = arena_alloc(sizeof(struct ext) + perm_bytes + value_length);
-
-    if (block == 0) {
-        return false;
-    }
-    struct ext *ext = arena_at(block);
-    ext->owner = n;
-    memcpy(ext->data, perms, perm_bytes);
-    memcpy(ext->data + perm_bytes, value, value_length);
-    memmove(node->data + sizeof(uint32_t), name_of(node), name_length_of(node));
-    memcpy(node->data, &block, sizeof(block));
-    node->sizes = pack(name_length_of(node), value_length, perm_count, true);
-    arena_publish(block, ARENA_EXT);
-    if (old != 0) {
-        arena_free(old);
-    }
-    return true;
+    size_t need = sizeof(struct node_far) + contents;
+    size_t size = arena_size(node->gen & ~NODE_FAR);
+    return need <= size && size <= 2 * need + 64;
 }
 
 static bool set_both(uint32_t n, const struct perm *perms, unsigned int perm_count, const void *value,
                      size_t value_length)
 {
     struct node *node = node_at(n);
+    struct node_far *far = node_far(node);
     size_t name_length = name_length_of(node);
 
     perm_count = stored_count(perms, perm_count);
-    size_t perm_bytes = perm_count * sizeof(struct perm);
-    if (!is_ext(node) && sizeof(struct node) + perm_bytes + name_length + value_length <= arena_size(n)) {
-        const char *old_value = name_of(node) + name_length;
-        if (perm_count != perm_count_of(node)) {
-            char copy[8192];
-            memcpy(copy, value, value_length);
-            memmove(node->data + perm_bytes, name_of(node), name_length);
-            memcpy(node->data + perm_bytes + name_length, copy, value_length);
-        } else if (value != old_value) {
-            memcpy(node->data + perm_bytes + name_length, value, value_length);
-        }
-        memmove(node->data, perms, perm_bytes);
-        node->sizes = pack(name_length, value_length, perm_count, false);
-    } else if (!set_outside(n, perms, perm_count, value, value_length)) {
+    size_t contents = perm_count * sizeof(*perms) + value_length;
+    if (far != NULL && fits_far(node, contents)) {
+        put_contents(far->data, perms, perm_count, value, value_length);
+        far->sizes = far_sizes(value_length, perm_count);
+    } else if (far == NULL && fits_near(name_length, perm_count, value_length) &&
+               NODE_HEAD + near_offset(name_length) + contents <= arena_size(n)) {
+        put_contents(contents_of(node), perms, perm_count, value, value_length);
+        node->shape = near_shape(name_length, value_length, perm_count);
+    } else if (!move_far(n, perms, perm_count, value, value_length)) {
         return false;
     }
-    node->gen = next_stamp();
+    far = node_far(node);
+    *(far != NULL ? &far->gen : &node->gen) = next_stamp();
     return true;
 }
 
@@ -455,17 +500,15 @@ bool node_set_perms(uint32_t n, const struct perm *perms, unsigned int perm_coun
 
 static void free_leaf(uint32_t n)
 {
-    struct node *node = node_at(n);
-    uint32_t ext = is_ext(node) ? ext_of(node) : 0;
+    uint32_t gen = node_at(n)->gen;
 
     charge_node(n, -1);
     table_take(n);
     unlink_child(n);
-    node_at(node->parent)->kids_gen = next_stamp();
-    node->gen = 0;
+    node_far(node_at(node_at(n)->parent))->kids_gen = next_stamp();
     arena_free(n);
-    if (ext != 0) {
-        arena_free(ext);
+    if (gen & NODE_FAR) {
+        arena_free(gen & ~NODE_FAR);
     }
 }
 
@@ -474,8 +517,8 @@ void node_remove(uint32_t top)
     uint32_t n = top;
 
     for (;;) {
-        while (node_at(n)->first != 0) {
-            n = node_at(n)->first;
+        while (node_first(n) != 0) {
+            n = node_first(n);
         }
         uint32_t parent = node_at(n)->parent;
         free_leaf(n);
@@ -549,27 +592,41 @@ bool node_sweep(uint16_t domid, uint32_t *cursor, unsigned int step, void (*befo
 }
 
 /* ---- taking over ---- */
+/* A second block that is the node's. */
+static bool far_plausible(uint32_t n)
+{
+    uint32_t block = node_at(n)->gen & ~NODE_FAR;
+    const struct node_far *far = arena_at(block);
+
+    return arena_inside(block, sizeof(*far)) && arena_kind(block) == ARENA_EXT && far->owner == n &&
+           sizeof(*far) <= arena_size(block) &&
+           perm_count_of(node_at(n)) * sizeof(struct perm) + value_length_of(node_at(n)) <=
+               arena_size(block) - sizeof(*far);
+}
+
 static bool node_plausible(uint32_t n)
 {
     const struct node *node = node_at(n);
     size_t size = arena_size(n);
 
-    if (size < sizeof(*node) + sizeof(uint32_t)) {
+    if (size < sizeof(*node) || NODE_HEAD + name_length_of(node) > size) {
         return false;
     }
-    size_t room = size - sizeof(*node);
-    if (!is_ext(node)) {
-        return perm_count_of(node) * sizeof(struct perm) + name_length_of(node) + value_length_of(node) <= room;
+    if (node->gen & NODE_FAR) {
+        return far_plausible(n);
     }
-    uint32_t ext = ext_of(node);
-    return sizeof(uint32_t) + name_length_of(node) <= room && arena_inside(ext, sizeof(struct ext)) &&
-           arena_kind(ext) == ARENA_EXT && ((struct ext *)arena_at(ext))->owner == n &&
-           sizeof(struct ext) + perm_count_of(node) * sizeof(struct perm) + value_length_of(node) <= arena_size(ext);
+    return !(node->shape & NODE_LONG) && NODE_HEAD + near_offset(name_length_of(node)) +
+           perm_count_of(node) * sizeof(struct perm) + value_length_of(node) <= size;
 }
 
 static bool is_node(uint32_t n)
 {
     return n != 0 && arena_inside(n, sizeof(struct node)) && arena_kind(n) == ARENA_NODE;
+}
+
+static bool is_parent(uint32_t n)
+{
+    return is_node(n) && node_at(n)->gen & NODE_FAR;
 }
 
 /* The walk of all children of all nodes by their links, as far as they can be trusted. */
@@ -582,13 +639,13 @@ static bool links_hold(uint32_t nodes)
         if (arena_kind(p) != ARENA_NODE) {
             continue;
         }
-        for (uint32_t n = node_at(p)->first; n != 0; last = n, n = node_at(n)->next) {
+        for (uint32_t n = node_first(p); n != 0; last = n, n = node_at(n)->next) {
             if (!is_node(n) || node_at(n)->parent != p || ++seen > nodes ||
                 (last != 0 && node_at(n)->prev != last)) {
                 return false;
             }
         }
-        if (last != 0 && node_at(node_at(p)->first)->prev != last) {
+        if (last != 0 && node_at(node_first(p))->prev != last) {
             return false;
         }
     }
@@ -619,8 +676,8 @@ long node_check(struct buf *out)
 static void relink(void)
 {
     for (uint32_t n = arena_first(); n != 0; n = arena_next(n)) {
-        if (arena_kind(n) == ARENA_NODE) {
-            node_at(n)->first = 0;
+        if (arena_kind(n) == ARENA_NODE && node_at(n)->gen & NODE_FAR) {
+            node_far(node_at(n))->first = 0;
         }
     }
     for (uint32_t n = arena_first(); n != 0; n = arena_next(n)) {
@@ -642,7 +699,7 @@ static void drop_orphans(void)
                 continue;
             }
             bool root = node_at(n)->parent == 0 && name_length_of(node_at(n)) == 1;
-            if (!node_plausible(n) || (!root && !is_node(node_at(n)->parent))) {
+            if (!node_plausible(n) || (!root && !is_parent(node_at(n)->parent))) {
                 arena_publish(n, ARENA_HELD);
                 again = true;
             }
@@ -657,8 +714,8 @@ static long take_over(void)
     drop_orphans();
     for (uint32_t n = arena_first(); n != 0; n = arena_next(n)) {
         if (arena_kind(n) == ARENA_EXT) {
-            uint32_t owner = ((struct ext *)arena_at(n))->owner;
-            if (!is_node(owner) || !is_ext(node_at(owner)) || ext_of(node_at(owner)) != n) {
+            uint32_t owner = ((struct node_far *)arena_at(n))->owner;
+            if (!is_node(owner) || node_at(owner)->gen != (NODE_FAR | n)) {
                 arena_publish(n, ARENA_HELD);
             }
         }
@@ -666,10 +723,10 @@ static long take_over(void)
             continue;
         }
         nodes++;
-        stamp = node_at(n)->gen > stamp ? node_at(n)->gen : stamp;
-        stamp = node_at(n)->kids_gen > stamp ? node_at(n)->kids_gen : stamp;
+        stamp = node_gen(n) > stamp ? node_gen(n) : stamp;
+        stamp = node_kids_gen(n) > stamp ? node_kids_gen(n) : stamp;
         if (node_at(n)->parent == 0) {
-            *(name_of(node_at(n))[0] == '/' ? &node_root : &node_special) = n;
+            *(node_at(n)->data[0] == '/' ? &node_root : &node_special) = n;
         }
     }
     if (node_root == 0 || node_special == 0) {
@@ -698,7 +755,7 @@ long node_init(void)
     bucket_count = BUCKETS_MIN;
     bucket_mask = BUCKETS_MIN - 1;
     count = 0;
-    stamp = 0;
+    stamp = NODE_NO_KIDS;
     node_root = node_special = 0;
     if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed)) {
         return -errno;

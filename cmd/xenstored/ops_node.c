@@ -181,7 +181,7 @@ static bool same_listing(struct request *r, const struct target *g)
 {
     uint32_t n = node_find(g->path, g->length);
 
-    if (n == 0 || n != listed.node || node_at(n)->kids_gen != listed.kids_gen) {
+    if (n == 0 || n != listed.node || node_kids_gen(n) != listed.kids_gen) {
         return false;
     }
     out_reply(r, XS_DIRECTORY, listed.names, listed.length);
@@ -222,7 +222,7 @@ static bool list_on(struct request *r, const struct target *g, uint32_t offset, 
     uint32_t parent = node_find(g->path, g->length);
 
     if (cursor->child == 0 || cursor->parent != parent || cursor->offset != offset || offset == 0 ||
-        cursor->kids_gen != node_at(parent)->kids_gen) {
+        cursor->kids_gen != node_kids_gen(parent)) {
         return false;
     }
     for (uint32_t n = cursor->child; n != 0; n = node_at(n)->next) {
@@ -254,7 +254,7 @@ static void keep_cursor(struct request *r, const struct target *g, uint32_t offs
     cursor->parent = node_find(g->path, g->length);
     uint32_t n = node_child(cursor->parent, last, strlen(last));
     if (n != 0) {
-        cursor->kids_gen = node_at(cursor->parent)->kids_gen;
+        cursor->kids_gen = node_kids_gen(cursor->parent);
         cursor->child = node_at(n)->next;
         cursor->offset = l->used;
     }

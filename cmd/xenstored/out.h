@@ -22,7 +22,7 @@ struct out {
     uint32_t start;   /* ring: index of the message's first byte */
     struct watch *watch; /* whose event this is, of this process */
     char data[];
-};
+} __attribute__((packed, aligned(ARENA_UNIT)));
 
 static inline struct out *out_at(uint32_t i)
 {

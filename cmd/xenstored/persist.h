@@ -29,7 +29,7 @@ struct persist_conn {
     uint32_t fd;         /* socket clients, during a live update: descriptor + 1 */
     uint32_t spill_size; /* and the bytes of their request that have come */
     char spill[sizeof(struct xsd_sockmsg) + XENSTORE_PAYLOAD_MAX]; /* of a request that comes in pieces */
-};
+} __attribute__((packed, aligned(ARENA_UNIT)));
 
 struct persist_watch {
     struct arena_block b;

@@ -344,7 +344,7 @@ static int see(struct tx *t, struct tx_node *n, uint32_t base, const struct tx_v
         return -ENOMEM;
     }
     n->seen = true;
-    n->seen_gen = base != 0 ? node_at(base)->gen : 0;
+    n->seen_gen = base != 0 ? node_gen(base) : 0;
     t->seen_count++;
     return 0;
 }
@@ -468,14 +468,14 @@ int tx_list(struct tx *t, const char *path, size_t length, uint32_t *gen, struct
         return -ENOMEM;
     } else if (!dir->listed && !is_cut(dir)) {
         dir->listed = true;
-        dir->seen_kids = base != 0 ? node_at(base)->kids_gen : 0;
+        dir->seen_kids = base != 0 ? node_kids_gen(base) : 0;
     }
-    *gen = base != 0 && (dir == NULL || dir->first == NULL) ? node_at(base)->kids_gen : 0;
+    *gen = base != 0 && (dir == NULL || dir->first == NULL) ? node_kids_gen(base) : 0;
     if (base != 0 && (dir == NULL || dir->first == NULL)) {
-        node_list(l, node_at(base)->first);
+        node_list(l, node_first(base));
         return 0;
     }
-    for (uint32_t n = base != 0 ? node_at(base)->first : 0; n != 0; n = node_at(n)->next) {
+    for (uint32_t n = base != 0 ? node_first(base) : 0; n != 0; n = node_at(n)->next) {
         size_t name_length;
         const char *name = node_name(n, &name_length);
         const struct tx_node *mine = dir != NULL && dir->first != NULL ? kid(t, dir, name, name_length) : NULL;
@@ -508,8 +508,8 @@ static int check(struct tx *t)
         } else {
             n->base = n->parent->base != 0 ? node_child(n->parent->base, n->name, n->name_length) : 0;
         }
-        uint32_t gen = n->base != 0 ? node_at(n->base)->gen : 0;
-        uint32_t kids = n->base != 0 ? node_at(n->base)->kids_gen : 0;
+        uint32_t gen = n->base != 0 ? node_gen(n->base) : 0;
+        uint32_t kids = n->base != 0 ? node_kids_gen(n->base) : 0;
         if ((n->seen && gen != n->seen_gen) || (n->listed && n->seen_kids != 0 && kids != n->seen_kids)) {
             return -EAGAIN;
         }
@@ -618,7 +618,7 @@ int tx_commit(struct tx *t)
         return rc;
     }
     for (const struct tx_node *n = t->all; n != NULL; n = n->next) {
-        need += n->changed ? change_space(n->perm_count, n->name_length, n->value_length) : 0;
+        need += n->changed ? node_space(n->perm_count, n->name_length, n->value_length) : 0;
     }
     if (need == 0) {
         return 0;
