@@ -33,14 +33,14 @@ static void fill(struct watch_change *w, const char *path, size_t length, uint32
     }
 }
 
-void change_tell(const char *path, size_t length, const struct perm *old, unsigned int old_count)
+void change_tell(const char *path, size_t length, uint32_t n, const struct perm *old, unsigned int old_count)
 {
     struct watch_change w;
 
     if (watch_count() == 0) {
         return;
     }
-    fill(&w, path, length, node_find(path, length));
+    fill(&w, path, length, n);
     w.old_perms = old;
     w.old_count = old_count;
     watch_fire(&w);
@@ -77,7 +77,7 @@ void change_tell_removal(uint32_t n)
 
 void change_tell_special(const char *name)
 {
-    change_tell(name, strlen(name), NULL, 0);
+    change_tell(name, strlen(name), node_find(name, strlen(name)), NULL, 0);
 }
 
 /* ---- changing ---- */
@@ -108,7 +108,7 @@ void change_apply_set(struct change *c, bool tell)
         }
     }
     if (tell) {
-        change_tell(c->path, c->length, old_count > 0 ? old : NULL, old_count);
+        change_tell(c->path, c->length, c->node, old_count > 0 ? old : NULL, old_count);
     }
 }
 
@@ -127,13 +127,14 @@ int change_set(struct change *c)
     const char *value = c->value != NULL ? c->value : "";
     size_t value_length = c->value_length;
 
-    c->node = c->node != 0 ? c->node : node_find(c->path, c->length);
-    if (c->node == 0) {
-        c->parent = parent_of(c->path, c->length, &name);
-        if (c->parent == 0) {
+    if (c->node == 0 && c->parent == 0) {
+        c->node = node_find(c->path, c->length);
+        c->parent = c->node == 0 ? parent_of(c->path, c->length, &name) : 0;
+        if (c->node == 0 && c->parent == 0) {
             return -ENOENT;
         }
-    } else {
+    }
+    if (c->node != 0) {
         perms = perms != NULL ? perms : node_perms(c->node, &perm_count);
         value = c->value != NULL ? c->value : node_value(c->node, &value_length);
     }

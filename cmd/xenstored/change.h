@@ -15,7 +15,7 @@
 struct change {
     const char *path;
     size_t length;
-    uint32_t node, parent;    /* in and out; 0: not there, or not known to change_set() */
+    uint32_t node, parent;    /* in and out; both 0: not known. Only the parent: the node is not there */
     const struct perm *perms; /* NULL: as they are */
     unsigned int perm_count;
     const char *value;        /* NULL: as it is, or empty */
@@ -29,7 +29,7 @@ int change_remove(struct change *c);
 void change_apply_set(struct change *c, bool tell);
 void change_apply_remove(struct change *c);
 /* Tells watches. old: permissions before, when they changed, or NULL. */
-void change_tell(const char *path, size_t length, const struct perm *old, unsigned int old_count);
+void change_tell(const char *path, size_t length, uint32_t n, const struct perm *old, unsigned int old_count);
 /* A node that is about to go with its owner: watches are told. */
 void change_tell_removal(uint32_t n);
 /* "@introduceDomain", "@releaseDomain". */

@@ -15,20 +15,21 @@
 
 struct target {
     char buffer[OPS_PATH_MAX];
-    const char *path;
-    size_t length;
+    struct tx_path at;
     struct tx_view v;
 };
 
-/* The nearest node above that exists: its view, and the length of its path. */
-static size_t nearest_above(struct tx *t, const char *path, size_t length, struct tx_view *v)
+/* The nearest node above that exists. */
+static struct tx_path nearest_above(struct tx *t, const struct tx_path *p, struct tx_view *v)
 {
+    struct tx_path above = *p;
+
     do {
-        const char *slash = memrchr(path, '/', length);
-        length = slash != NULL && slash != path ? slash - path : 1;
-        tx_peek(t, path, length, v);
-    } while (!v->exists && length > 1);
-    return length;
+        const char *slash = memrchr(above.path, '/', above.length);
+        above.length = slash != NULL && slash != above.path ? slash - above.path : 1;
+        tx_peek(t, &above, v);
+    } while (!v->exists && above.length > 1);
+    return above;
 }
 
 /* Path and view of the node a request names first, if the client holds all of `wanted` there. */
@@ -36,32 +37,33 @@ static int get(struct request *r, struct tx *t, unsigned int wanted, bool specia
 {
     const struct perm_subject *who = &r->conn->who;
 
-    out->path = ops_path(r, r->data, special, out->buffer, &out->length);
-    if (out->path == NULL) {
+    out->at = (struct tx_path){ 0 };
+    out->at.path = ops_path(r, r->data, special, out->buffer, &out->at.length);
+    if (out->at.path == NULL) {
         return -EINVAL;
     }
-    int rc = tx_get(t, out->path, out->length, &out->v);
+    int rc = tx_get(t, &out->at, &out->v);
     if (rc != 0) {
         return rc;
     }
     if (out->v.exists && (perm_of(out->v.perms, out->v.perm_count, who) & wanted) == wanted) {
         return 0;
     }
-    if (*out->path == '@') {
+    if (*out->at.path == '@') {
         return out->v.exists ? -EACCES : -ENOENT;
     }
     struct tx_view above;
-    nearest_above(t, out->path, out->length, &above);
+    nearest_above(t, &out->at, &above);
     bool may_know = (perm_of(above.perms, above.perm_count, who) & wanted) != 0;
     return out->v.exists || !may_know ? -EACCES : -ENOENT;
 }
 
-static void tell(struct tx *t, const char *path, size_t length, const struct perm *old, unsigned int old_count)
+static void tell(struct tx *t, const struct tx_path *p, const struct perm *old, unsigned int old_count)
 {
     if (t != NULL) {
-        tx_note(t, path, length);
+        tx_note(t, p);
     } else {
-        change_tell(path, length, old, old_count);
+        change_tell(p->path, p->length, p->node, old, old_count);
     }
 }
 
@@ -77,12 +79,12 @@ int ops_read(struct request *r, struct tx *t)
 }
 
 /* A new node with what is missing above it; owner and permissions come from above. */
-static int create(struct request *r, struct tx *t, const struct target *g, const char *value, size_t size)
+static int create(struct request *r, struct tx *t, struct tx_path *p, const char *value, size_t size)
 {
     const struct perm_subject *who = &r->conn->who;
     struct perm perms[PERM_MAX];
     struct tx_view above;
-    size_t done = nearest_above(t, g->path, g->length, &above);
+    struct tx_path at = nearest_above(t, p, &above);
     unsigned int count = above.perm_count;
     int rc = 0;
 
@@ -90,17 +92,18 @@ static int create(struct request *r, struct tx *t, const struct target *g, const
     if (!who->privileged) {
         perms[0].domid = who->domid;
     }
-    while (done < g->length && rc == 0) {
-        size_t from = done == 1 ? 1 : done + 1;
-        const char *slash = memchr(g->path + from, '/', g->length - from);
+    while (at.length < p->length && rc == 0) {
+        size_t from = at.length == 1 ? 1 : at.length + 1;
+        const char *slash = memchr(p->path + from, '/', p->length - from);
         if (!who->privileged && t == NULL &&
             account_over(who->domid, LIMIT_NODES, account_of(who->domid)->nodes + 1)) {
             return -ENOSPC;
         }
-        done = slash != NULL ? (size_t)(slash - g->path) : g->length;
-        rc = done == g->length ? tx_set(t, g->path, done, perms, count, value, size)
-                               : tx_set(t, g->path, done, perms, count, NULL, 0);
+        at = (struct tx_path){ p->path, slash != NULL ? (size_t)(slash - p->path) : p->length, 0, at.node };
+        rc = at.length == p->length ? tx_set(t, &at, perms, count, value, size)
+                                    : tx_set(t, &at, perms, count, NULL, 0);
     }
+    p->node = at.node;
     return rc;
 }
 
@@ -122,9 +125,9 @@ int ops_write(struct request *r, struct tx *t)
     if (too_large(r, size)) {
         return -ENOSPC;
     }
-    rc = rc == 0 ? tx_set(t, g.path, g.length, NULL, 0, value, size) : create(r, t, &g, value, size);
+    rc = rc == 0 ? tx_set(t, &g.at, NULL, 0, value, size) : create(r, t, &g.at, value, size);
     if (rc == 0) {
-        tell(t, g.path, g.length, NULL, 0);
+        tell(t, &g.at, NULL, 0);
         ops_ok(r);
     }
     return rc;
@@ -136,9 +139,9 @@ int ops_mkdir(struct request *r, struct tx *t)
     int rc = get(r, t, PERM_WRITE, false, &g);
 
     if (rc == -ENOENT) {
-        rc = create(r, t, &g, "", 0);
+        rc = create(r, t, &g.at, "", 0);
         if (rc == 0) {
-            tell(t, g.path, g.length, NULL, 0);
+            tell(t, &g.at, NULL, 0);
         }
     }
     if (rc == 0) {
@@ -155,13 +158,14 @@ int ops_rm(struct request *r, struct tx *t)
     if (rc == -ENOENT) {
         /* Gone already is as good, when it could have been there. */
         struct tx_view above;
-        const char *slash = memrchr(g.path, '/', g.length);
-        tx_peek(t, g.path, slash != g.path ? slash - g.path : 1, &above);
+        const char *slash = memrchr(g.at.path, '/', g.at.length);
+        struct tx_path parent = { .path = g.at.path, .length = slash != g.at.path ? slash - g.at.path : 1 };
+        tx_peek(t, &parent, &above);
         rc = above.exists ? 0 : -ENOENT;
-    } else if (rc == 0 && g.length == 1) {
+    } else if (rc == 0 && g.at.length == 1) {
         rc = -EINVAL;
     } else if (rc == 0) {
-        rc = tx_remove(t, g.path, g.length);
+        rc = tx_remove(t, &g.at);
     }
     if (rc == 0) {
         ops_ok(r);
@@ -177,10 +181,8 @@ static struct {
     char names[XENSTORE_PAYLOAD_MAX];
 } listed;
 
-static bool same_listing(struct request *r, const struct target *g)
+static bool same_listing(struct request *r, uint32_t n)
 {
-    uint32_t n = node_find(g->path, g->length);
-
     if (n == 0 || n != listed.node || node_kids_gen(n) != listed.kids_gen) {
         return false;
     }
@@ -196,10 +198,10 @@ int ops_directory(struct request *r, struct tx *t)
     uint32_t gen;
     int rc = get(r, t, PERM_READ, false, &g);
 
-    if (rc == 0 && t == NULL && same_listing(r, &g)) {
+    if (rc == 0 && t == NULL && same_listing(r, g.at.node)) {
         return 0;
     }
-    rc = rc == 0 ? tx_list(t, g.path, g.length, &gen, &l) : rc;
+    rc = rc == 0 ? tx_list(t, &g.at, &gen, &l) : rc;
     if (rc == 0 && l.full) {
         return -E2BIG;
     }
@@ -207,7 +209,7 @@ int ops_directory(struct request *r, struct tx *t)
         out_reply(r, XS_DIRECTORY, names, l.used);
     }
     if (rc == 0 && t == NULL) {
-        listed.node = node_find(g.path, g.length);
+        listed.node = g.at.node;
         listed.kids_gen = gen;
         listed.length = l.used;
         memcpy(listed.names, names, l.used);
@@ -216,10 +218,9 @@ int ops_directory(struct request *r, struct tx *t)
 }
 
 /* Goes on where the last part of the same listing ended; false: that is not this one. */
-static bool list_on(struct request *r, const struct target *g, uint32_t offset, struct node_listing *l, uint32_t *gen)
+static bool list_on(struct request *r, uint32_t parent, uint32_t offset, struct node_listing *l, uint32_t *gen)
 {
     struct conn_cursor *cursor = &r->conn->cursor;
-    uint32_t parent = node_find(g->path, g->length);
 
     if (cursor->child == 0 || cursor->parent != parent || cursor->offset != offset || offset == 0 ||
         cursor->kids_gen != node_kids_gen(parent)) {
@@ -239,7 +240,7 @@ static bool list_on(struct request *r, const struct target *g, uint32_t offset, 
 }
 
 /* Remembers the child at which the listing stopped. */
-static void keep_cursor(struct request *r, const struct target *g, uint32_t offset, const struct node_listing *l)
+static void keep_cursor(struct request *r, uint32_t parent, uint32_t offset, const struct node_listing *l)
 {
     struct conn_cursor *cursor = &r->conn->cursor;
     const char *last = l->out + l->used;
@@ -251,7 +252,7 @@ static void keep_cursor(struct request *r, const struct target *g, uint32_t offs
     do {
         last--;
     } while (last > l->out && last[-1] != '\0');
-    cursor->parent = node_find(g->path, g->length);
+    cursor->parent = parent;
     uint32_t n = node_child(cursor->parent, last, strlen(last));
     if (n != 0) {
         cursor->kids_gen = node_kids_gen(cursor->parent);
@@ -277,11 +278,11 @@ int ops_directory_part(struct request *r, struct tx *t)
     if (rc != 0) {
         return rc;
     }
-    if (t != NULL || !list_on(r, &g, offset, &l, &gen)) {
+    if (t != NULL || !list_on(r, g.at.node, offset, &l, &gen)) {
         l.skip = offset;
-        rc = tx_list(t, g.path, g.length, &gen, &l);
+        rc = tx_list(t, &g.at, &gen, &l);
         if (rc == 0 && t == NULL) {
-            keep_cursor(r, &g, offset, &l);
+            keep_cursor(r, g.at.node, offset, &l);
         }
     }
     if (rc != 0) {
@@ -349,9 +350,9 @@ int ops_set_perms(struct request *r, struct tx *t)
     }
     unsigned int old_count = g.v.perm_count;
     memcpy(old, g.v.perms, old_count * sizeof(*old));
-    rc = tx_set(t, g.path, g.length, perms, count, NULL, 0);
+    rc = tx_set(t, &g.at, perms, count, NULL, 0);
     if (rc == 0) {
-        tell(t, g.path, g.length, old, old_count);
+        tell(t, &g.at, old, old_count);
         ops_ok(r);
     }
     return rc;

@@ -349,23 +349,24 @@ static int see(struct tx *t, struct tx_node *n, uint32_t base, const struct tx_v
     return 0;
 }
 
-void tx_peek(struct tx *t, const char *path, size_t length, struct tx_view *v)
+void tx_peek(struct tx *t, struct tx_path *p, struct tx_view *v)
 {
     struct tx_node *n = NULL;
-    uint32_t base = t != NULL ? walk(t, path, length, &n) : node_find(path, length);
+    uint32_t base = t != NULL ? walk(t, p->path, p->length, &n) : node_find(p->path, p->length);
 
+    p->node = t != NULL ? 0 : base;
     memset(v, 0, sizeof(*v));
     fill_view(n, base, v);
 }
 
-int tx_get(struct tx *t, const char *path, size_t length, struct tx_view *v)
+int tx_get(struct tx *t, struct tx_path *p, struct tx_view *v)
 {
     if (t == NULL) {
-        tx_peek(t, path, length, v);
+        tx_peek(t, p, v);
         return 0;
     }
     uint32_t base;
-    struct tx_node *n = walk_make(t, path, length, &base);
+    struct tx_node *n = walk_make(t, p->path, p->length, &base);
     if (n == NULL) {
         return -ENOMEM;
     }
@@ -374,17 +375,19 @@ int tx_get(struct tx *t, const char *path, size_t length, struct tx_view *v)
     return see(t, n, base, v);
 }
 
-int tx_set(struct tx *t, const char *path, size_t length, const struct perm *perms, unsigned int perm_count,
-           const char *value, size_t value_length)
+int tx_set(struct tx *t, struct tx_path *p, const struct perm *perms, unsigned int perm_count, const char *value,
+           size_t value_length)
 {
     if (t == NULL) {
-        struct change c = { path, length, 0, 0, perms, perm_count, value, value_length };
-        return change_set(&c);
+        struct change c = { p->path, p->length, p->node, p->parent, perms, perm_count, value, value_length };
+        int rc = change_set(&c);
+        p->node = c.node;
+        return rc;
     }
     struct tx_view v;
-    int rc = tx_get(t, path, length, &v);
+    int rc = tx_get(t, p, &v);
     uint32_t base;
-    struct tx_node *n = rc == 0 ? walk_make(t, path, length, &base) : NULL;
+    struct tx_node *n = rc == 0 ? walk_make(t, p->path, p->length, &base) : NULL;
     if (n == NULL) {
         return rc != 0 ? rc : -ENOMEM;
     }
@@ -426,16 +429,17 @@ static void clear_below(struct tx_node *top)
     }
 }
 
-int tx_remove(struct tx *t, const char *path, size_t length)
+int tx_remove(struct tx *t, const struct tx_path *p)
 {
     if (t == NULL) {
-        struct change c = { .path = path, .length = length };
+        struct change c = { .path = p->path, .length = p->length, .node = p->node };
         return change_remove(&c);
     }
+    struct tx_path at = *p;
     struct tx_view v;
-    int rc = tx_get(t, path, length, &v);
+    int rc = tx_get(t, &at, &v);
     uint32_t base;
-    struct tx_node *n = rc == 0 ? walk_make(t, path, length, &base) : NULL;
+    struct tx_node *n = rc == 0 ? walk_make(t, p->path, p->length, &base) : NULL;
     if (n == NULL) {
         return rc != 0 ? rc : -ENOMEM;
     }
@@ -457,16 +461,15 @@ static void list_made(const struct tx_node *dir, uint32_t base, struct node_list
     }
 }
 
-int tx_list(struct tx *t, const char *path, size_t length, uint32_t *gen, struct node_listing *l)
+int tx_list(struct tx *t, const struct tx_path *p, uint32_t *gen, struct node_listing *l)
 {
-    uint32_t base;
-    struct tx_node *dir = t != NULL ? walk_make(t, path, length, &base) : NULL;
+    uint32_t base = p->node;
+    struct tx_node *dir = t != NULL ? walk_make(t, p->path, p->length, &base) : NULL;
 
-    if (t == NULL) {
-        base = node_find(path, length);
-    } else if (dir == NULL) {
+    if (t != NULL && dir == NULL) {
         return -ENOMEM;
-    } else if (!dir->listed && !is_cut(dir)) {
+    }
+    if (t != NULL && !dir->listed && !is_cut(dir)) {
         dir->listed = true;
         dir->seen_kids = base != 0 ? node_kids_gen(base) : 0;
     }
@@ -490,10 +493,10 @@ int tx_list(struct tx *t, const char *path, size_t length, uint32_t *gen, struct
     return 0;
 }
 
-void tx_note(struct tx *t, const char *path, size_t length)
+void tx_note(struct tx *t, const struct tx_path *p)
 {
     uint32_t base;
-    struct tx_node *n = walk_make(t, path, length, &base);
+    struct tx_node *n = walk_make(t, p->path, p->length, &base);
     if (n != NULL) {
         n->note = true;
     }
@@ -602,7 +605,7 @@ static void tell_removed(const struct tx *t)
 
     for (const struct tx_node *n = t->all; n != NULL; n = n->next) {
         if (n->removed && !n->hides && n->base != 0) {
-            change_tell(path, path_of(n, path), NULL, 0);
+            change_tell(path, path_of(n, path), n->base, NULL, 0);
         }
     }
 }
