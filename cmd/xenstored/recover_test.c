@@ -57,6 +57,77 @@ TEST(recover_nodes_in_order)
     end();
 }
 
+static unsigned int length_of(unsigned int step)
+{
+    static const unsigned int lengths[] = { 1, 2, 62, 63, 64, 65, 126, 127, 128, 129, 255, 2000 };
+    return lengths[step % (sizeof(lengths) / sizeof(lengths[0]))];
+}
+
+/* A node's name, value and permissions say `step`, in every combination of lengths as steps go on. */
+static size_t shape_path(char *out, unsigned int step)
+{
+    unsigned int name = length_of(step / 12) < 256 ? length_of(step / 12) : 256;
+
+    memcpy(out, "/s/", 3);
+    memset(out + 3, 'n', name);
+    out[3 + name] = '\0';
+    return 3 + name + 1;
+}
+
+static void shape_set(unsigned int step, unsigned int change)
+{
+    char data[4096];
+    size_t path = shape_path(data, step);
+
+    memset(data + path, 'a' + step % 26, length_of(step + change));
+    EXPECT_EQ(sim_call(0, XS_WRITE, 0, data, path + length_of(step + change)), XS_WRITE);
+    size_t size = path;
+    for (unsigned int i = 0; i <= (step + change) % 5; i++) {
+        size += sprintf(data + size, "r%u", i) + 1;
+    }
+    EXPECT_EQ(sim_call(0, XS_SET_PERMS, 0, data, size), XS_SET_PERMS);
+}
+
+static void shape_expect(unsigned int step, unsigned int change)
+{
+    char data[4096];
+    size_t path = shape_path(data, step);
+
+    EXPECT_EQ(sim_call(0, XS_READ, 0, data, path), XS_READ);
+    EXPECT_EQ(sim_answer.head.len, length_of(step + change));
+    for (unsigned int i = 0; i < sim_answer.head.len; i++) {
+        EXPECT_EQ(sim_answer.data[i], 'a' + step % 26);
+    }
+    EXPECT_EQ(sim_call(0, XS_GET_PERMS, 0, data, path), XS_GET_PERMS);
+    EXPECT_EQ(sim_answer.head.len, 3 * ((step + change) % 5 + 1));
+    EXPECT_EQ(memcmp(sim_answer.data, "r0\0r1\0r2\0r3\0r4", sim_answer.head.len), 0);
+}
+
+/* Set, set again to another size, a child made, taken over, the child removed, set smaller or larger. */
+TEST(recover_nodes_of_every_shape)
+{
+    char data[4096];
+
+    begin();
+    for (unsigned int step = 0; step < 12 * 12; step++) {
+        size_t path = shape_path(data, step);
+        shape_set(step, 0);
+        shape_expect(step, 0);
+        shape_set(step, step % 7);
+        memcpy(data + path - 1, "/child", 7);
+        EXPECT_EQ(sim_call(0, XS_MKDIR, 0, data, path + 6), XS_MKDIR);
+        shape_expect(step, step % 7);
+        sim_crash(state);
+        shape_expect(step, step % 7);
+        EXPECT_EQ(sim_call(0, XS_RM, 0, data, path + 6), XS_RM);
+        shape_set(step, step % 11);
+        shape_expect(step, step % 11);
+        check();
+        EXPECT_EQ(sim_call(0, XS_RM, 0, data, shape_path(data, step)), XS_RM);
+    }
+    end();
+}
+
 TEST(recover_domains)
 {
     begin();
@@ -174,6 +245,7 @@ static void work(void)
         SIM(0, XS_SET_PERMS, tx, "/k/a\0n0\0r1\0r2\0");
         sim_call(0, XS_TRANSACTION_END, tx, "T", 2);
         SIM(0, XS_RM, 0, "/loose\0");
+        SIM(0, XS_WRITE, 0, "/loose/1\0here before its children");
         SIM(0, XS_WRITE, 0, "/loose/1/2/3\0x");
     }
 }
@@ -206,6 +278,9 @@ TEST(recover_kill_9)
         EXPECT_EQ(memcmp(a.data, sim_answer.data, a.head.len), 0);
         for (unsigned int i = 0; i < a.head.len; i++) {
             EXPECT_EQ(a.data[i], a.data[0]);
+        }
+        if (SIM(0, XS_READ, 0, "/loose/1\0") == XS_READ) {
+            EXPECT_STR(sim_answer.data, "here before its children");
         }
         sim_stop();
     }
