@@ -3,7 +3,8 @@
  * A line about what goes on: see progress.h. The work is one long call, so a timer's signal interrupts it to write the
  * line; a thread would do as well, but costs more than many a command, and most are done before the first signal.
  *
- * The handler touches only what it can read at any moment: pointers, which are stored whole, and the count of its runs.
+ * The handler touches only what it can read at any moment: pointers and a time, which are stored whole, and whether
+ * it has run.
  */
 #include "cmd/xl/progress.h"
 
@@ -12,6 +13,7 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cmd/xl/xl.h"
@@ -21,7 +23,8 @@ enum { FIRST_MS = 1000, NEXT_MS = 500, LINE_MAX_BYTES = 200 };
 static struct {
     bool running;
     const char *volatile what, *volatile step;
-    volatile unsigned int lines;
+    volatile time_t since; /* ms */
+    volatile bool written;
 } progress;
 
 struct line {
@@ -48,6 +51,14 @@ static void add_number(struct line *l, unsigned int n)
     add(l, p);
 }
 
+static time_t now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 static void put(const struct line *l)
 {
     if (write(STDERR_FILENO, l->text, l->length) < 0) {
@@ -68,10 +79,10 @@ static void on_timer(int signal)
         add(&l, progress.step);
     }
     add(&l, " (");
-    add_number(&l, (FIRST_MS + NEXT_MS * progress.lines) / 1000);
+    add_number(&l, (unsigned int)((now_ms() - progress.since) / 1000));
     add(&l, " s)");
     put(&l);
-    progress.lines++;
+    progress.written = true;
     errno = error;
 }
 
@@ -83,9 +94,12 @@ void progress_begin(const struct xl *xl, const char *what)
     if (progress.running || !(isatty(STDERR_FILENO) || xl->progress)) {
         return;
     }
-    progress.what = what;
+    if (progress.what != what) {
+        progress.what = what;
+        progress.since = now_ms();
+    }
     progress.step = NULL;
-    progress.lines = 0;
+    progress.written = false;
     progress.running = !sigaction(SIGALRM, &action, NULL) && !setitimer(ITIMER_REAL, &timer, NULL);
 }
 
@@ -104,7 +118,7 @@ void progress_end(void)
     }
     setitimer(ITIMER_REAL, &off, NULL);
     progress.running = false;
-    if (progress.lines) {
+    if (progress.written) {
         add(&wipe, "\r\033[K");
         put(&wipe);
     }

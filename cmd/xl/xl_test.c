@@ -120,4 +120,7 @@ TEST(xl_progress_after_a_second)
     EXPECT_EQ(progress_of(10, text, sizeof(text)), 0);
     EXPECT(progress_of(1300, text, sizeof(text)) > 0);
     EXPECT_STR(text, "\r\033[Kguest: memory (1 s)\r\033[K");
+    /* The same again: it is still the same work. */
+    EXPECT(progress_of(1300, text, sizeof(text)) > 0);
+    EXPECT_STR(text, "\r\033[Kguest: memory (2 s)\r\033[K");
 }
