@@ -393,8 +393,8 @@ static int read_with_overrides(struct err *e, struct conf *c, const char *const 
     for (unsigned int i = 0; rc == 0 && i < count; i++) {
         rc = conf_override(e, overrides[i], c);
     }
-    for (unsigned int i = 0; i < c->count; i++) {
-        options.random_size = strcmp(c->settings[i].key, "vif") ? options.random_size : sizeof(random);
+    if (conf_find(c, "vif") != NULL) {
+        options.random_size = sizeof(random);
     }
     for (size_t got = 0; rc == 0 && got < options.random_size;) {
         ssize_t n = getrandom(random + got, options.random_size - got, 0);
