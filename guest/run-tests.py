@@ -151,19 +151,35 @@ def run_test(hv, name, args):
     start = time.monotonic()
     text, late = run_qemu(qemu_command(hv, elf, options), timeout, done)
     seconds = time.monotonic() - start
+    if crash_text and not CRASH.search(text):
+        return name, "pass" if crash_text in text else "no crash seen", seconds, text
+    return name, judge(text, late, is_pvh(name) and options["guest_verdict"] == "yes"), seconds, text
+
+
+def judge(text, late, is_guest):
+    """What a console says. is_guest: besides dom0's verdict there must be that of its guest, which is what counts."""
     verdict = VERDICT.search(text)
-    guest = GUEST_VERDICT.search(text)
     if CRASH.search(text):
-        result = "hypervisor crash"
-    elif crash_text:
-        result = "pass" if crash_text in text else "no crash seen"
-    elif verdict and is_pvh(name) and verdict.group(1) == "pass" and options["guest_verdict"] == "yes":
-        result = guest.group(1) if guest else "no verdict"
-    elif verdict:
-        result = verdict.group(1)
-    else:
-        result = "timeout" if late else "no verdict"
-    return name, result, seconds, text
+        return "hypervisor crash"
+    if not verdict:
+        return "timeout" if late else "no verdict"
+    if verdict.group(1) == "pass" and is_guest:
+        guest = GUEST_VERDICT.search(text)
+        return guest.group(1) if guest else "no verdict"
+    return verdict.group(1)
+
+
+def report(results, show):
+    """Prints [(name, result, seconds, text)] as they come, and the last line: the exit code."""
+    passed = failed = 0
+    for name, result, seconds, text in results:
+        ok = result in ("pass", "skip")
+        passed, failed = passed + ok, failed + (not ok)
+        print("%-20s %-16s %5.1f s" % (name, result, seconds), flush=True)
+        if not ok or show:
+            print("".join("    | " + line + "\n" for line in text.split("\n")), flush=True)
+    print("%d passed, %d failed" % (passed, failed))
+    return 1 if failed else 0
 
 
 def all_tests():
@@ -197,16 +213,8 @@ def main():
     if not os.path.exists(args.hv):
         print("no hypervisor image at " + args.hv)
         return 1
-    passed = failed = 0
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
-        for name, result, seconds, text in pool.map(lambda n: run_test(args.hv, n, args), names):
-            ok = result in ("pass", "skip")
-            passed, failed = passed + ok, failed + (not ok)
-            print("%-20s %-16s %5.1f s" % (name, result, seconds), flush=True)
-            if not ok or args.show:
-                print("".join("    | " + line + "\n" for line in text.split("\n")), flush=True)
-    print("%d passed, %d failed" % (passed, failed))
-    return 1 if failed else 0
+        return report(pool.map(lambda n: run_test(args.hv, n, args), names), args.show)
 
 
 if __name__ == "__main__":
