@@ -19,7 +19,7 @@ GUEST_ASFLAGS := -I. -isystem build/include -m64 -MMD -MP
 GUEST_TESTS := $(sort $(notdir $(patsubst %/main.c,%,$(wildcard guest/tests/*/main.c))))
 # Tests that are also built in the hypercall page variant.
 GUEST_PAGE_TESTS := hello traps
-GUEST_LIB_C := $(filter-out guest/libguest/x86/user_%,$(wildcard guest/libguest/*.c guest/libguest/x86/*.c))
+GUEST_LIB_C := $(wildcard guest/libguest/*.c guest/libguest/x86/*.c)
 GUEST_LIB := $(GUEST_LIB_C:guest/%.c=$(GUEST_OUT)/obj/%.o) $(addprefix $(GUEST_OUT)/obj/libguest/x86/,pv_entry.o trap_common.o)
 GUEST_START_SYSCALL := $(GUEST_OUT)/obj/start/pv64.o $(GUEST_OUT)/obj/libguest/x86/gate_syscall.o
 GUEST_START_PAGE := $(GUEST_OUT)/obj/start/pv64-page.o $(GUEST_OUT)/obj/libguest/x86/gate_page.o
@@ -27,7 +27,7 @@ GUEST_PAGE_ELF := $(foreach t,$(filter $(GUEST_TESTS),$(GUEST_PAGE_TESTS)),$(GUE
 # Tests that are also built as PVH kernels, and those that are nothing else.
 GUEST_PVH_TESTS := hello version events time sched
 GUEST_PVH_ONLY := $(filter pvh-%,$(GUEST_TESTS))
-GUEST_PVH_LIB_C := $(wildcard guest/libguest/*.c guest/libguest/pvh/*.c) guest/libguest/x86/traps.c
+GUEST_PVH_LIB_C := $(wildcard guest/libguest/*.c guest/libguest/pvh/*.c) $(addprefix guest/libguest/x86/,traps.c user.c)
 GUEST_PVH_LIB := $(GUEST_PVH_LIB_C:guest/%.c=$(GUEST_OUT)/obj/%.o) \
 	$(addprefix $(GUEST_OUT)/obj/,libguest/pvh/entry.o libguest/x86/trap_common.o libguest/pvh/ap.o libguest/pvh/call32_gate.o start/pvh64.o)
 GUEST_PVH_ELF := $(GUEST_OUT)/pvhost.elf $(GUEST_PVH_TESTS:%=$(GUEST_OUT)/%-pvh.elf) $(filter-out %/pvh-leak.elf,$(GUEST_PVH_ONLY:%=$(GUEST_OUT)/%.elf))
@@ -89,7 +89,8 @@ $(GUEST_OUT)/bench.elf: $(patsubst guest/%.c,$(GUEST_OUT)/obj/%.o,$(wildcard gue
 	$(guest_link)
 
 # The PV dom0 that runs one PVH kernel.
-$(GUEST_OUT)/pvhost.elf: $(GUEST_OUT)/obj/host/main.o $(GUEST_OUT)/obj/host/share.o $(GUEST_START_SYSCALL) $(GUEST_LIB) guest/start/pv64.lds
+$(GUEST_OUT)/pvhost.elf: $(patsubst guest/%.c,$(GUEST_OUT)/obj/%.o,$(wildcard guest/host/*.c)) $(GUEST_START_SYSCALL) \
+	$(GUEST_LIB) guest/start/pv64.lds
 	$(guest_link)
 
 -include $(shell find $(GUEST_OUT)/obj -name '*.d' 2>/dev/null)

@@ -6,6 +6,7 @@
  */
 #define __ASSEMBLY__
 #include "guest/libguest/pvh/call.h"
+#include "guest/libguest/x86/save.h"
 
 #define PHYS(symbol) ((symbol) - 0xffffffff80000000)
 #define MSR_EFER 0xc0000080
@@ -16,12 +17,7 @@
     .text
     .globl call32_run
 call32_run:
-    push %rbx
-    push %rbp
-    push %r12
-    push %r13
-    push %r14
-    push %r15
+    SAVE_CALLEE_REGS
     mov %rsp, saved_rsp(%rip)
     mov %cr3, %rax
     mov %rax, saved_cr3(%rip)
@@ -109,12 +105,7 @@ wide:
     movabs $1f, %rcx
     jmp *%rcx
 1:  mov saved_rsp(%rip), %rsp
-    pop %r15
-    pop %r14
-    pop %r13
-    pop %r12
-    pop %rbp
-    pop %rbx
+    RESTORE_CALLEE_REGS
     ret
 
     .bss

@@ -6,6 +6,9 @@
  * Entered by a jump with %rcx and %r11 as at the fault, and the slot of vector and error code on top of what the CPU, or
  * the hypervisor, pushed. Ends in trap_leave of the kernel's kind, with only that slot left before rip.
  */
+#define __ASSEMBLY__
+#include "guest/libguest/x86/save.h"
+
     .text
     .globl trap_common
 trap_common:
@@ -18,12 +21,7 @@ trap_common:
     push %r8
     push %r9
     push %r10
-    push %rbx
-    push %rbp
-    push %r12
-    push %r13
-    push %r14
-    push %r15
+    SAVE_CALLEE_REGS
     cld
     mov %rsp, %rdi
     mov %rsp, %rbx
@@ -32,12 +30,7 @@ trap_common:
     mov %rbx, %rsp
     .globl trap_return
 trap_return:
-    pop %r15
-    pop %r14
-    pop %r13
-    pop %r12
-    pop %rbp
-    pop %rbx
+    RESTORE_CALLEE_REGS
     pop %r10
     pop %r9
     pop %r8
@@ -62,24 +55,14 @@ trap_return_to:
      */
     .globl trap_try_call, trap_try_fault
 trap_try_call:
-    push %rbx
-    push %rbp
-    push %r12
-    push %r13
-    push %r14
-    push %r15
+    SAVE_CALLEE_REGS
     sub $8, %rsp
     mov %rsp, 0(%rdi)
     mov %rdx, %rdi
     call *%rsi
     xor %eax, %eax
 1:  add $8, %rsp
-    pop %r15
-    pop %r14
-    pop %r13
-    pop %r12
-    pop %rbp
-    pop %rbx
+    RESTORE_CALLEE_REGS
     ret
 trap_try_fault:
     mov $1, %eax

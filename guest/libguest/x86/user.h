@@ -18,10 +18,23 @@
 #define USER_DATA      0x401000UL
 #define USER_STACK_TOP 0x403000UL
 
+#define USER_PAGES 3U /* code, data, stack, one behind the other */
+
+struct user_space {
+    unsigned long base;
+    void *code;
+    void *data;
+    uint16_t cs;
+    uint16_t ss;
+};
+
 void user_init(void);
 void user_load(struct trap_frame *frame, const char *code, const char *code_end);
 void user_run(struct trap_frame *frame);
 void *user_data(void); /* the kernel's address of the data page */
 uint64_t *user_root(void);
 uint64_t *user_l1_slot(unsigned long va);
+/* Of the kind of guest, for user.c: maps code, data and a stack, and says the rest; where traps find their stack. */
+void user_make_space(struct user_space *space);
+void user_set_trap_stack(unsigned long top);
 #endif

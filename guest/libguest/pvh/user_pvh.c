@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * User mode of a PVH test, see x86/user.h: a descriptor table with user segments behind the kernel's own, a task state
+ * User mode of a PVH test (x86/user.h): a descriptor table with user segments behind the kernel's own, a task state
  * for the stack of traps, and three pages of user memory in the kernel's address space. One vcpu.
  */
 #include "guest/libguest/x86/user.h"
@@ -8,11 +8,9 @@
 #include "guest/libguest/memory.h"
 #include "guest/libguest/pvh/pvh.h"
 #include "guest/libguest/string.h"
-#include "guest/libguest/test.h"
 #include "guest/libguest/x86/pagetable.h"
-#include "guest/libguest/x86/percpu.h"
 
-enum { STACK_GAP = 2048, KERNEL_ENTRIES = 4, USER_DS = 0x20 | 3, USER_CS = 0x28 | 3, TSS = 0x30 };
+enum { KERNEL_ENTRIES = 4, USER_DS = 0x20 | 3, USER_CS = 0x28 | 3, TSS = 0x30 };
 
 struct table {
     uint16_t limit;
@@ -27,7 +25,6 @@ static struct {
 } __attribute__((packed, aligned(16))) tss = { .port_bitmap = 104 };
 
 static uint64_t gdt[KERNEL_ENTRIES + 4];
-static char *code_page, *data_page;
 
 static void load_segments(void)
 {
@@ -62,50 +59,18 @@ static void map(unsigned long va, const void *page)
     pagetable_set(&table[pagetable_index(va, 1)], pte_make(memory_pfn(page), PTE_DATA));
 }
 
-void user_init(void)
+void user_make_space(struct user_space *space)
 {
-    code_page = memory_alloc();
-    data_page = memory_alloc();
+    space->base = PVH_USER_BASE;
+    space->cs = USER_CS;
+    space->ss = USER_DS;
     load_segments();
-    map(PVH_USER_BASE, code_page);
-    map(PVH_USER_BASE + MEMORY_PAGE, data_page);
+    map(PVH_USER_BASE, space->code);
+    map(PVH_USER_BASE + MEMORY_PAGE, space->data);
     map(PVH_USER_BASE + 2 * MEMORY_PAGE, memory_alloc());
 }
 
-void user_load(struct trap_frame *frame, const char *code, const char *code_end)
+void user_set_trap_stack(unsigned long top)
 {
-    memcpy(code_page, code, (size_t)(code_end - code));
-    *frame = (struct trap_frame){
-        .rip = PVH_USER_BASE,
-        .cs = USER_CS,
-        .rflags = 0x2,
-        .rsp = PVH_USER_BASE + 3 * MEMORY_PAGE,
-        .ss = USER_DS,
-    };
-}
-
-static void enter(void *frame)
-{
-    struct trap_frame copy = *(struct trap_frame *)frame;
-
-    tss.rsp0 = ((uint64_t)&copy - STACK_GAP) & ~63UL;
-    trap_return_to(&copy);
-}
-
-void user_run(struct trap_frame *frame)
-{
-    struct percpu *cpu = percpu();
-    struct trap_recovery recovery = { .outer = cpu->recovery };
-
-    cpu->recovery = &recovery;
-    cpu->user_exit = frame;
-    if (trap_try_call(&recovery, enter, frame) == 0 || cpu->user_exit != NULL) {
-        test_broken("user mode was not entered");
-    }
-    cpu->recovery = recovery.outer;
-}
-
-void *user_data(void)
-{
-    return data_page;
+    tss.rsp0 = top;
 }
