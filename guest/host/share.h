@@ -7,5 +7,7 @@
 
 struct share;
 void share_step(unsigned int dom, struct share *s);
+/* The same as the one who saves pvh-log: log.c. */
+void log_step(unsigned int dom, struct share *s);
 
 #endif

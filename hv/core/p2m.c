@@ -13,6 +13,7 @@
 #include "hv/base/printk.h"
 #include "hv/base/softirq.h"
 #include "hv/core/arch_guest.h"
+#include "hv/core/p2m_private.h"
 #include "hv/mm/heap.h"
 #include "hv/mm/map.h"
 #include "hv/mm/page_alloc.h"
@@ -22,11 +23,6 @@
 #define TABLES_FIRST  256U /* what a domain may use before the toolstack has said how much */
 #define RELINQUISH_CHUNK 512U
 #define ON_DEMAND     0x800ULL /* a leaf that is not present on any architecture */
-
-static inline uint64_t pages_of(unsigned int level)
-{
-    return 1ULL << (9 * (level - 1));
-}
 
 /* The entry for gfn in a table of this level; the root may be several tables side by side. */
 static inline unsigned int index_of(uint64_t gfn, unsigned int level)
@@ -97,7 +93,7 @@ static uint64_t *table_below(struct p2m *p, uint64_t *slot, unsigned int level)
     table = take_spare(p);
     if (arch_p2m_present(old)) {
         for (unsigned int i = 0; i < P2M_ENTRIES; i++) {
-            table[i] = arch_p2m_leaf(mfn_add(arch_p2m_mfn(old), i * pages_of(level - 1)), level - 1,
+            table[i] = arch_p2m_leaf(mfn_add(arch_p2m_mfn(old), i * p2m_pages_of(level - 1)), level - 1,
                                      arch_p2m_type(old));
         }
     }
@@ -109,8 +105,7 @@ static uint64_t *table_below(struct p2m *p, uint64_t *slot, unsigned int level)
     return table;
 }
 
-/* The entry for gfn at a level, with the tables above it made. Spares are there and the lock is held. */
-static uint64_t *make_slot(struct p2m *p, uint64_t gfn, unsigned int level)
+uint64_t *p2m_make_slot(struct p2m *p, uint64_t gfn, unsigned int level)
 {
     uint64_t *table = map_frame(p->root);
 
@@ -120,8 +115,7 @@ static uint64_t *make_slot(struct p2m *p, uint64_t gfn, unsigned int level)
     return &table[index_of(gfn, level)];
 }
 
-/* The leaf that covers gfn, or the empty entry where the walk ends, and its level. */
-static uint64_t find_leaf(const struct p2m *p, uint64_t gfn, unsigned int *level)
+uint64_t p2m_find_leaf(const struct p2m *p, uint64_t gfn, unsigned int *level)
 {
     const uint64_t *table = map_frame(p->root);
 
@@ -140,7 +134,7 @@ static uint64_t find_leaf(const struct p2m *p, uint64_t gfn, unsigned int *level
 mfn_t p2m_lookup(const struct domain *d, gfn_t gfn, enum p2m_type *type)
 {
     unsigned int level = 1;
-    uint64_t e = in_space(gfn_x(gfn)) ? find_leaf(d->p2m, gfn_x(gfn), &level) : 0;
+    uint64_t e = in_space(gfn_x(gfn)) ? p2m_find_leaf(d->p2m, gfn_x(gfn), &level) : 0;
 
     if (!arch_p2m_present(e)) {
         if (type != NULL) {
@@ -151,7 +145,7 @@ mfn_t p2m_lookup(const struct domain *d, gfn_t gfn, enum p2m_type *type)
     if (type != NULL) {
         *type = arch_p2m_type(e);
     }
-    return mfn_add(arch_p2m_mfn(e), gfn_x(gfn) & (pages_of(level) - 1));
+    return mfn_add(arch_p2m_mfn(e), gfn_x(gfn) & (p2m_pages_of(level) - 1));
 }
 
 struct frame *p2m_get_frame(struct domain *d, gfn_t gfn, bool writable)
@@ -163,7 +157,7 @@ struct frame *p2m_get_frame(struct domain *d, gfn_t gfn, bool writable)
     if (unlikely(type == P2M_ON_DEMAND) && p2m_populate(d, gfn) == 0) {
         mfn = p2m_lookup(d, gfn, &type);
     }
-    if (type != P2M_RAM && (type != P2M_RAM_RO || writable)) {
+    if (type != P2M_RAM && type != P2M_RAM_LOGGED && (type != P2M_RAM_RO || writable)) {
         return NULL;
     }
     f = frame_get_mfn(mfn, d->id);
@@ -175,6 +169,9 @@ struct frame *p2m_get_frame(struct domain *d, gfn_t gfn, bool writable)
         (writable && frame_get_role(f, ROLE_WRITABLE, false) != 0)) {
         frame_put(f);
         return NULL;
+    }
+    if (writable && unlikely(READ_ONCE(d->p2m->logging))) { /* after the role, which p2m_log_read() looks for */
+        p2m_log_write(d, gfn);
     }
     return f;
 }
@@ -189,10 +186,10 @@ uint64_t p2m_end(const struct domain *d)
 static unsigned int level_for(const struct p2m *p, uint64_t gfn, mfn_t mfn, uint64_t count)
 {
     unsigned int there;
-    uint64_t e = find_leaf(p, gfn, &there);
+    uint64_t e = p2m_find_leaf(p, gfn, &there);
     unsigned int level = arch_p2m_present(e) ? 1 : MIN(there, p2m_leaf_level);
 
-    while (level > 1 && (((gfn | mfn_x(mfn)) & (pages_of(level) - 1)) != 0 || count < pages_of(level))) {
+    while (level > 1 && (((gfn | mfn_x(mfn)) & (p2m_pages_of(level) - 1)) != 0 || count < p2m_pages_of(level))) {
         level--;
     }
     return level;
@@ -215,15 +212,15 @@ static int set_one(struct p2m *p, uint64_t gfn, mfn_t mfn, uint64_t count, enum 
         return 0;
     }
     level = level_for(p, gfn, mfn, count);
-    slot = make_slot(p, gfn, level);
+    slot = p2m_make_slot(p, gfn, level);
     if (arch_p2m_present(*slot) || (type == P2M_ON_DEMAND && is_marked(*slot))) {
         rc = -EEXIST;
     } else {
-        p->on_demand += type == P2M_ON_DEMAND ? pages_of(level) : 0;
-        p->on_demand -= is_marked(*slot) ? pages_of(level) : 0;
+        p->on_demand += type == P2M_ON_DEMAND ? p2m_pages_of(level) : 0;
+        p->on_demand -= is_marked(*slot) ? p2m_pages_of(level) : 0;
         __atomic_store_n(slot, leaf_of(mfn, level, type), __ATOMIC_RELEASE);
-        *done = pages_of(level);
-        WRITE_ONCE(p->end, MAX(p->end, gfn + pages_of(level)));
+        *done = p2m_pages_of(level);
+        WRITE_ONCE(p->end, MAX(p->end, gfn + p2m_pages_of(level)));
     }
     spin_unlock(&p->lock);
     return rc;
@@ -239,15 +236,15 @@ static void undo(struct domain *d, uint64_t gfn, mfn_t mfn, uint64_t count, enum
     spin_lock(&p->lock);
     for (uint64_t at = gfn; at < end;) {
         unsigned int level;
-        uint64_t e = find_leaf(p, at, &level);
-        uint64_t next = (at & ~(pages_of(level) - 1)) + pages_of(level);
-        bool whole = next - at == pages_of(level) && next <= end;
+        uint64_t e = p2m_find_leaf(p, at, &level);
+        uint64_t next = (at & ~(p2m_pages_of(level) - 1)) + p2m_pages_of(level);
+        bool whole = next - at == p2m_pages_of(level) && next <= end;
         bool ours = type == P2M_ON_DEMAND ? is_marked(e)
                                           : arch_p2m_present(e) && mfn_eq(arch_p2m_mfn(e), mfn_add(mfn, at - gfn));
 
         if (whole && ours) {
-            p->on_demand -= is_marked(e) ? pages_of(level) : 0;
-            __atomic_store_n(make_slot(p, at, level), 0, __ATOMIC_SEQ_CST);
+            p->on_demand -= is_marked(e) ? p2m_pages_of(level) : 0;
+            __atomic_store_n(p2m_make_slot(p, at, level), 0, __ATOMIC_SEQ_CST);
         }
         at = next;
     }
@@ -278,8 +275,7 @@ int p2m_set(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned int order, enum p2m
     return rc;
 }
 
-/* Takes the lock with spares to make any slot. */
-static int lock_with_spares(struct p2m *p)
+int p2m_lock_with_spares(struct p2m *p)
 {
     for (;;) {
         int rc = refill(p);
@@ -301,11 +297,11 @@ static int lock_to_clear(struct p2m *p, uint64_t gfn)
     unsigned int level;
 
     spin_lock(&p->lock);
-    if (find_leaf(p, gfn, &level) == 0 || level == 1) {
+    if (p2m_find_leaf(p, gfn, &level) == 0 || level == 1) {
         return 0;
     }
     spin_unlock(&p->lock);
-    return lock_with_spares(p);
+    return p2m_lock_with_spares(p);
 }
 
 /* Empties gfn's entry when it shows mfn (INVALID_MFN: whatever); *old is what was there. Not flushed. */
@@ -320,12 +316,12 @@ static int clear_one(struct p2m *p, uint64_t gfn, mfn_t mfn, uint64_t *old)
     if (rc != 0) {
         return rc;
     }
-    e = find_leaf(p, gfn, &level);
-    if (arch_p2m_present(e) ? !any && !mfn_eq(mfn_add(arch_p2m_mfn(e), gfn & (pages_of(level) - 1)), mfn)
+    e = p2m_find_leaf(p, gfn, &level);
+    if (arch_p2m_present(e) ? !any && !mfn_eq(mfn_add(arch_p2m_mfn(e), gfn & (p2m_pages_of(level) - 1)), mfn)
                             : !any || !is_marked(e)) {
         rc = -ENOENT;
     } else {
-        slot = make_slot(p, gfn, 1);
+        slot = p2m_make_slot(p, gfn, 1);
         *old = *slot;
         p->on_demand -= is_marked(*slot) ? 1 : 0;
         __atomic_store_n(slot, 0, __ATOMIC_SEQ_CST);
@@ -413,18 +409,18 @@ int p2m_populate(struct domain *d, gfn_t gfn)
     mfn_t mfn = INVALID_MFN;
     unsigned int level;
     uint64_t e;
-    int rc = in_space(gfn_x(gfn)) ? lock_with_spares(p) : -ENOENT;
+    int rc = in_space(gfn_x(gfn)) ? p2m_lock_with_spares(p) : -ENOENT;
 
     if (rc != 0) {
         return rc;
     }
-    e = find_leaf(p, gfn_x(gfn), &level);
+    e = p2m_find_leaf(p, gfn_x(gfn), &level);
     if (!is_marked(e)) {
         rc = arch_p2m_present(e) ? 0 : -ENOENT;
     } else if (p->cache_count == 0) {
         rc = -ENOMEM;
     } else {
-        uint64_t *slot = make_slot(p, gfn_x(gfn), 1);
+        uint64_t *slot = p2m_make_slot(p, gfn_x(gfn), 1);
         mfn_t *first = arch_direct_map(p->cache);
 
         mfn = p->cache;
@@ -582,15 +578,15 @@ int p2m_relinquish(struct domain *d)
     while (p != NULL && in_space(p->relinquish_next)) {
         unsigned int level;
         uint64_t gfn = p->relinquish_next;
-        uint64_t e = find_leaf(p, gfn, &level);
+        uint64_t e = p2m_find_leaf(p, gfn, &level);
 
         if (arch_p2m_present(e) && arch_p2m_type(e) != P2M_RAM) {
             spin_lock(&p->lock);
-            *make_slot(p, gfn, level) = 0;
+            *p2m_make_slot(p, gfn, level) = 0;
             spin_unlock(&p->lock);
             drop_leaf(e);
         }
-        p->relinquish_next = (gfn & ~(pages_of(level) - 1)) + pages_of(level);
+        p->relinquish_next = (gfn & ~(p2m_pages_of(level) - 1)) + p2m_pages_of(level);
         if (++done % RELINQUISH_CHUNK == 0 && softirq_urgent()) {
             return -ERESTART;
         }

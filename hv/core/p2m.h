@@ -21,12 +21,14 @@
 #include "hv/base/lock.h"
 #include "hv/core/domain.h"
 #include "hv/mm/frame.h"
+#include "hv/mm/guest_copy.h"
 
 /* Kept in a leaf's spare bits. */
 enum p2m_type {
     P2M_NONE,
     P2M_RAM,
     P2M_RAM_RO,
+    P2M_RAM_LOGGED, /* whose next write is to be noted: read-only until then */
     P2M_SHARED,     /* a page of the hypervisor's shown to the domain: shared info, grant table */
     P2M_GRANT,
     P2M_GRANT_RO,
@@ -54,6 +56,13 @@ struct p2m {
     mfn_t cache;              /* pages of the domain's set aside for them, linked by their first word */
     uint64_t cache_count;
     bool cache_closed;        /* the domain dies: no more pages come */
+    /* log-dirty, see below: */
+    bool logging;             /* atomic */
+    uint32_t log_faults;      /* under lock: first writes since the log was last cleared */
+    /* where a walk of the log that gave way goes on: one at a time */
+    unsigned int log_walk;
+    uint64_t log_next;
+    uint64_t log_found;
 };
 
 MUST_CHECK int p2m_domain_init(struct domain *d);
@@ -97,6 +106,24 @@ bool p2m_unmark(struct domain *d, gfn_t gfn);
 MUST_CHECK int p2m_cache_resize(struct domain *d, uint64_t wanted);
 /* A page that was given back goes to the cache while that holds less than is marked. */
 void p2m_cache_replace(struct domain *d);
+
+/* ---- Log-dirty: which pages have been written, by the domain or by others for it ---- */
+/*
+ * No bitmap is kept: a P2M_RAM_LOGGED leaf is a page that was not written since the log was cleared, a P2M_RAM leaf one
+ * that was. A page that somebody holds to write (role WRITABLE: a grant, a mapping of another domain, a vcpu's
+ * record) counts as written each time, as nothing tells when that happens. What is not P2M_RAM is in no log.
+ *
+ * All three: -ERESTART to be called again with the same arguments; one caller at a time.
+ */
+/* From now on: -EINVAL when it does already. */
+MUST_CHECK int p2m_log_start(struct domain *d);
+MUST_CHECK int p2m_log_stop(struct domain *d);
+/* A bit a page from frame 0 on, set for what was written; bitmap may be NULL, then all frames are looked at. clear: and
+ * the log starts anew. Without a log nothing was written. -EFAULT. */
+MUST_CHECK int p2m_log_read(struct domain *d, guest_ptr_t bitmap, uint64_t pages, bool clear, uint64_t *written,
+                            uint32_t *faults);
+/* gfn is about to be written. Without tables to split a large leaf, all of that counts. Interrupts are on. */
+void p2m_log_write(struct domain *d, gfn_t gfn);
 
 /* One more than the highest gfn that has ever shown something; 0 for none. */
 uint64_t p2m_end(const struct domain *d);

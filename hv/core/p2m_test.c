@@ -261,3 +261,93 @@ TEST(p2m_on_demand)
     EXPECT(demand_is(1, 1, base + 5));
     tear_down();
 }
+
+/* Reads the log of the first 2 * LARGE frames and more. */
+static bool log_is(bool clear, uint64_t written, uint64_t bit, bool set)
+{
+    static uint8_t bitmap[3 * LARGE / 8];
+    uint64_t found = 0;
+    uint32_t faults = 0;
+    uint64_t bits = 0;
+
+    memset(bitmap, 0xaa, sizeof(bitmap));
+    if (p2m_log_read(guest, (guest_ptr_t){ (unsigned long)bitmap }, 3 * LARGE, clear, &found, &faults) != 0) {
+        return false;
+    }
+    for (unsigned int i = 0; i < 3 * LARGE; i++) {
+        bits += bitmap[i / 8] >> i % 8 & 1;
+    }
+    return found == written && bits == written && (bitmap[bit / 8] >> bit % 8 & 1) == set;
+}
+
+TEST(p2m_log_of_written_pages)
+{
+    uint64_t found;
+    uint32_t faults;
+    struct frame *f;
+    mfn_t page;
+
+    set_up();
+    page = world_page(guest);
+    EXPECT_EQ(p2m_set(guest, _gfn(7), page, 0, P2M_RAM), 0);
+    EXPECT_EQ(p2m_set(guest, _gfn(8), world_page(guest), 0, P2M_RAM), 0);
+    EXPECT_EQ(p2m_add_to_physmap(guest, XENMAPSPACE_shared_info, NULL, 0, _gfn(9)), 0);
+    EXPECT(log_is(true, 0, 7, false));
+    EXPECT_EQ(p2m_log_start(guest), 0);
+    EXPECT_EQ(p2m_log_start(guest), -EINVAL);
+    EXPECT(shows(7, page, P2M_RAM_LOGGED));
+    EXPECT(log_is(false, 0, 7, false));
+    p2m_log_write(guest, _gfn(7));
+    p2m_log_write(guest, _gfn(7));
+    p2m_log_write(guest, _gfn(9)); /* not in the log */
+    p2m_log_write(guest, _gfn(100));
+    EXPECT(log_is(false, 1, 7, true));
+    EXPECT(log_is(true, 1, 7, true));
+    EXPECT(log_is(true, 0, 7, false));
+    /* Who reads leaves no trace, who may write does as long as it holds the page. */
+    f = p2m_get_frame(guest, _gfn(8), false);
+    EXPECT(f != NULL && log_is(false, 0, 8, false));
+    arch_put_gfn(f, false);
+    f = p2m_get_frame(guest, _gfn(8), true);
+    EXPECT(f != NULL && log_is(true, 1, 8, true));
+    EXPECT(log_is(true, 1, 8, true));
+    arch_put_gfn(f, true);
+    EXPECT(log_is(true, 1, 8, true));
+    EXPECT(log_is(true, 0, 8, false));
+    /* What comes anew was written; what has gone was not. */
+    EXPECT_EQ(p2m_set(guest, _gfn(LARGE + 3), world_page(guest), 0, P2M_RAM), 0);
+    p2m_log_write(guest, _gfn(7));
+    EXPECT_EQ(p2m_remove(guest, _gfn(7), page, 0), 0);
+    EXPECT(log_is(false, 1, LARGE + 3, true));
+    EXPECT_EQ(p2m_log_read(guest, (guest_ptr_t){ 0 }, 0, false, &found, &faults), 0);
+    EXPECT_EQ(found, 1);
+    EXPECT_EQ(faults, 1);
+    EXPECT_EQ(p2m_log_stop(guest), 0);
+    EXPECT(shows(LARGE + 3, p2m_lookup(guest, _gfn(LARGE + 3), NULL), P2M_RAM));
+    EXPECT(shows(8, p2m_lookup(guest, _gfn(8), NULL), P2M_RAM));
+    EXPECT(log_is(true, 0, 8, false));
+    EXPECT_EQ(p2m_log_stop(guest), 0);
+    tear_down();
+}
+
+TEST(p2m_log_of_large_pages)
+{
+    mfn_t first = _mfn(4 * LARGE);
+
+    set_up();
+    EXPECT_EQ(p2m_set(guest, _gfn(LARGE), first, 9, P2M_RAM), 0);
+    EXPECT_EQ(p2m_log_start(guest), 0);
+    EXPECT(shows(LARGE + 77, mfn_add(first, 77), P2M_RAM_LOGGED));
+    EXPECT(log_is(true, 0, LARGE, false));
+    EXPECT_EQ(guest->p2m->table_count - guest->p2m->spare_count, 3);
+    p2m_log_write(guest, _gfn(LARGE + 77));
+    EXPECT_EQ(guest->p2m->table_count - guest->p2m->spare_count, 4); /* split */
+    EXPECT(shows(LARGE + 77, mfn_add(first, 77), P2M_RAM));
+    EXPECT(shows(LARGE + 78, mfn_add(first, 78), P2M_RAM_LOGGED));
+    EXPECT(log_is(true, 1, LARGE + 77, true));
+    EXPECT(log_is(true, 0, LARGE + 77, false));
+    EXPECT_EQ(p2m_log_stop(guest), 0);
+    EXPECT(shows(LARGE + 78, mfn_add(first, 78), P2M_RAM));
+    EXPECT_EQ(p2m_remove(guest, _gfn(LARGE), first, 9), 0);
+    tear_down();
+}

@@ -13,6 +13,12 @@
 
 #define SHARE_OFFSET 3072U
 #define SHARE_MAGIC  0x73686172U
+#define SHARE_MAGIC_LOG 0x6c6f6721U /* with log=1, for pvh-log: whose turn it is, and where its pages are */
+#define SHARE_LOG_PAGES 16U
+
+/* What the guest does before it gives its turn away, SHARE_LOG_HOST + n, and what it then waits for, n + 1. */
+#define SHARE_LOG_HOST 0x100U
+enum share_log_turn { SHARE_LOG_START, SHARE_LOG_WROTE, SHARE_LOG_AGAIN, SHARE_LOG_MAPPED, SHARE_LOG_END };
 
 enum share_state { SHARE_NONE, SHARE_OFFERED, SHARE_USED, SHARE_ANSWERED, SHARE_ENDED };
 
@@ -24,6 +30,7 @@ struct share {
     uint32_t readable_ref;
     uint32_t host_ref;
     uint32_t host_domid;
+    uint32_t first_gfn; /* of SHARE_LOG_PAGES pages */
 };
 
 /* What a page holds that one side has filled: word i of page n. */

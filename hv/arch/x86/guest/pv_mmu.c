@@ -363,7 +363,9 @@ static NOINLINE bool translate_leaf(struct domain *pages, uint64_t *pte)
     if (type == P2M_ON_DEMAND && p2m_populate(pages, gfn) == 0) {
         mfn = p2m_lookup(pages, gfn, &type);
     }
-    if (type != P2M_RAM && type != P2M_RAM_RO && type != P2M_SHARED) {
+    if (type == P2M_RAM_LOGGED && (*pte & PTE_RW)) {
+        p2m_log_write(pages, gfn);
+    } else if (type != P2M_RAM && type != P2M_RAM_LOGGED && type != P2M_RAM_RO && type != P2M_SHARED) {
         return false;
     }
     *pte = pte_make(mfn, *pte & ~PTE_ADDRESS);

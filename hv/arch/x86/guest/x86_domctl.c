@@ -73,6 +73,36 @@ static int hypercall_init(struct xen_domctl *op, struct domain *d)
     return 0;
 }
 
+/* The log of written pages: of guests with a physical space of their own. */
+static int log_dirty(struct xen_domctl_shadow_op *s, struct domain *d)
+{
+    uint64_t written;
+    uint32_t faults;
+    int rc;
+
+    if (!d->is_hvm) {
+        return s->op == XEN_DOMCTL_SHADOW_OP_OFF ? 0 : -EOPNOTSUPP;
+    }
+    switch (s->op) {
+    case XEN_DOMCTL_SHADOW_OP_OFF:
+        return p2m_log_stop(d);
+    case XEN_DOMCTL_SHADOW_OP_CLEAN:
+    case XEN_DOMCTL_SHADOW_OP_PEEK:
+        if (s->mode & ~(uint32_t)XEN_DOMCTL_SHADOW_LOGDIRTY_FINAL) {
+            return -EINVAL;
+        }
+        rc = p2m_log_read(d, guest_ptr(s->dirty_bitmap), s->pages, s->op == XEN_DOMCTL_SHADOW_OP_CLEAN, &written,
+                          &faults);
+        if (rc == 0) {
+            s->stats.dirty_count = (uint32_t)MIN(written, (uint64_t)UINT32_MAX);
+            s->stats.fault_count = faults;
+        }
+        return rc;
+    default:
+        return p2m_log_start(d);
+    }
+}
+
 /* PV page tables are the guest's own: no mode to turn on, and nothing to turn off. */
 static int shadow_op(struct xen_domctl *op, struct domain *d)
 {
@@ -82,8 +112,6 @@ static int shadow_op(struct xen_domctl *op, struct domain *d)
         return -EINVAL;
     }
     switch (s->op) {
-    case XEN_DOMCTL_SHADOW_OP_OFF:
-        return 0;
     case XEN_DOMCTL_SHADOW_OP_GET_ALLOCATION:
         s->mb = d->is_hvm ? d->p2m->table_limit >> (20 - PAGE_SHIFT) : 0;
         return 0;
@@ -94,11 +122,17 @@ static int shadow_op(struct xen_domctl *op, struct domain *d)
         }
         return s->mb == 0 ? 0 : -EOPNOTSUPP;
     case XEN_DOMCTL_SHADOW_OP_ENABLE:
-    case XEN_DOMCTL_SHADOW_OP_ENABLE_TEST:
+        if (d->is_hvm && !(s->mode & XEN_DOMCTL_SHADOW_ENABLE_LOG_DIRTY)) {
+            return -EINVAL;
+        }
+        return log_dirty(s, d);
+    case XEN_DOMCTL_SHADOW_OP_OFF:
     case XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY:
     case XEN_DOMCTL_SHADOW_OP_CLEAN:
     case XEN_DOMCTL_SHADOW_OP_PEEK:
-        return -EOPNOTSUPP;
+        return log_dirty(s, d);
+    case XEN_DOMCTL_SHADOW_OP_ENABLE_TEST:
+        return d->is_hvm ? -EINVAL : -EOPNOTSUPP;
     default:
         return -EINVAL;
     }

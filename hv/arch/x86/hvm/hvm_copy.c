@@ -23,6 +23,19 @@ static inline bool is_of(const struct hvm_translation *t, uint64_t gfn, uint64_t
     return likely(t->gfn == gfn) && likely(t->generation == generation);
 }
 
+/* A page that was found read-only may have become writable with nothing removed. */
+static NOINLINE char *page_to_write(struct vcpu *v, struct hvm_translation *t)
+{
+    enum p2m_type type;
+
+    p2m_lookup(v->domain, _gfn(t->gfn), &type);
+    t->writable = type == P2M_RAM;
+    if (type == P2M_RAM_LOGGED) {
+        v->arch->hvm->missing = t->gfn;
+    }
+    return t->writable ? t->page : NULL;
+}
+
 /* Interrupts are off. NULL: nothing there that can be read, or written. A page is in one of two places: a guest's code,
  * stack and tables are few, and any two of them may want the same one. */
 static char *page_at(struct vcpu *v, uint64_t gfn, bool write)
@@ -52,7 +65,7 @@ static char *page_at(struct vcpu *v, uint64_t gfn, bool write)
             .writable = type == P2M_RAM || type == P2M_SHARED || type == P2M_GRANT || type == P2M_FOREIGN,
         };
     }
-    return write && !t->writable ? NULL : t->page;
+    return unlikely(write && !t->writable) ? page_to_write(v, t) : t->page;
 }
 
 /* Sets what the CPU would have set on its way. */
@@ -170,7 +183,8 @@ static NOINLINE char *in_window(const struct vcpu *v, uint64_t va)
     return h->window_open && va - HVM_WINDOW < PAGE_SIZE ? h->window + (va - HVM_WINDOW) : NULL;
 }
 
-/* After a copy stopped, with interrupts on: true when what was missing is populated on demand, and it may go on. */
+/* After a copy stopped, with interrupts on: true when what was missing is populated on demand, or noted as written, and
+ * it may go on. */
 static NOINLINE bool populated(struct vcpu *v)
 {
     struct hvm_vcpu *h = v->arch->hvm;
@@ -180,6 +194,10 @@ static NOINLINE bool populated(struct vcpu *v)
     if (h->missing != ~0UL) {
         h->missing = ~0UL;
         p2m_lookup(v->domain, gfn, &type);
+    }
+    if (type == P2M_RAM_LOGGED) {
+        p2m_log_write(v->domain, gfn);
+        return true;
     }
     return type == P2M_ON_DEMAND && p2m_populate(v->domain, gfn) == 0;
 }

@@ -374,6 +374,11 @@ void hvm_exit_memory(struct vcpu *v, struct cpu_user_regs *regs, uint64_t gpa, b
     case P2M_ON_DEMAND:
         populate(v->domain, _gfn(gpa >> PAGE_SHIFT));
         break;
+    case P2M_RAM_LOGGED:
+        if (write) {
+            p2m_log_write(v->domain, _gfn(gpa >> PAGE_SHIFT));
+        }
+        break;
     case P2M_RAM_RO:
     case P2M_GRANT_RO:
     case P2M_FOREIGN_RO:

@@ -50,7 +50,7 @@ static inline enum p2m_type arch_p2m_type(uint64_t entry)
 
 static inline uint64_t arch_p2m_leaf(mfn_t mfn, unsigned int level, enum p2m_type type)
 {
-    bool read_only = type == P2M_RAM_RO || type == P2M_GRANT_RO || type == P2M_FOREIGN_RO;
+    bool read_only = type == P2M_RAM_RO || type == P2M_RAM_LOGGED || type == P2M_GRANT_RO || type == P2M_FOREIGN_RO;
 
     return mfn_x(mfn) << PAGE_SHIFT | P2M_ENTRY_READ | P2M_ENTRY_EXEC |
            (read_only ? 0 : P2M_ENTRY_WRITE) | (level > 1 ? P2M_ENTRY_LARGE : 0) |
