@@ -146,7 +146,8 @@ static void test_ports(void)
     uint32_t value = 0;
     uint8_t byte = 0;
 
-    EXPECT_EQ(TRAP_PROBE("inb $0x80, %0", "=a"(byte), NOTHING), -1);
+    /* 0x80 answers on some machines, and dom0 asks the machine. */
+    EXPECT_EQ(TRAP_PROBE("inb %w1, %0", "=a"(byte), "d"(start_is_dom0() ? NO_PORT : 0x80)), -1);
     EXPECT_EQ(byte, 0xff);
     EXPECT_EQ(TRAP_PROBE("inl %w1, %0", "=a"(value), "d"(0xcfc)), -1);
     EXPECT_EQ(value, 0xffffffffU);
