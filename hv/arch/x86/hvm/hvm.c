@@ -279,7 +279,6 @@ static unsigned int due_callback(const struct vcpu *v)
 int hvm_next_interrupt(struct vcpu *v, bool *by_apic)
 {
     struct hvm_vcpu *h = hvm_vcpu(v);
-
     unsigned int callback = due_callback(v); /* asked once: another CPU may change the answer at any moment */
 
     *by_apic = callback == 0;

@@ -223,9 +223,16 @@ const struct hvm_ops *svm_init_cpu(void);
 /* The machine's VT-x, likewise. */
 const struct hvm_ops *vmx_init_cpu(void);
 
-static inline bool hvm_has_notes(const struct hvm_vcpu *h)
+/* The current vcpu, with interrupts off before it is entered: true when others have left something to do, which is done
+ * now, and it must be asked again. */
+static inline bool hvm_take_notes(struct vcpu *v, const struct hvm_vcpu *h)
 {
-    return READ_ONCE(h->init_pending) || READ_ONCE(h->startup) != 0;
+    if (likely(!READ_ONCE(h->init_pending) && READ_ONCE(h->startup) == 0)) {
+        return false;
+    }
+    arch_irq_enable();
+    hvm_process_notes(v);
+    return true;
 }
 
 static inline bool hvm_exception_has_error(unsigned int vector)

@@ -9,24 +9,14 @@
 #include <asm_offsets.h>
 
 #include "hv/arch/x86/cpu/entry_macros.h"
+#include "hv/arch/x86/hvm/hvm_entry.h"
 
     .section .text.hot, "ax", @progbits
 
     .balign 64
     .globl svm_resume
 svm_resume:
-    mov %rsp, %rax
-    or $0x7fff, %rax
-    sub $(CPU_LOCAL_SIZE - CPU_REGS - 1), %rax
-    mov %rax, %rsp
-again:
-    cli
-    cmpq $0, CPU_softirq(%rsp)
-    jne softirqs
-    mov %rsp, %rdi
-    call svm_prepare
-    test %al, %al
-    jz again
+    GUEST_LOOP svm_prepare
     RESTORE_REGS
     clgi
     sti
@@ -42,7 +32,4 @@ again:
     call svm_exit
     jmp again
 
-softirqs:
-    sti
-    call softirq_run
-    jmp again
+    GUEST_LOOP_SOFTIRQS

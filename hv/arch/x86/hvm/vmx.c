@@ -764,9 +764,7 @@ bool vmx_prepare(struct cpu_user_regs *regs)
     struct vmx_vcpu *s = h->block;
     uint64_t generation;
 
-    if (unlikely(hvm_has_notes(h))) {
-        arch_irq_enable();
-        hvm_process_notes(v);
+    if (hvm_take_notes(v, h)) {
         return false;
     }
     if (unlikely(READ_ONCE(v->info->evtchn_upcall_pending) || READ_ONCE(h->vlapic.irr_maybe) ||
