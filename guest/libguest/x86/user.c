@@ -33,8 +33,8 @@ void user_load(struct trap_frame *frame, const char *code, const char *code_end)
     };
 }
 
-/* While user code runs, the stack of traps begins well below the frame that waits in user_run(), so that a trap does not
- * overwrite it. */
+/* While user code runs, the stack of traps begins well below the frame that waits in user_run(), so that a trap does
+ * not overwrite it. */
 static void enter(void *frame)
 {
     struct trap_frame copy = *(struct trap_frame *)frame;
