@@ -265,13 +265,13 @@ TEST(p2m_on_demand)
 /* Reads the log of the first 2 * LARGE frames and more. */
 static bool log_is(bool clear, uint64_t written, uint64_t bit, bool set)
 {
-    static uint8_t bitmap[3 * LARGE / 8];
+    uint8_t *bitmap = (void *)fake_guest_memory;
     uint64_t found = 0;
     uint32_t faults = 0;
     uint64_t bits = 0;
 
-    memset(bitmap, 0xaa, sizeof(bitmap));
-    if (p2m_log_read(guest, (guest_ptr_t){ (unsigned long)bitmap }, 3 * LARGE, clear, &found, &faults) != 0) {
+    memset(bitmap, 0xaa, 3 * LARGE / 8);
+    if (p2m_log_read(guest, fake_guest_ptr(bitmap), 3 * LARGE, clear, &found, &faults) != 0) {
         return false;
     }
     for (unsigned int i = 0; i < 3 * LARGE; i++) {
