@@ -20,7 +20,7 @@
 #include "lib/base/buf.h"
 
 #define BUCKETS_MAX ((size_t)1 << (sizeof(void *) == 8 ? 30 : 24))
-#define BUCKETS_MIN 64u
+#define BUCKETS_MIN 1024u /* a page of them */
 
 #define LOAD 2u /* nodes for each bucket */
 
@@ -211,7 +211,7 @@ uint32_t node_child(uint32_t parent, const char *name, size_t length)
 
     while (n != 0) {
         struct node *node = node_at(n);
-        if (node->parent == parent && name_length_of(node) == length && memcmp(node->data, name, length) == 0) {
+        if (node->parent == parent && name_length_of(node) == length && word_equal(node->data, name, length)) {
             return n;
         }
         n = node->hash_next;

@@ -69,7 +69,7 @@ static struct tx_node *kid(const struct tx *t, const struct tx_node *parent, con
 {
     struct tx_node *n = t->table[hash(parent, name, length) & (t->table_size - 1)];
 
-    while (n != NULL && (n->parent != parent || n->name_length != length || memcmp(n->name, name, length) != 0)) {
+    while (n != NULL && (n->parent != parent || n->name_length != length || !word_equal(n->name, name, length))) {
         n = n->hash_next;
     }
     return n;
@@ -331,6 +331,17 @@ static bool keep(struct tx_node *n, const struct tx_view *v)
     return true;
 }
 
+/* Stamps of a node of the store, which may not be there. */
+static uint32_t gen_of(uint32_t base)
+{
+    return base != 0 ? node_gen(base) : 0;
+}
+
+static uint32_t kids_gen_of(uint32_t base)
+{
+    return base != 0 ? node_kids_gen(base) : 0;
+}
+
 /* Notes that the transaction depends on the node as it is, and goes on seeing it so. */
 static int see(struct tx *t, struct tx_node *n, uint32_t base, const struct tx_view *v)
 {
@@ -344,7 +355,7 @@ static int see(struct tx *t, struct tx_node *n, uint32_t base, const struct tx_v
         return -ENOMEM;
     }
     n->seen = true;
-    n->seen_gen = base != 0 ? node_gen(base) : 0;
+    n->seen_gen = gen_of(base);
     t->seen_count++;
     return 0;
 }
@@ -471,9 +482,9 @@ int tx_list(struct tx *t, const struct tx_path *p, uint32_t *gen, struct node_li
     }
     if (t != NULL && !dir->listed && !is_cut(dir)) {
         dir->listed = true;
-        dir->seen_kids = base != 0 ? node_kids_gen(base) : 0;
+        dir->seen_kids = kids_gen_of(base);
     }
-    *gen = base != 0 && (dir == NULL || dir->first == NULL) ? node_kids_gen(base) : 0;
+    *gen = dir == NULL || dir->first == NULL ? kids_gen_of(base) : 0;
     if (base != 0 && (dir == NULL || dir->first == NULL)) {
         node_list(l, node_first(base));
         return 0;
@@ -511,9 +522,8 @@ static int check(struct tx *t)
         } else {
             n->base = n->parent->base != 0 ? node_child(n->parent->base, n->name, n->name_length) : 0;
         }
-        uint32_t gen = n->base != 0 ? node_gen(n->base) : 0;
-        uint32_t kids = n->base != 0 ? node_kids_gen(n->base) : 0;
-        if ((n->seen && gen != n->seen_gen) || (n->listed && n->seen_kids != 0 && kids != n->seen_kids)) {
+        if ((n->seen && gen_of(n->base) != n->seen_gen) ||
+            (n->listed && n->seen_kids != 0 && kids_gen_of(n->base) != n->seen_kids)) {
             return -EAGAIN;
         }
     }

@@ -8,6 +8,7 @@
 #ifndef CMD_XENSTORED_WORD_H
 #define CMD_XENSTORED_WORD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -32,6 +33,16 @@ static inline uint64_t word_of(const char *s, size_t length)
         return low | (uint64_t)high << 32;
     }
     return length == 0 ? 0 : b[0] | (uint32_t)b[length / 2] << 8 | (uint32_t)b[length - 1] << 16;
+}
+
+static inline bool word_equal(const char *a, const char *b, size_t length)
+{
+    for (; length > 8; a += 8, b += 8, length -= 8) {
+        if (word_at(a) != word_at(b)) {
+            return false;
+        }
+    }
+    return word_of(a, length) == word_of(b, length);
 }
 
 /* How many bytes are the same from the beginning on, of `limit`. */

@@ -43,9 +43,11 @@ TEST(word_same_stops_at_the_first_difference)
         char *b = copy_of(text, length);
 
         EXPECT_EQ(word_same(a, b, length), length);
+        EXPECT(word_equal(a, b, length));
         for (size_t i = 0; i < length; i++) {
             b[i] ^= 0x80;
             EXPECT_EQ(word_same(a, b, length), i);
+            EXPECT(!word_equal(a, b, length));
             b[i] ^= 0x80;
         }
         free(a);
