@@ -93,6 +93,7 @@ boot_gdtr:
     .word pvh_gdt_end - pvh_gdt - 1
     .long PHYS(pvh_gdt)
     .balign 16
+    .globl pvh_gdtr
 pvh_gdtr:
     .word pvh_gdt_end - pvh_gdt - 1
     .quad pvh_gdt

@@ -26,7 +26,7 @@ static long op_initialise(struct vcpu *v, guest_ptr_t arg)
     if (rc != 0) {
         return rc;
     }
-    rc = arch_vcpu_set_context(v, arg);
+    rc = arch_vcpu_initialise(v, arg);
     WRITE_ONCE(v->is_initialising, false);
     if (rc == 0) {
         sched_wake(v); /* the context may say that it is online */

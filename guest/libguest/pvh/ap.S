@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The first instructions of a secondary vcpu of a PVH kernel: real mode, in the page its startup message names, where
- * smp.c copies pvh_ap_begin to pvh_ap_end. Takes the tables, stack and function from pvh_ap_cr3, _stack and _entry.
+ * smp.c copies pvh_ap_begin to pvh_ap_end; or pvh_ap_wide, in 64-bit code. Takes the tables, stack and function from pvh_ap_cr3, _stack and _entry.
  */
 #define __ASSEMBLY__
 #define PHYS(symbol) ((symbol) - 0xffffffff80000000)
@@ -45,6 +45,21 @@ long_mode:
     mov (%rax), %rsp
     movabs $pvh_ap_entry, %rax
     jmp *(%rax)
+
+    /* By VCPUOP_initialise, where it is, with no descriptor table. */
+    .globl pvh_ap_wide
+pvh_ap_wide:
+    lgdt pvh_gdtr(%rip)
+    mov $0x10, %eax
+    mov %eax, %ds
+    mov %eax, %es
+    mov %eax, %ss
+    mov pvh_ap_stack(%rip), %rsp
+    pushq $0x08
+    lea 1f(%rip), %rax
+    push %rax
+    lretq
+1:  jmp *pvh_ap_entry(%rip)
 
     .balign 4
 gdtr:

@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+#include "abi/hvm_vcpu.h"
 #include "abi/xen.h"
 #include "guest/libguest/memory.h"
 #include "guest/libguest/pvh/pvh.h"
@@ -17,7 +18,7 @@
 
 enum { ICR = 0x300 / 4, ICR_HIGH = 0x310 / 4, INIT = 0x4500, STARTUP = 0x4600, MAX = 8 };
 
-extern char pvh_ap_begin[], pvh_ap_end[];
+extern char pvh_ap_begin[], pvh_ap_end[], pvh_ap_wide[];
 
 /* Read by ap.S. */
 uint64_t pvh_ap_cr3, pvh_ap_stack, pvh_ap_entry;
@@ -40,21 +41,42 @@ void pvh_ap_main(void)
     }
 }
 
-bool pvh_start_vcpu(unsigned int vcpu, void (*fn)(void))
+static void prepare(unsigned int vcpu, void (*fn)(void))
 {
-    if (vcpu >= MAX) {
-        return false;
-    }
-    memcpy(start_map_own_mfn(PVH_AP_PAGE), pvh_ap_begin, pvh_ap_end - pvh_ap_begin);
     __asm__ volatile("mov %%cr3, %0" : "=r"(pvh_ap_cr3));
     pvh_ap_stack = (uint64_t)stacks[vcpu] + sizeof(stacks[vcpu]) - 8;
     pvh_ap_entry = (uint64_t)pvh_ap_main;
     starting = vcpu;
     function = fn;
     arrived = 0;
+}
+
+void pvh_prepare_vcpu(unsigned int vcpu, void (*fn)(void), struct vcpu_hvm_context *context)
+{
+    prepare(vcpu, fn);
+    *context = (struct vcpu_hvm_context){ .mode = VCPU_HVM_MODE_64B };
+    context->cpu_regs.x86_64.rip = (uint64_t)pvh_ap_wide;
+    context->cpu_regs.x86_64.cr0 = 0x80000033;
+    context->cpu_regs.x86_64.cr3 = pvh_ap_cr3;
+    context->cpu_regs.x86_64.cr4 = 0x6a0;
+    context->cpu_regs.x86_64.efer = 0xd01;
+}
+
+bool pvh_wait_vcpu(void)
+{
+    return time_wait_flag(&arrived, 3000000000UL);
+}
+
+bool pvh_start_vcpu(unsigned int vcpu, void (*fn)(void))
+{
+    if (vcpu >= MAX) {
+        return false;
+    }
+    memcpy(start_map_own_mfn(PVH_AP_PAGE), pvh_ap_begin, pvh_ap_end - pvh_ap_begin);
+    prepare(vcpu, fn);
     APIC[ICR_HIGH] = vcpu * 2 << 24;
     APIC[ICR] = INIT;
     APIC[ICR_HIGH] = vcpu * 2 << 24;
     APIC[ICR] = STARTUP | PVH_AP_PAGE;
-    return time_wait_flag(&arrived, 3000000000UL);
+    return pvh_wait_vcpu();
 }

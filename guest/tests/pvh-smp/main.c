@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Secondary vcpus of a PVH guest: started by INIT and startup messages, they take interrupts from each other by
- * APIC and by event channel, see one memory, are stopped by INIT and started again.
+ * APIC and by event channel, see one memory, are stopped by INIT and started again. And by VCPUOP_initialise.
  */
+#include "abi/hvm_vcpu.h"
+#include "abi/vcpu.h"
 #include "guest/libguest/events.h"
 #include "guest/libguest/hypercall.h"
 #include "guest/libguest/pvh/pvh.h"
 #include "guest/libguest/pvh/smp.h"
+#include "guest/libguest/string.h"
 #include "guest/libguest/test.h"
 #include "guest/libguest/time.h"
 #include "guest/libguest/x86/cpu.h"
@@ -76,8 +79,48 @@ static void once(void)
     EXPECT(!time_wait_flag(&hits, 20000000UL));
 }
 
+static void arrive(void)
+{
+    ready = 1;
+}
+
+static long initialise(const struct vcpu_hvm_context *context)
+{
+    return hypercall_vcpu_op(VCPUOP_initialise, 1, (void *)context);
+}
+
+/* The other way to start it, which works once. */
+static void test_by_call(void)
+{
+    struct vcpu_hvm_context good, bad;
+
+    ready = 0;
+    pvh_prepare_vcpu(1, arrive, &good);
+    bad = good;
+    bad.pad = 1;
+    EXPECT_EQ(initialise(&bad), -EINVAL);
+    bad = good;
+    bad.mode = 2;
+    EXPECT_EQ(initialise(&bad), -EINVAL);
+    bad = good;
+    bad.cpu_regs.x86_64.cr4 = 0;
+    EXPECT_EQ(initialise(&bad), -EINVAL);
+    bad.mode = VCPU_HVM_MODE_32B; /* no code segment there */
+    memset(&bad.cpu_regs, 0, sizeof(bad.cpu_regs));
+    EXPECT_EQ(initialise(&bad), -EINVAL);
+    EXPECT_EQ(initialise((void *)0x6000000000UL), -EFAULT);
+    EXPECT_EQ(hypercall_vcpu_op(VCPUOP_up, 1, NULL), -EINVAL);
+    EXPECT_EQ(initialise(&good), 0);
+    EXPECT_EQ(initialise(&good), -EEXIST);
+    EXPECT_EQ(hypercall_vcpu_op(VCPUOP_is_up, 1, NULL), 0);
+    EXPECT_EQ(hypercall_vcpu_op(VCPUOP_up, 1, NULL), 0);
+    EXPECT(pvh_wait_vcpu());
+    EXPECT(time_wait_flag(&ready, 2000000000UL));
+}
+
 void test_main(void)
 {
+    test_by_call();
     trap_hook(VECTOR, on_interrupt);
     APIC[SVR] = 0x1ff;
     send(6, VECTOR); /* nobody */

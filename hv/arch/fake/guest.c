@@ -88,6 +88,11 @@ int arch_vcpu_set_context(struct vcpu *v, guest_ptr_t context)
     return 0;
 }
 
+int arch_vcpu_initialise(struct vcpu *v, guest_ptr_t context)
+{
+    return arch_vcpu_set_context(v, context);
+}
+
 int arch_vcpu_get_context(struct vcpu *v, guest_ptr_t context)
 {
     return 0;

@@ -467,6 +467,11 @@ int arch_vcpu_set_context(struct vcpu *v, guest_ptr_t context)
     return rc;
 }
 
+int arch_vcpu_initialise(struct vcpu *v, guest_ptr_t context)
+{
+    return v->arch->hvm != NULL ? hvm_vcpu_initialise(v, context) : arch_vcpu_set_context(v, context);
+}
+
 static void context_fill(const struct vcpu *v, struct vcpu_guest_context *c)
 {
     const struct arch_vcpu *a = v->arch;

@@ -160,6 +160,8 @@ MUST_CHECK int hvm_get_context_partial(struct domain *d, uint32_t type, uint32_t
 void hvm_fill_guest_context(const struct vcpu *v, struct vcpu_guest_context *c);
 /* v, which has not run yet, starts in flat 32-bit mode without paging: as a PVH kernel is entered. */
 MUST_CHECK int hvm_start_flat(struct vcpu *v, uint32_t rip, uint32_t rbx);
+/* VCPUOP_initialise: v has the registers of a struct vcpu_hvm_context, and is still down. */
+MUST_CHECK int hvm_vcpu_initialise(struct vcpu *v, guest_ptr_t context);
 /* A CPU's state after INIT (startup: with its vector), or after a PC's reset. */
 void hvm_reset_state(struct hvm_hw_cpu *c);
 

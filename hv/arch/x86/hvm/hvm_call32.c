@@ -291,7 +291,7 @@ static bool same_in_both(const struct call32 *c)
         return c->args[0] == XENMEM_maximum_ram_page || c->args[0] == XENMEM_current_reservation ||
                c->args[0] == XENMEM_maximum_reservation || c->args[0] == XENMEM_maximum_gpfn;
     case __HYPERVISOR_vcpu_op:
-        return c->args[0] != VCPUOP_register_runstate_memory_area && c->args[0] != VCPUOP_initialise;
+        return c->args[0] != VCPUOP_register_runstate_memory_area;
     default:
         return true;
     }

@@ -5,6 +5,7 @@
  *
  * A list begins with HEADER and ends with END; each record has a descriptor in front. The domain is paused.
  */
+#include "abi/hvm_vcpu.h"
 #include "hv/arch/x86/cpu/fpu.h"
 #include "hv/arch/x86/hvm/hvm.h"
 #include "hv/core/arch_guest.h"
@@ -123,6 +124,92 @@ int hvm_start_flat(struct vcpu *v, uint32_t rip, uint32_t rbx)
     heap_free(r);
     return rc;
 }
+
+/* ---- VCPUOP_initialise ------------------------------------------------------------------------ */
+
+#define SEGMENT_PRESENT 0x80U
+#define SEGMENT_CODE    0x18U /* and no system segment */
+#define TASK_BUSY       0x2U
+
+static bool from_context32(struct hvm_hw_cpu *c, const struct vcpu_hvm_x86_32 *x)
+{
+    if (x->pad1 != 0 || (x->pad2[0] | x->pad2[1] | x->pad2[2]) != 0 ||
+        (x->cs_ar | x->ds_ar | x->es_ar | x->ss_ar | x->tr_ar) >> 12 != 0 || !(x->cs_ar & SEGMENT_PRESENT) ||
+        (x->cs_ar & SEGMENT_CODE) != SEGMENT_CODE || !(x->tr_ar & SEGMENT_PRESENT)) {
+        return false;
+    }
+#define FROM_REGISTER(name) c->r##name = x->e##name;
+    FROM_REGISTER(ax) FROM_REGISTER(bx) FROM_REGISTER(cx) FROM_REGISTER(dx) FROM_REGISTER(si) FROM_REGISTER(di)
+    FROM_REGISTER(bp) FROM_REGISTER(sp) FROM_REGISTER(ip) FROM_REGISTER(flags)
+#define FROM_SEGMENT(name)                                                                         \
+    c->name##_base = x->name##_base;                                                               \
+    c->name##_limit = x->name##_limit;                                                             \
+    c->name##_arbytes = x->name##_ar;
+    FROM_SEGMENT(cs) FROM_SEGMENT(ds) FROM_SEGMENT(es) FROM_SEGMENT(ss) FROM_SEGMENT(tr)
+    c->cs_sel = 0;
+    c->tr_arbytes |= TASK_BUSY;
+    c->cr0 = x->cr0 | CR0_ET;
+    c->cr3 = x->cr3;
+    c->cr4 = x->cr4;
+    c->msr_efer = x->efer;
+    return true;
+}
+
+static bool from_context64(struct hvm_hw_cpu *c, const struct vcpu_hvm_x86_64 *x)
+{
+    uint64_t efer = EFER_LME | EFER_LMA;
+
+    if ((x->cr0 & (CR0_PE | CR0_PG)) != (CR0_PE | CR0_PG) || !(x->cr4 & CR4_PAE) || (x->efer & efer) != efer) {
+        return false;
+    }
+#define FROM_WIDE_REGISTER(name) c->name = x->name;
+    FROM_WIDE_REGISTER(rax) FROM_WIDE_REGISTER(rbx) FROM_WIDE_REGISTER(rcx) FROM_WIDE_REGISTER(rdx)
+    FROM_WIDE_REGISTER(rsi) FROM_WIDE_REGISTER(rdi) FROM_WIDE_REGISTER(rbp) FROM_WIDE_REGISTER(rsp)
+    FROM_WIDE_REGISTER(rip) FROM_WIDE_REGISTER(rflags)
+    FROM_WIDE_REGISTER(cr3) FROM_WIDE_REGISTER(cr4)
+    c->cr0 = x->cr0 | CR0_ET;
+    c->msr_efer = x->efer;
+    c->cs_sel = 0;
+    c->cs_base = 0;
+    c->cs_limit = c->ds_limit = c->es_limit = c->ss_limit = ~0U;
+    c->cs_arbytes = 0xa9b;
+    c->ds_arbytes = c->es_arbytes = c->ss_arbytes = 0xc93;
+    c->tr_limit = 0x67;
+    return true;
+}
+
+int hvm_vcpu_initialise(struct vcpu *v, guest_ptr_t context)
+{
+    struct vcpu_hvm_context x;
+    union record *r;
+    bool ok;
+    int rc = copy_from_guest(&x, context, sizeof(x)) != 0 ? -EFAULT : 0;
+
+    if (rc != 0) {
+        return rc;
+    }
+    r = heap_alloc(sizeof(*r));
+    if (r == NULL) {
+        return -ENOMEM;
+    }
+    hvm_reset_state(&r->cpu);
+    ok = x.mode == VCPU_HVM_MODE_32B   ? from_context32(&r->cpu, &x.cpu_regs.x86_32)
+         : x.mode == VCPU_HVM_MODE_64B ? from_context64(&r->cpu, &x.cpu_regs.x86_64)
+                                       : false;
+    rc = ok && x.pad == 0 ? 0 : -EINVAL;
+    if (rc == 0) {
+        vcpu_pause(v); /* a startup message may have been quicker */
+        rc = load_cpu(v, r);
+        if (rc == 0) {
+            __atomic_fetch_or(&v->pause_flags, BIT(VCPU_DOWN), __ATOMIC_SEQ_CST);
+        }
+        vcpu_unpause(v);
+    }
+    heap_free(r);
+    return rc;
+}
+
+/* ---- Records of the local APIC ---------------------------------------------------------------- */
 
 static void save_lapic(struct vcpu *v, union record *r)
 {
