@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Runs PVH test kernels as guests under Bochs, which has what QEMU's emulation lacks: Intel's VT-x, AMD's next RIP.
 
-    guest/run-bochs.py [--hv PATH] [--model NAME] [--timeout SECONDS] [--show] [--list] [NAME ...]
+    guest/run-bochs.py [--hv PATH] [--model NAME] [--args TEXT] [--timeout SECONDS] [--show] [--list] [NAME ...]
     guest/run-bochs.py --debian [--kernel PATH] [--initrd PATH] ...
 
 The hypervisor boots from a GRUB CD image with guest/host as dom0 and the kernel as its guest, or with NAME-dom0 as
@@ -152,6 +152,7 @@ def run_bochs(folder, iso, model, smp, mem, timeout, done, follow=None):
 
 def run_test(name, args):
     options = tests.read_options(tests.base_name(name))
+    options["args"] = (options["args"] + " " + (args.args or "")).strip()
     is_dom0 = name.endswith("-dom0")
     options["smp"] = args.smp or (options["vcpus"] if is_dom0 else options["smp"])
     elf = os.path.join(ROOT, "build/guest", name + ".elf")
@@ -194,6 +195,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--hv", default=os.path.join(ROOT, "build/x86_64/proxenos"))
     parser.add_argument("--model", default="corei7_skylake_x", help="Bochs' CPU: of Intel's, or ryzen for AMD-V")
+    parser.add_argument("--args", help="appended to every kernel's command line")
     parser.add_argument("--smp", help="number of CPUs, instead of the test's own wish")
     parser.add_argument("--timeout", type=float, help="seconds of CPU time for each; 300, or 3600 with --debian")
     parser.add_argument("--debian", action="store_true", help="Debian's kernel under Debian's xl")

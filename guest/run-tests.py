@@ -71,19 +71,22 @@ def is_pvh(name):
     return (name.endswith("-pvh") or name.startswith("pvh-")) and not name.endswith("-dom0")
 
 
-def qemu_command(hv, elf, options):
+def qemu_command(hv, elf, options, peer):
     line = ("console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all dom0_max_vcpus=%s %s"
             % (options["smp"], options["hv"]))
+    machine = []
     if elf.endswith("-dom0.elf"):
         initrd = (elf + " " + options["args"]).strip()
         line += " dom0=pvh dom0_mem=128M"
+        # Debian's Xen has no PVH dom0 without one.
+        machine = ["-M", "q35", "-device", "amd-iommu,intremap=on"] if peer else []
     elif is_pvh(os.path.basename(elf)[:-4]):
         host = os.path.join(os.path.dirname(elf), "pvhost.elf")
         initrd = "%s vcpus=%s %s,%s" % (host, options["vcpus"], options["args"], elf)
         line += " dom0_mem=128M"
     else:
         initrd = (elf + " " + options["args"]).strip()
-    return [QEMU, "-accel", "tcg", "-cpu", "max,-smap,-rdtscp", "-m", options["mem"],
+    return [QEMU] + machine + ["-accel", "tcg", "-cpu", "max,-smap,-rdtscp", "-m", options["mem"],
             "-smp", options["smp"], "-display", "none", "-monitor", "none", "-serial", "stdio",
             "-net", "none", "-no-reboot", "-kernel", hv, "-append", line.strip(),
             "-initrd", initrd]
@@ -149,7 +152,7 @@ def run_test(hv, name, args):
         return bool(VERDICT.search(text))
 
     start = time.monotonic()
-    text, late = run_qemu(qemu_command(hv, elf, options), timeout, done)
+    text, late = run_qemu(qemu_command(hv, elf, options, args.peer), timeout, done)
     seconds = time.monotonic() - start
     if crash_text and not CRASH.search(text):
         return name, "pass" if crash_text in text else "no crash seen", seconds, text

@@ -23,7 +23,7 @@
 #include "guest/libguest/x86/percpu.h"
 #include "guest/libguest/x86/traps.h"
 
-enum { LINEAR_PAGES = 4096, TABLES = LINEAR_PAGES / 512, MAX_PAGES = 32768, E820_RAM = 1 };
+enum { LINEAR_PAGES = 4096, TABLES = LINEAR_PAGES / 512, MAX_PAGES = 32768, E820_RAM = 1, MAP_ENTRIES = 64 };
 
 struct start_info *start_info;
 struct hvm_start_info *pvh_start_info;
@@ -140,15 +140,30 @@ static void make_tables(void)
     __asm__ volatile("mov %0, %%cr3" : : "r"(entry(l4, 0)) : "memory");
 }
 
-/* RAM from 0 on, up to the first hole above 1 MiB. */
+static uint64_t end_of(uint64_t end, uint64_t addr, uint64_t size, uint32_t type)
+{
+    return type == E820_RAM && addr < 1UL << 31 && addr + size > end ? addr + size : end;
+}
+
+/* RAM from 0 on, up to the last of it that begins below 2 GiB: by the boot record, or, where that says nothing (dom0 of
+ * Debian's Xen), by the hypercall. */
 static unsigned long count_pages(const struct hvm_start_info *info)
 {
+    static struct {
+        uint64_t addr, size;
+        uint32_t type;
+    } __attribute__((packed)) asked[MAP_ENTRIES];
+    struct xen_memory_map m = { .nr_entries = MAP_ENTRIES };
     const struct hvm_memmap_table_entry *map = (const void *)info->memmap_paddr;
     uint64_t end = 0;
 
     for (unsigned int i = 0; i < info->memmap_entries; i++) {
-        if (map[i].type == E820_RAM && map[i].addr < 1UL << 31 && map[i].addr + map[i].size > end) {
-            end = map[i].addr + map[i].size;
+        end = end_of(end, map[i].addr, map[i].size, map[i].type);
+    }
+    set_xen_guest_handle(m.buffer, (void *)asked);
+    if (end == 0 && hypercall_memory_op(XENMEM_memory_map, &m) == 0) {
+        for (unsigned int i = 0; i < m.nr_entries; i++) {
+            end = end_of(end, asked[i].addr, asked[i].size, asked[i].type);
         }
     }
     return end >> 12;

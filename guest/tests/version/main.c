@@ -99,9 +99,10 @@ static void test_version_refused(void)
     }
     EXPECT_EQ(hypercall_xen_version(XENVER_compile_info, (void *)(HYPERVISOR_VIRT_END - 4096)),
               -EFAULT);
-    /* Not canonical; Debian's Xen (peer=1) looks at 48 bits when a guest has tables of its own. */
-    EXPECT_EQ(hypercall_xen_version(XENVER_get_features, (void *)0x0001000000000000UL),
-              !start_is_pv() && string_option(start_cmdline(), "peer", 0) != 0 ? 0 : -EFAULT);
+    if (start_is_pv() || string_option(start_cmdline(), "peer", 0) == 0) {
+        /* Not canonical; where a guest has tables of its own, Debian's Xen (peer=1) looks at 48 bits. */
+        EXPECT_EQ(hypercall_xen_version(XENVER_get_features, (void *)0x0001000000000000UL), -EFAULT);
+    }
 }
 
 static void test_console(void)
