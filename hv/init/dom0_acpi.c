@@ -12,27 +12,13 @@
 #include "hv/arch/x86/cpu/acpi.h"
 #include "hv/arch/x86/hvm/vlapic.h"
 #include "hv/arch_cpu.h"
+#include "hv/lib/acpi_table.h"
 #include "hv/lib/string.h"
 
-#define RSDP_BYTES    36U
-#define HEADER_BYTES  36U
 #define MADT_LAPIC    0
 #define MADT_IOAPIC   1
 #define MADT_OVERRIDE 2
 #define ENABLED       1U
-
-struct header {
-    char signature[4];
-    uint32_t length;
-    uint8_t revision;
-    uint8_t checksum;
-    char oem_id[6];
-    char oem_table[8];
-    uint32_t oem_revision;
-    char creator[4];
-    uint32_t creator_revision;
-} PACKED;
-BUILD_ASSERT(sizeof(struct header) == HEADER_BYTES);
 
 /* What is written so far. */
 struct output {
@@ -53,39 +39,23 @@ static void put(struct output *o, const void *data, size_t bytes)
     o->used += bytes;
 }
 
-static uint8_t sum_of(const void *p, size_t bytes)
-{
-    uint8_t sum = 0;
-
-    for (size_t i = 0; i < bytes; i++) {
-        sum = (uint8_t)(sum + ((const uint8_t *)p)[i]);
-    }
-    return sum;
-}
-
 /* Starts a table: where it is. end_table() completes its header. */
-static size_t begin_table(struct output *o, const char *signature, uint8_t revision)
+static size_t begin_table(struct output *o)
 {
-    struct header h = { .revision = revision, .oem_revision = 1, .creator_revision = 1 };
+    static const struct acpi_table_header blank;
     size_t start = o->used = ALIGN_UP(o->used, 16UL);
 
-    memcpy(h.signature, signature, sizeof(h.signature));
-    memcpy(h.oem_id, "PROXEN", sizeof(h.oem_id));
-    memcpy(h.oem_table, "PROXENOS", sizeof(h.oem_table));
-    memcpy(h.creator, "PRXN", sizeof(h.creator));
-    put(o, &h, sizeof(h));
+    put(o, &blank, sizeof(blank));
     return start;
 }
 
-static void end_table(struct output *o, size_t start)
+/* Its address. */
+static uint64_t end_table(struct output *o, size_t start, const char *signature, uint8_t revision)
 {
-    struct header *h = (struct header *)(o->at + start);
-
-    if (o->full) {
-        return;
+    if (!o->full) {
+        acpi_table_finish((struct acpi_table_header *)(o->at + start), signature, revision, o->used - start);
     }
-    h->length = (uint32_t)(o->used - start);
-    h->checksum = (uint8_t)-sum_of(h, h->length);
+    return o->paddr + start;
 }
 
 /* ---- MADT ----------------------------------------------------------------------------------- */
@@ -118,7 +88,7 @@ static void put_override(struct output *o, const struct acpi_override *v)
 static uint64_t put_madt(struct output *o, unsigned int vcpus)
 {
     const uint32_t fields[2] = { (uint32_t)VLAPIC_BASE, 0 }; /* and no pair of old interrupt controllers */
-    size_t start = begin_table(o, "APIC", 3);
+    size_t start = begin_table(o);
 
     put(o, fields, sizeof(fields));
     for (unsigned int i = 0; i < vcpus; i++) {
@@ -130,8 +100,7 @@ static uint64_t put_madt(struct output *o, unsigned int vcpus)
     for (unsigned int i = 0; i < acpi_machine.override_count; i++) {
         put_override(o, &acpi_machine.overrides[i]);
     }
-    end_table(o, start);
-    return o->paddr + start;
+    return end_table(o, start, "APIC", 3);
 }
 
 /* ---- Root pointer and XSDT -------------------------------------------------------------------- */
@@ -150,7 +119,7 @@ static bool is_left_out(const char *signature)
 
 static uint64_t put_xsdt(struct output *o, uint64_t madt)
 {
-    size_t start = begin_table(o, "XSDT", 1);
+    size_t start = begin_table(o);
 
     put(o, &madt, sizeof(madt));
     for (unsigned int i = 0; i < acpi_machine.table_count; i++) {
@@ -160,28 +129,17 @@ static uint64_t put_xsdt(struct output *o, uint64_t madt)
             put(o, &t->address, sizeof(t->address));
         }
     }
-    end_table(o, start);
-    return o->paddr + start;
+    return end_table(o, start, "XSDT", 1);
 }
 
 uint64_t dom0_acpi_write(void *to, size_t size, uint64_t paddr, unsigned int vcpus)
 {
-    struct output o = { .at = to, .used = RSDP_BYTES, .size = size, .paddr = paddr };
-    uint32_t length = RSDP_BYTES;
-    uint64_t xsdt;
-    char *rsdp = to;
+    struct output o = { .at = to, .used = ACPI_ROOT_BYTES, .size = size, .paddr = paddr };
 
     if (!acpi_machine.present) {
         return 0;
     }
     memset(to, 0, size);
-    xsdt = put_xsdt(&o, put_madt(&o, vcpus));
-    memcpy(rsdp, "RSD PTR ", 8);
-    memcpy(rsdp + 9, "PROXEN", 6);
-    rsdp[15] = 2; /* revision */
-    memcpy(rsdp + 20, &length, sizeof(length));
-    memcpy(rsdp + 24, &xsdt, sizeof(xsdt));
-    rsdp[8] = (char)-sum_of(rsdp, 20);
-    rsdp[32] = (char)-sum_of(rsdp, RSDP_BYTES);
+    acpi_table_write_root(to, put_xsdt(&o, put_madt(&o, vcpus)));
     return o.full ? 0 : paddr;
 }

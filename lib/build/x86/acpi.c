@@ -10,11 +10,11 @@
 #include "lib/build/x86/acpi.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <string.h>
 
-#define OEM_ID      "Prxnos"
-#define OEM_TABLE   "Proxenos"
-#define CREATOR     "PRXN"
+#include "hv/lib/acpi_table.h"
+
 #define TABLE_ALIGN 64
 
 #define ADDRESS_LOCAL_APIC 0xfee00000U
@@ -28,38 +28,14 @@
 #define MADT_LOCAL_APIC       0
 #define MADT_LOCAL_X2APIC     9
 
-struct rsdp {
-    char signature[8];
-    uint8_t checksum; /* of the first 20 bytes */
-    char oem_id[6];
-    uint8_t revision;
-    uint32_t rsdt;
-    uint32_t length;
-    uint64_t xsdt;
-    uint8_t extended_checksum;
-    uint8_t reserved[3];
-} __attribute__((packed));
-
-struct header {
-    char signature[4];
-    uint32_t length;
-    uint8_t revision;
-    uint8_t checksum;
-    char oem_id[6];
-    char oem_table[8];
-    uint32_t oem_revision;
-    char creator[4];
-    uint32_t creator_revision;
-} __attribute__((packed));
-
 struct xsdt {
-    struct header h;
+    struct acpi_table_header h;
     uint64_t fadt, madt;
 } __attribute__((packed));
 
 /* What is zero has no name here. */
 struct fadt {
-    struct header h;
+    struct acpi_table_header h;
     uint8_t zero0[4];
     uint32_t dsdt;
     uint8_t zero1[65];
@@ -74,7 +50,7 @@ struct fadt {
 } __attribute__((packed));
 
 struct madt {
-    struct header h;
+    struct acpi_table_header h;
     uint32_t local_apic;
     uint32_t flags;
 } __attribute__((packed));
@@ -90,8 +66,6 @@ struct madt_local_x2apic {
     uint32_t id, flags, uid;
 } __attribute__((packed));
 
-_Static_assert(sizeof(struct rsdp) == 36, "RSDP");
-_Static_assert(sizeof(struct header) == 36, "table header");
 _Static_assert(sizeof(struct fadt) == 268 && offsetof(struct fadt, boot_arch) == 109 &&
                    offsetof(struct fadt, flags) == 112 && offsetof(struct fadt, x_dsdt) == 140, "FADT, revision 5");
 
@@ -133,43 +107,17 @@ static struct places lay_out(unsigned int vcpus)
 {
     struct places p;
 
-    p.xsdt = align(sizeof(struct rsdp));
+    p.xsdt = align(ACPI_ROOT_BYTES);
     p.fadt = align(p.xsdt + sizeof(struct xsdt));
     p.madt = align(p.fadt + sizeof(struct fadt));
     p.dsdt = align(p.madt + madt_size(vcpus));
-    p.end = p.dsdt + sizeof(struct header) + SCOPE_SIZE + (size_t)vcpus * DEVICE_SIZE;
+    p.end = p.dsdt + sizeof(struct acpi_table_header) + SCOPE_SIZE + (size_t)vcpus * DEVICE_SIZE;
     return p;
 }
 
 size_t acpi_size(unsigned int vcpus)
 {
     return lay_out(vcpus).end;
-}
-
-/* What makes all bytes sum up to 0. */
-static uint8_t checksum(const void *data, size_t size)
-{
-    const uint8_t *bytes = data;
-    uint8_t sum = 0;
-
-    for (size_t i = 0; i < size; i++) {
-        sum = (uint8_t)(sum + bytes[i]);
-    }
-    return (uint8_t)-sum;
-}
-
-/* When the rest of the table is there. */
-static void finish(struct header *h, const char *signature, uint8_t revision, size_t length)
-{
-    memcpy(h->signature, signature, sizeof(h->signature));
-    h->length = (uint32_t)length;
-    h->revision = revision;
-    memcpy(h->oem_id, OEM_ID, sizeof(h->oem_id));
-    memcpy(h->oem_table, OEM_TABLE, sizeof(h->oem_table));
-    h->oem_revision = 1;
-    memcpy(h->creator, CREATOR, sizeof(h->creator));
-    h->creator_revision = 1;
-    h->checksum = checksum(h, length);
 }
 
 static void write_madt(struct madt *m, unsigned int vcpus)
@@ -185,10 +133,10 @@ static void write_madt(struct madt *m, unsigned int vcpus)
         memcpy(at, has_x2apic(i) ? (void *)&wide : (void *)&narrow, size);
         at += size;
     }
-    finish(&m->h, "APIC", 3, madt_size(vcpus));
+    acpi_table_finish(&m->h, "APIC", 3, madt_size(vcpus));
 }
 
-static void write_dsdt(struct header *h, unsigned int vcpus)
+static void write_dsdt(struct acpi_table_header *h, unsigned int vcpus)
 {
     static const char digits[] = "0123456789ABCDEF";
     size_t size = SCOPE_SIZE - 1 + (size_t)vcpus * DEVICE_SIZE; /* of the package: all but its operator */
@@ -208,33 +156,26 @@ static void write_dsdt(struct header *h, unsigned int vcpus)
         at[DEVICE_UID] = (uint8_t)i;
         at[DEVICE_UID + 1] = (uint8_t)(i >> 8);
     }
-    finish(h, "DSDT", 2, (size_t)(at - (uint8_t *)h));
+    acpi_table_finish(h, "DSDT", 2, (size_t)(at - (uint8_t *)h));
 }
 
 void acpi_write(uint64_t base, unsigned int vcpus, void *out)
 {
     struct places p = lay_out(vcpus);
     char *bytes = out;
-    struct rsdp *rsdp = out;
     struct xsdt *xsdt = (struct xsdt *)(bytes + p.xsdt);
     struct fadt *fadt = (struct fadt *)(bytes + p.fadt);
 
-    memcpy(rsdp->signature, "RSD PTR ", sizeof(rsdp->signature));
-    memcpy(rsdp->oem_id, OEM_ID, sizeof(rsdp->oem_id));
-    rsdp->revision = 2;
-    rsdp->length = sizeof(*rsdp);
-    rsdp->xsdt = base + p.xsdt;
-    rsdp->checksum = checksum(rsdp, 20);
-    rsdp->extended_checksum = checksum(rsdp, sizeof(*rsdp));
+    acpi_table_write_root(out, base + p.xsdt);
     xsdt->fadt = base + p.fadt;
     xsdt->madt = base + p.madt;
-    finish(&xsdt->h, "XSDT", 1, sizeof(*xsdt));
+    acpi_table_finish(&xsdt->h, "XSDT", 1, sizeof(*xsdt));
     fadt->dsdt = (uint32_t)(base + p.dsdt);
     fadt->x_dsdt = base + p.dsdt;
     fadt->boot_arch = FADT_ARCH_NO_VGA | FADT_ARCH_NO_CMOS_RTC;
     fadt->flags = FADT_WBINVD | FADT_HW_REDUCED;
     fadt->minor_version = 1;
-    finish(&fadt->h, "FACP", 5, sizeof(*fadt));
+    acpi_table_finish(&fadt->h, "FACP", 5, sizeof(*fadt));
     write_madt((struct madt *)(bytes + p.madt), vcpus);
-    write_dsdt((struct header *)(bytes + p.dsdt), vcpus);
+    write_dsdt((struct acpi_table_header *)(bytes + p.dsdt), vcpus);
 }
