@@ -147,7 +147,15 @@ def run_bochs(folder, iso, model, smp, mem, timeout, done, follow=None):
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
         os.close(fd)
-    return text, late
+    return text + panics(paths["log"]), late
+
+
+def panics(log):
+    """What ended Bochs itself: it reports that and goes no further."""
+    if not os.path.exists(log):
+        return ""
+    with open(log, encoding="utf-8", errors="replace") as f:
+        return "".join("--- Bochs: " + line for line in f if ">>PANIC<<" in line)
 
 
 def run_test(name, args):
