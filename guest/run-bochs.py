@@ -155,7 +155,7 @@ def panics(log):
     if not os.path.exists(log):
         return ""
     with open(log, encoding="utf-8", errors="replace") as f:
-        return "".join("--- Bochs: " + line for line in f if ">>PANIC<<" in line)
+        return "".join("\n--- Bochs: " + line for line in f if ">>PANIC<<" in line)
 
 
 def run_test(name, args):
