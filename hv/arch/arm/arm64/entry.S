@@ -151,7 +151,7 @@ run_softirqs:
 
 exit_work:
     mov x0, x1
-    bl vcpu_exit_work
+    bl vgic_flush
     b exit_to_guest
 
 hypercall_restart:

@@ -50,8 +50,12 @@ struct gic_ops {
     /* Virtual CPU interface of this CPU: */
     uint64_t (*lr_read)(unsigned int i);
     void (*lr_write)(unsigned int i, uint64_t raw);
+    /* Makes it a pending one; hw_irq 0: none behind it. */
+    void (*lr_fill)(unsigned int i, unsigned int virq, unsigned int priority, unsigned int hw_irq, unsigned int source,
+                    bool eoi_notice);
     uint64_t (*lr_encode)(const struct gic_lr *lr);
     void (*lr_decode)(uint64_t raw, struct gic_lr *lr);
+    uint64_t lr_pending, lr_active;     /* bits of a raw one; neither: it is empty */
     uint64_t (*elrsr)(void);            /* list registers that are empty */
     void (*underflow_notice)(bool on);  /* maintenance interrupt when few are left */
     void (*switch_on)(bool on);

@@ -129,6 +129,14 @@ static void lr_write(unsigned int i, uint64_t raw)
 }
 
 /* Guests of one security state use group 0 of the virtual interface. */
+static void lr_fill(unsigned int i, unsigned int virq, unsigned int priority, unsigned int hw_irq, unsigned int source,
+                    bool eoi_notice)
+{
+    uint32_t behind = hw_irq != 0 ? LR_HW | hw_irq << 10 : (source & 7) << 10 | (eoi_notice ? LR_EOI : 0);
+
+    lr_write(i, LR_PENDING | (priority >> 3) << 23 | behind | virq);
+}
+
 static uint64_t lr_encode(const struct gic_lr *lr)
 {
     return lr->virq | (uint32_t)(lr->priority >> 3) << 23 | (lr->pending ? LR_PENDING : 0) |
@@ -188,8 +196,11 @@ static const struct gic_ops gicv2_ops = {
     .send_sgi = send_sgi,
     .lr_read = lr_read,
     .lr_write = lr_write,
+    .lr_fill = lr_fill,
     .lr_encode = lr_encode,
     .lr_decode = lr_decode,
+    .lr_pending = LR_PENDING,
+    .lr_active = LR_ACTIVE,
     .elrsr = elrsr,
     .underflow_notice = underflow_notice,
     .switch_on = switch_on,

@@ -206,6 +206,16 @@ static void lr_write(unsigned int i, uint64_t raw)
     }
 }
 
+/* Without senders. */
+static void lr_fill(unsigned int i, unsigned int virq, unsigned int priority, unsigned int hw_irq, unsigned int source,
+                    bool eoi_notice)
+{
+    uint64_t behind = hw_irq != 0 ? LR_HW | (uint64_t)hw_irq << 32 : eoi_notice ? LR_EOI : 0;
+
+    (void)source;
+    lr_write(i, LR_PENDING | LR_GROUP1 | (uint64_t)priority << 48 | behind | virq);
+}
+
 static uint64_t lr_encode(const struct gic_lr *lr)
 {
     return lr->virq | (uint64_t)lr->priority << 48 | (lr->pending ? LR_PENDING : 0) |
@@ -289,8 +299,11 @@ static const struct gic_ops gicv3_ops = {
     .send_sgi = send_sgi,
     .lr_read = lr_read,
     .lr_write = lr_write,
+    .lr_fill = lr_fill,
     .lr_encode = lr_encode,
     .lr_decode = lr_decode,
+    .lr_pending = LR_PENDING,
+    .lr_active = LR_ACTIVE,
     .elrsr = elrsr,
     .underflow_notice = underflow_notice,
     .switch_on = switch_on,

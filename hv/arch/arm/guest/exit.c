@@ -241,12 +241,6 @@ void upcall_guest_trap(struct cpu_user_regs *regs)
     }
 }
 
-void vcpu_exit_work(struct vcpu *v)
-{
-    __atomic_store_n(&v->arch->exit_work, 0, __ATOMIC_SEQ_CST);
-    vgic_flush(v);
-}
-
 /* ---- hypercalls ------------------------------------------------------------------------------- */
 
 /* HVC is four bytes: the guest runs it again, with the arguments of what is left to do. */

@@ -87,7 +87,7 @@ struct arch_domain {
 };
 
 struct arch_vcpu {
-    uint32_t exit_work;       /* something for vcpu_exit_work(); atomic */
+    uint32_t exit_work;       /* something for vgic_flush(); set under the lock of the vgic */
     bool online;              /* by PSCI */
     struct cpu_user_regs regs; /* while it does not run */
     struct arch_sysregs sys;
@@ -110,7 +110,6 @@ void guest_init_cpu(void);
 extern int console_node;
 
 /* exit.c */
-void vcpu_exit_work(struct vcpu *v);
 void upcall_hypercall_restart(void);
 /* Makes the guest take an exception: undefined instruction, or data abort at an address. */
 void inject_undefined(struct cpu_user_regs *regs);

@@ -187,7 +187,7 @@ static struct vcpu *ask_holder(const struct virq *q)
  * Under the lock: an interrupt that pends goes where it belongs: its holder turns the list register to pending again,
  * or it waits for its target. Returns whom to kick.
  */
-static struct vcpu *queue(struct domain *d, struct virq *q)
+static NOINLINE struct vcpu *queue(struct domain *d, struct virq *q)
 {
     struct vcpu *v = ask_holder(q);
 
@@ -200,15 +200,77 @@ static struct vcpu *queue(struct domain *d, struct virq *q)
     return v;
 }
 
+/* Under the lock. */
+static void lr_fill(struct vcpu *v, unsigned int i, struct virq *q)
+{
+    struct vgic_vcpu *vg = &v->arch->vgic;
+
+    q->lr_source = 0;
+    if (q->source != 0) { /* one list register at a time: the others follow */
+        q->lr_source = (uint8_t)__builtin_ctz(q->source);
+        q->source &= (uint16_t)(q->source - 1);
+    }
+    q->pending = q->source != 0;
+    q->holder = v;
+    q->lr = (uint8_t)i;
+    vg->lr_used |= 1U << i;
+    vg->lr_virq[i] = q->id;
+    gic->lr_fill(i, q->id, q->priority, q->hw_irq, q->lr_source, q->pending);
+}
+
+/*
+ * Under the lock, the short way of an interrupt of the vcpu that runs here: into the list register it had last, or
+ * into one nobody has. False: it is not that simple, or others wait.
+ */
+static bool lr_put(struct vcpu *v, struct virq *q)
+{
+    struct vgic_vcpu *vg = &v->arch->vgic;
+    unsigned int i = q->lr;
+
+    if (v != current_vcpu() || !vg->loaded || !list_empty(&vg->waiting) || !q->enabled ||
+        !v->domain->arch->vgic.enabled || !v->arch->online) {
+        return false;
+    }
+    if (i == VIRQ_NO_LR) {
+        uint32_t unused = ~vg->lr_used & ((1U << gic_machine.lr_count) - 1);
+
+        if (unused == 0) {
+            return false;
+        }
+        i = (unsigned int)__builtin_ctz(unused);
+    } else if (q->holder != v || q->deactivate || q->withdraw) {
+        return false;
+    } else {
+        uint64_t raw = gic->lr_read(i);
+
+        if ((raw & gic->lr_pending) != 0 && q->source == 0) {
+            q->pending = false; /* it pends already */
+            return true;
+        }
+        if ((raw & (gic->lr_pending | gic->lr_active)) != 0) {
+            return false;
+        }
+    }
+    lr_fill(v, i, q);
+    return true;
+}
+
 /* source: bits of the CPUs that sent a GICv2's SGI. */
 static void make_pending(struct domain *d, struct virq *q, uint16_t source)
 {
     struct vgic *g = &d->arch->vgic;
     unsigned long flags = spin_lock_irqsave(&g->lock);
 
+    struct vcpu *v = target_of(d, q);
+
     q->pending = true;
     q->source |= source;
-    unlock_and_kick(g, flags, queue(d, q));
+    if (lr_put(v, q)) {
+        spin_unlock_irqrestore(&g->lock, flags);
+        vcpu_unblock(v); /* it was about to sleep */
+    } else {
+        unlock_and_kick(g, flags, queue(d, q));
+    }
 }
 
 void vgic_inject(struct vcpu *v, unsigned int irq)
@@ -239,10 +301,9 @@ void upcall_guest_irq(unsigned int irq)
     }
 }
 
-void vgic_send_sgi(struct vcpu *from, struct vcpu *to, unsigned int sgi)
+void vgic_send_sgi(struct vcpu *to, unsigned int sgi, uint16_t source)
 {
-    make_pending(to->domain, &to->arch->vgic.local[sgi],
-                 from->domain->arch->vgic.version == 2 ? (uint16_t)BIT(from->id) : 0);
+    make_pending(to->domain, &to->arch->vgic.local[sgi], source);
 }
 
 /* ---- changes by the emulated registers -------------------------------------------------------- */
@@ -372,40 +433,25 @@ void vgic_deactivate(struct virq *q, struct vcpu *v)
 
 void vgic_dist_enable(struct domain *d, bool on)
 {
+    struct vgic *g = &d->arch->vgic;
+    unsigned long flags = spin_lock_irqsave(&g->lock);
+    bool changed = g->enabled != on;
     struct vcpu *v;
 
-    if (d->arch->vgic.enabled == on) {
-        return;
-    }
-    d->arch->vgic.enabled = on;
+    g->enabled = on;
     domain_for_each_vcpu (d, v) {
         __atomic_store_n(&v->arch->exit_work, 1, __ATOMIC_SEQ_CST);
+    }
+    spin_unlock_irqrestore(&g->lock, flags);
+    if (!changed) {
+        return;
+    }
+    domain_for_each_vcpu (d, v) {
         kick(v);
     }
 }
 
 /* ---- list registers --------------------------------------------------------------------------- */
-
-static void lr_fill(struct vcpu *v, unsigned int i, struct virq *q)
-{
-    struct vgic_vcpu *vg = &v->arch->vgic;
-    struct gic_lr lr = { .virq = q->id, .priority = q->priority, .pending = true, .group1 = true,
-                         .is_hw = q->hw_irq != 0, .hw_irq = q->hw_irq };
-
-    q->lr_source = 0;
-    if (q->source != 0) { /* one list register at a time: the others follow */
-        lr.source = (uint8_t)__builtin_ctz(q->source);
-        q->lr_source = lr.source;
-        q->source &= (uint16_t)(q->source - 1);
-        lr.eoi_notice = q->source != 0;
-    }
-    q->pending = q->source != 0;
-    q->holder = v;
-    q->lr = (uint8_t)i;
-    vg->lr_used |= 1U << i;
-    vg->lr_virq[i] = q->id;
-    gic->lr_write(i, gic->lr_encode(&lr));
-}
 
 /* Should it wait elsewhere, or not at all? What is active stays where it is. */
 static bool lr_leaves(const struct vcpu *v, const struct virq *q, const struct gic_lr *lr)
@@ -510,6 +556,7 @@ void vgic_flush(struct vcpu *v)
         vg->notice = more;
         gic->underflow_notice(more);
     }
+    __atomic_store_n(&v->arch->exit_work, 0, __ATOMIC_SEQ_CST); /* what was asked for under the lock is done */
     spin_unlock(&g->lock);
     for (unsigned int i = 0; i < tell_count; i++) {
         kick(tell[i]);
@@ -542,7 +589,9 @@ void vgic_load(struct vcpu *v)
     }
     vg->loaded = true;
     vg->notice = false;
-    v->arch->exit_work = 1;
+    if (!list_empty(&vg->waiting)) { /* what came meanwhile says so itself; what had to wait before needs a notice */
+        v->arch->exit_work = 1;
+    }
 }
 
 /* The current vcpu wants to sleep: whether anything pends for it, masked or not. */

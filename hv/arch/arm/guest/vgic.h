@@ -39,8 +39,8 @@ void vgic_set_sources(struct virq *q, struct vcpu *v, uint16_t sources);
 void vgic_clear_sources(struct virq *q, struct vcpu *v, uint16_t sources);
 void vgic_deactivate(struct virq *q, struct vcpu *v);
 void vgic_dist_enable(struct domain *d, bool on);
-/* An SGI to the vcpus in a mask of 64 from first on. */
-void vgic_send_sgi(struct vcpu *from, struct vcpu *to, unsigned int sgi);
+/* An SGI; source: of a GICv2 the bit of the vcpu that sent it. */
+void vgic_send_sgi(struct vcpu *to, unsigned int sgi, uint16_t source);
 
 /* On v's CPU, interrupts off. */
 void vgic_save(struct vcpu *v);

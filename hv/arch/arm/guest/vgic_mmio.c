@@ -267,7 +267,7 @@ static void sgir_write(struct vcpu *v, uint32_t value)
                                     : to == v;
 
         if (wanted && filter != 3 && to->arch->online) {
-            vgic_send_sgi(v, to, value & 15);
+            vgic_send_sgi(to, value & 15, (uint16_t)BIT(v->id));
         }
     }
 }
@@ -380,7 +380,7 @@ void vgic_sgi1r(struct vcpu *v, uint64_t value)
     if (value >> 40 & 1) {
         domain_for_each_vcpu (v->domain, to) {
             if (to != v && to->arch->online) {
-                vgic_send_sgi(v, to, sgi);
+                vgic_send_sgi(to, sgi, 0);
             }
         }
         return;
@@ -391,7 +391,7 @@ void vgic_sgi1r(struct vcpu *v, uint64_t value)
     for (unsigned int list = value & 0xffff; list != 0; list &= list - 1) {
         to = vcpu_lookup(v->domain, cluster + (unsigned int)__builtin_ctz(list));
         if (to != NULL && to->arch->online) {
-            vgic_send_sgi(v, to, sgi);
+            vgic_send_sgi(to, sgi, 0);
         }
     }
 }
