@@ -98,7 +98,7 @@ guest_sync64:
     mrs x11, esr_el2
     ldr w12, =HYPERCALL_ESR
     cmp w11, w12
-    b.ne 1f
+    b.ne guest_trap
     msr daifclr, #2
     cmp x16, #HYPERCALL_COUNT
     b.hs 2f
@@ -127,17 +127,26 @@ exit_to_guest:
 
 2:  mov x0, #-ENOSYS
     b 3b
-1:  str x11, [sp, #UREGS_esr]
-    str x9, [sp, #UREGS_vector]
+guest_sync:
+    mrs x11, esr_el2
+guest_trap:                     /* by exception class */
+    ubfx x10, x11, #26, #6
+    adrp x12, guest_trap_handlers
+    add x12, x12, :lo12:guest_trap_handlers
+    ldr x12, [x12, x10, lsl #3]
+    mov x29, xzr
+    mov x0, sp
+    mov x1, x11
+    blr x12
+    b exit_to_guest
+
+guest_other:
+    mrs x11, esr_el2
+    stp x11, x9, [sp, #UREGS_esr]
     mov x29, xzr
     mov x0, sp
     bl upcall_guest_trap
     b exit_to_guest
-
-guest_sync:
-guest_other:
-    mrs x11, esr_el2
-    b 1b
 
 guest_interrupt:
     mov x29, xzr

@@ -105,7 +105,8 @@ static bool emulate(struct vcpu *v, struct cpu_user_regs *regs, uint64_t ipa, ui
     if (ls.is_write && ls.bytes < 8) {
         value &= (1ULL << (8 * ls.bytes)) - 1;
     }
-    if (!vgic_mmio(v, ipa, ls.bytes, ls.is_write, &value) && !vpl011_mmio(v, ipa, ls.is_write, &value)) {
+    if (!(vpl011_is_at(ipa) && vpl011_mmio(v, ipa, ls.is_write, &value)) &&
+        !vgic_mmio(v, ipa, ls.bytes, ls.is_write, &value)) {
         return false;
     }
     if (!ls.is_write) {
@@ -204,12 +205,6 @@ static void on_smc(struct cpu_user_regs *regs, uint64_t esr)
     }
 }
 
-static void on_sysreg(struct cpu_user_regs *regs, uint64_t esr)
-{
-    arch_irq_enable();
-    sysreg_trap(regs, esr);
-}
-
 static void on_other(struct cpu_user_regs *regs, uint64_t esr)
 {
     glog_debug("%pv: exception class 0x%x at %lx\n", current_vcpu(), ESR_CLASS(esr), (unsigned long)regs->pc);
@@ -217,28 +212,28 @@ static void on_other(struct cpu_user_regs *regs, uint64_t esr)
     inject_undefined(regs);
 }
 
-static void (*const handlers[CLASS_COUNT])(struct cpu_user_regs *regs, uint64_t esr) = {
+/*
+ * For the vector, which calls them with interrupts off; a handler switches them on when it has read what another
+ * exception would overwrite.
+ */
+void (*const guest_trap_handlers[CLASS_COUNT])(struct cpu_user_regs *regs, uint64_t esr) = {
+    [0x00] = on_other,
     [0x01] = on_wait,
     [0x16] = on_hvc,
     [0x17] = on_smc,
-    [0x18] = on_sysreg,
+    [0x18] = sysreg_trap,
     [0x20] = on_instruction_abort,
     [0x24] = on_data_abort,
+    [0x02 ... 0x15] = on_other,
+    [0x19 ... 0x1f] = on_other,
+    [0x21 ... 0x23] = on_other,
+    [0x25 ... 0x3f] = on_other,
 };
 
-/* Interrupts are off; a handler switches them on when it has read what another exception would overwrite. */
+/* What is neither an exception of an instruction nor an interrupt of ours: FIQ, which nobody has, or SError. */
 void upcall_guest_trap(struct cpu_user_regs *regs)
 {
-    unsigned int class = ESR_CLASS(regs->esr);
-
-    if (regs->vector == 11 || regs->vector == 15) { /* SError: not for us to know whose */
-        panic("SError while %pv ran, esr 0x%lx", current_vcpu(), (unsigned long)regs->esr);
-    }
-    if (handlers[class] != NULL) {
-        handlers[class](regs, regs->esr);
-    } else {
-        on_other(regs, regs->esr);
-    }
+    panic("vector %lu while %pv ran, esr 0x%lx", (unsigned long)regs->vector, current_vcpu(), (unsigned long)regs->esr);
 }
 
 /* ---- hypercalls ------------------------------------------------------------------------------- */

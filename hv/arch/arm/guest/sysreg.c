@@ -8,8 +8,10 @@
 #include "hv/arch/arm/guest/vgic.h"
 #include "hv/base/printk.h"
 
+/* A register as the syndrome of its trap names it: op0 21:20, op2 19:17, op1 16:14, CRn 13:10, CRm 4:1. */
 #define REG(op0, op1, crn, crm, op2) \
-    ((op0) << 14 | (op1) << 11 | (crn) << 7 | (crm) << 3 | (op2))
+    ((op0) << 20 | (op2) << 17 | (op1) << 14 | (crn) << 10 | (crm) << 1)
+#define REG_MASK REG(3U, 7U, 15U, 15U, 7U)
 
 /* The fields of ID registers that guests see as zero, four bits each. */
 #define FIELD(n) (0xfULL << (n))
@@ -24,7 +26,7 @@
 
 /* Registers that may be read, with what of them is hidden. */
 static const struct id_row {
-    uint16_t reg;
+    uint32_t reg;
     uint64_t hidden;
 } id_rows[] = {
     { REG(3, 0, 0, 4, 0), PFR0_HIDDEN },
@@ -68,7 +70,7 @@ static uint64_t id_read(unsigned int reg)
  * uses and read as zero, as do all that have no row. */
 static bool is_id_space(unsigned int reg)
 {
-    return (reg & ~REG(0, 0, 0, 7, 7)) == REG(3, 0, 0, 0, 0) && (reg >> 3 & 15) >= 1;
+    return (reg & ~REG(0, 0, 0, 7, 7)) == REG(3, 0, 0, 0, 0) && (reg >> 1 & 15) >= 1;
 }
 
 static uint64_t id_value(const struct vcpu *v, unsigned int reg)
@@ -89,9 +91,9 @@ static uint64_t id_value(const struct vcpu *v, unsigned int reg)
 /* Debug registers are op0 2; performance monitors CRn 9 with CRm 12 to 14, and CRn 14 with CRm 8 to 15. */
 static bool is_ignored(unsigned int reg)
 {
-    unsigned int op0 = reg >> 14 & 3;
-    unsigned int crn = reg >> 7 & 15;
-    unsigned int crm = reg >> 3 & 15;
+    unsigned int op0 = reg >> 20 & 3;
+    unsigned int crn = reg >> 10 & 15;
+    unsigned int crm = reg >> 1 & 15;
 
     return op0 == 2 || (op0 == 3 && crn == 9 && crm >= 12 && crm <= 14) ||
            (op0 == 3 && crn == 14 && crm >= 8) ||
@@ -127,19 +129,18 @@ static bool access_reg(struct vcpu *v, unsigned int reg, bool is_write, uint64_t
     return false;
 }
 
-/* ISS: op0 21:20, op2 19:17, op1 16:14, CRn 13:10, Rt 9:5, CRm 4:1, read 0. */
+/* Beside the register the syndrome has Rt 9:5 and whether it is read, 0. */
 void sysreg_trap(struct cpu_user_regs *regs, uint64_t esr)
 {
-    unsigned int reg = REG((unsigned int)(esr >> 20) & 3, (unsigned int)(esr >> 14) & 7,
-                           (unsigned int)(esr >> 10) & 15, (unsigned int)(esr >> 1) & 15,
-                           (unsigned int)(esr >> 17) & 7);
+    unsigned int reg = (unsigned int)esr & REG_MASK;
     unsigned int rt = (unsigned int)(esr >> 5) & 31;
     bool is_write = (esr & 1) == 0;
     uint64_t value = guest_reg(regs, rt);
 
+    arch_irq_enable();
     if (!access_reg(current_vcpu(), reg, is_write, &value)) {
         glog_debug("%pd: system register op0 %u op1 %u CRn %u CRm %u op2 %u at %lx\n", current_domain(),
-                   reg >> 14, reg >> 11 & 7, reg >> 7 & 15, reg >> 3 & 15, reg & 7,
+                   reg >> 20 & 3, reg >> 14 & 7, reg >> 10 & 15, reg >> 1 & 15, reg >> 17 & 7,
                    (unsigned long)regs->pc);
         inject_undefined(regs);
         return;

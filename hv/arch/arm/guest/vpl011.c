@@ -135,7 +135,7 @@ bool vpl011_mmio(struct vcpu *v, uint64_t address, bool is_write, uint64_t *valu
     unsigned int reg = (unsigned int)(address - GUEST_PL011_BASE);
     bool raise = false;
 
-    if (u == NULL || address - GUEST_PL011_BASE >= GUEST_PL011_SIZE) {
+    if (u == NULL) {
         return false;
     }
     spin_lock(&u->lock);
@@ -146,8 +146,8 @@ bool vpl011_mmio(struct vcpu *v, uint64_t address, bool is_write, uint64_t *valu
         raise = (*value & ~(uint64_t)u->mask & interrupts(u)) != 0;
         u->mask = (uint32_t)*value & 0x7ff;
     } else if (!is_write) {
-        *value = reg == REG_DATA     ? take(u)
-                 : reg == REG_FLAGS  ? flags(u)
+        *value = reg == REG_FLAGS    ? flags(u) /* most reads are of these */
+                 : reg == REG_DATA   ? take(u)
                  : reg == REG_MASK   ? u->mask
                  : reg == REG_RAW    ? interrupts(u)
                  : reg == REG_MASKED ? interrupts(u) & u->mask

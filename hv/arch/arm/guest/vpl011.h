@@ -12,7 +12,11 @@ MUST_CHECK int vpl011_init(struct domain *d);
 void vpl011_exit(struct domain *d);
 /* A byte was typed for it; lost when the guest does not read. */
 void vpl011_input(struct domain *d, char c);
-/* An access to its registers: false when the address is none of them, or the domain has no such port. */
+static inline bool vpl011_is_at(uint64_t address)
+{
+    return address - GUEST_PL011_BASE < GUEST_PL011_SIZE;
+}
+/* An access to its registers; false when the domain has no such port. */
 bool vpl011_mmio(struct vcpu *v, uint64_t address, bool is_write, uint64_t *value);
 
 #endif
