@@ -86,6 +86,26 @@ uint64_t fdt_cells(const uint32_t *cells, unsigned int count)
     return value;
 }
 
+#define DEPTH_MAX 16
+
+/* In one pass; libfdt's own way makes three. */
+static int parent_of(const void *fdt, int wanted)
+{
+    int path[DEPTH_MAX];
+    int depth = 0;
+
+    for (int node = 0; node >= 0 && node <= wanted; node = fdt_next_node(fdt, node, &depth)) {
+        if (depth < 0 || depth >= DEPTH_MAX) {
+            break;
+        }
+        path[depth] = node;
+        if (node == wanted) {
+            return depth > 0 ? path[depth - 1] : -FDT_ERR_NOTFOUND;
+        }
+    }
+    return -FDT_ERR_NOTFOUND;
+}
+
 /* One entry of a bus's ranges is child address, our address, size. */
 static bool translate_step(const void *fdt, int bus, int parent, uint64_t *address)
 {
@@ -122,7 +142,7 @@ bool fdt_translate(const void *fdt, int bus, uint64_t *address)
 {
     int parent;
 
-    while ((parent = fdt_parent_offset(fdt, bus)) >= 0) {
+    while ((parent = parent_of(fdt, bus)) >= 0) {
         if (!translate_step(fdt, bus, parent, address)) {
             return false;
         }
@@ -136,7 +156,7 @@ static unsigned int inherited_cells(int node, const char *name)
 {
     uint64_t cells = 2;
 
-    while ((node = fdt_parent_offset(fdt_machine, node)) >= 0) {
+    while ((node = parent_of(fdt_machine, node)) >= 0) {
         cells = fdt_number(node, name, 0);
         if (cells != 0) {
             break;
@@ -162,7 +182,7 @@ bool fdt_module_reg(int node, uint64_t *address, uint64_t *size)
 
 bool fdt_reg_of(const void *fdt, int node, unsigned int index, uint64_t *address, uint64_t *size)
 {
-    int parent = fdt_parent_offset(fdt, node);
+    int parent = parent_of(fdt, node);
     int address_cells = fdt_address_cells(fdt, parent);
     int size_cells = fdt_size_cells(fdt, parent);
     int row = (address_cells + size_cells) * 4;

@@ -37,12 +37,58 @@ struct guest {
     unsigned int vcpus;
     uint64_t size;        /* of its memory, bytes */
     bool has_vpl011;
-    uint64_t initrd_start;
-    uint64_t initrd_end;  /* 0: none */
+    struct piece {
+        uint64_t start;   /* in its space, whole pages */
+        uint64_t end;
+        const char *from;
+    } kernel, initrd;     /* the latter's end 0: none */
+    uint64_t tree_at;
     const char *why;      /* what is wrong */
 };
 
 /* ---- memory ------------------------------------------------------------------------------------- */
+
+/* The part of a piece that lies in [at, end): returns where it ends, in whole pages. */
+static uint64_t load_part(const struct piece *p, uint64_t at, uint64_t end, char *page)
+{
+    const char *from = p->from + (at - p->start);
+    uint64_t bytes = MIN(end, p->end) - at;
+    uint64_t whole = ALIGN_DOWN(bytes, PAGE_SIZE);
+
+    for (uint64_t i = 0; i < whole; i += PAGE_SIZE) {
+        paging_copy_page_at_boot(page + i, from + i);
+    }
+    if (whole < bytes) {
+        arch_page_clear(page + whole);
+        arch_bytes_copy(page + whole, from + whole, bytes - whole);
+    }
+    bytes = ALIGN_UP(bytes, PAGE_SIZE);
+    paging_clean_cache(page, bytes);
+    return at + bytes;
+}
+
+/* What the guest finds there, with its caches off as well: its kernel, its ramdisk, or nothing. */
+static void load_pages(const struct guest *g, uint64_t at, mfn_t mfn, unsigned int order)
+{
+    char *base = arch_direct_map(mfn);
+    uint64_t start = at;
+    uint64_t end = at + (PAGE_SIZE << order);
+
+    while (at < end) {
+        char *page = base + (at - start);
+
+        if (at >= g->kernel.start && at < g->kernel.end) {
+            at = load_part(&g->kernel, at, end, page);
+        } else if (at >= g->initrd.start && at < g->initrd.end) {
+            at = load_part(&g->initrd, at, end, page);
+        } else {
+            uint64_t stop = at < g->initrd.start ? MIN(end, g->initrd.start) : end; /* the kernel is not ahead */
+
+            paging_clear_clean(page, stop - at);
+            at = stop;
+        }
+    }
+}
 
 static int allocate(struct guest *g)
 {
@@ -56,7 +102,7 @@ static int allocate(struct guest *g)
         int rc;
 
         if ((1UL << order) <= left && (gfn & ((1UL << order) - 1)) == 0) {
-            mfn = page_alloc(order, PAGE_ZERO);
+            mfn = page_alloc(order, PAGE_NO_SCRUB); /* load_pages() writes it all */
         }
         if (mfn_eq(mfn, INVALID_MFN)) {
             if (order == 0) {
@@ -65,9 +111,10 @@ static int allocate(struct guest *g)
             order--;
             continue;
         }
+        load_pages(g, gfn << PAGE_SHIFT, mfn, order);
         rc = frame_assign(&g->d->memory, mfn, order, false);
         if (rc == 0) {
-            rc = arch_p2m_add(g->d, _gfn(gfn), mfn, order);
+            rc = p2m_set(g->d, _gfn(gfn), mfn, order, P2M_RAM);
         }
         if (rc != 0) {
             return rc;
@@ -76,25 +123,6 @@ static int allocate(struct guest *g)
         left -= 1UL << order;
     }
     return 0;
-}
-
-static void copy_to_space(struct domain *d, uint64_t to, const char *from, size_t size)
-{
-    while (size > 0) {
-        size_t n = MIN(size, PAGE_SIZE - (to & ~PAGE_MASK));
-        char *page = arch_direct_map(p2m_lookup(d, _gfn(to >> PAGE_SHIFT), NULL));
-
-        arch_bytes_copy(page + (to & ~PAGE_MASK), from, n);
-        paging_clean_cache(page + (to & ~PAGE_MASK), n);
-        to += n;
-        from += n;
-        size -= n;
-    }
-}
-
-static const char *module_bytes(const struct boot_module *m)
-{
-    return (const char *)arch_direct_map(_mfn(m->start >> PAGE_SHIFT)) + (m->start & ~PAGE_MASK);
 }
 
 /* ---- device tree -------------------------------------------------------------------------------- */
@@ -196,9 +224,9 @@ static int make_tree(void *fdt, const struct guest *g, const char *args)
     keep(&rc, fdt_setprop_u32(fdt, 0, "interrupt-parent", GIC_PHANDLE));
     node = add_node(fdt, 0, "chosen", NULL, &rc);
     keep(&rc, fdt_setprop_string(fdt, node, "bootargs", args != NULL ? args : ""));
-    if (g->initrd_end != 0) {
-        keep(&rc, fdt_setprop_u64(fdt, node, "linux,initrd-start", g->initrd_start));
-        keep(&rc, fdt_setprop_u64(fdt, node, "linux,initrd-end", g->initrd_end));
+    if (g->initrd.end != 0) {
+        keep(&rc, fdt_setprop_u64(fdt, node, "linux,initrd-start", g->initrd.start));
+        keep(&rc, fdt_setprop_u64(fdt, node, "linux,initrd-end", g->initrd.end));
     }
     node = add_node(fdt, 0, "memory@40000000", NULL, &rc);
     keep(&rc, fdt_setprop_string(fdt, node, "device_type", "memory"));
@@ -234,37 +262,46 @@ static int create(struct guest *g)
     return rc != 0 ? rc : allocate(g);
 }
 
-/* Kernel at the start of memory, device tree in its last 2 MiB, ramdisk below. */
-static int load(struct guest *g, const struct boot_module *kernel, const struct boot_module *initrd)
+static struct piece piece_at(uint64_t start, const struct boot_module *m)
 {
-    uint64_t end = GUEST_RAM0_BASE + g->size;
-    uint64_t tree_at = ALIGN_DOWN(end - LARGE_SIZE, LARGE_SIZE);
-    uint64_t kernel_end = GUEST_RAM0_BASE + (kernel->end - kernel->start);
-    uint64_t size = initrd == NULL ? 0 : initrd->end - initrd->start;
-    const uint32_t *header = (const uint32_t *)(const void *)module_bytes(kernel);
-    void *fdt;
-    int rc;
+    return (struct piece){ start, start + (m->end - m->start),
+                           (const char *)arch_direct_map(_mfn(m->start >> PAGE_SHIFT)) + (m->start & ~PAGE_MASK) };
+}
 
+/* Kernel at the start of memory, device tree in its last 2 MiB, ramdisk below. */
+static int lay_out(struct guest *g, const struct boot_module *kernel, const struct boot_module *initrd)
+{
+    uint64_t size = initrd == NULL ? 0 : initrd->end - initrd->start;
+    const uint32_t *header;
+    uint64_t kernel_end;
+
+    g->kernel = piece_at(GUEST_RAM0_BASE, kernel);
+    g->tree_at = ALIGN_DOWN(GUEST_RAM0_BASE + g->size - LARGE_SIZE, LARGE_SIZE);
+    header = (const uint32_t *)(const void *)g->kernel.from;
     if (kernel->end - kernel->start < 64 || header[14] != IMAGE_MAGIC) {
         g->why = "its kernel is not an uncompressed arm64 Image";
         return -EINVAL;
     }
-    kernel_end = MAX(kernel_end, GUEST_RAM0_BASE + *(const uint64_t *)(header + 4));
-    if (kernel_end >= tree_at || size >= tree_at - kernel_end) {
+    kernel_end = MAX(g->kernel.end, GUEST_RAM0_BASE + *(const uint64_t *)(header + 4));
+    if (kernel_end >= g->tree_at || size >= g->tree_at - ALIGN_UP(kernel_end, PAGE_SIZE)) {
         g->why = "kernel and ramdisk do not fit in its memory";
         return -ENOMEM;
     }
     if (initrd != NULL) {
-        g->initrd_start = ALIGN_DOWN(tree_at - size, PAGE_SIZE);
-        g->initrd_end = g->initrd_start + size;
-        copy_to_space(g->d, g->initrd_start, module_bytes(initrd), size);
+        g->initrd = piece_at(ALIGN_DOWN(g->tree_at - size, PAGE_SIZE), initrd);
     }
-    copy_to_space(g->d, GUEST_RAM0_BASE, module_bytes(kernel), kernel->end - kernel->start);
-    fdt = heap_alloc_page();
-    rc = fdt == NULL ? -ENOMEM : make_tree(fdt, g, kernel->args);
+    return 0;
+}
+
+static int place_tree(const struct guest *g, const char *args)
+{
+    void *fdt = heap_alloc_page();
+    char *page = arch_direct_map(p2m_lookup(g->d, _gfn(g->tree_at >> PAGE_SHIFT), NULL));
+    int rc = fdt == NULL ? -ENOMEM : make_tree(fdt, g, args);
+
     if (rc == 0) {
-        copy_to_space(g->d, tree_at, fdt, TREE_SIZE);
-        vcpu_start_at(g->d->vcpu[0], GUEST_RAM0_BASE, tree_at);
+        arch_page_copy(page, fdt);
+        paging_clean_cache(page, TREE_SIZE);
     }
     heap_free_page(fdt);
     return rc;
@@ -285,12 +322,16 @@ static void start(int node)
     } else if (g.size < 2 * LARGE_SIZE || g.size > GUEST_RAM0_SIZE) {
         g.why = "its memory is missing, too small or too large";
     } else {
-        rc = create(&g);
+        rc = lay_out(&g, kernel, bootinfo_module(node, MODULE_RAMDISK));
         if (rc == 0) {
-            rc = load(&g, kernel, bootinfo_module(node, MODULE_RAMDISK));
+            rc = create(&g);
+        }
+        if (rc == 0) {
+            rc = place_tree(&g, kernel->args);
         }
     }
     if (rc == 0) {
+        vcpu_start_at(g.d->vcpu[0], GUEST_RAM0_BASE, g.tree_at);
         wallclock_update(g.d);
         if (g.has_vpl011) {
             serial_input_add(g.d);

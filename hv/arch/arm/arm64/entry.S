@@ -227,6 +227,29 @@ fpu_save:
     mrs x2, fpcr
     stp x1, x2, [x0]
     ret
+/* void paging_copy_page_at_boot(void *to, const void *from) */
+    .globl paging_copy_page_at_boot
+paging_copy_page_at_boot:
+    mov x2, #(4096 / 256)
+1:  ldp q0, q1, [x1], #32
+    ldp q2, q3, [x1], #32
+    ldp q4, q5, [x1], #32
+    ldp q6, q7, [x1], #32
+    ldp q16, q17, [x1], #32
+    ldp q18, q19, [x1], #32
+    ldp q20, q21, [x1], #32
+    ldp q22, q23, [x1], #32
+    stp q0, q1, [x0], #32
+    stp q2, q3, [x0], #32
+    stp q4, q5, [x0], #32
+    stp q6, q7, [x0], #32
+    stp q16, q17, [x0], #32
+    stp q18, q19, [x0], #32
+    stp q20, q21, [x0], #32
+    stp q22, q23, [x0], #32
+    subs x2, x2, #1
+    b.ne 1b
+    ret
     .globl fpu_restore
 fpu_restore:
     ldp q0, q1, [x0], #32

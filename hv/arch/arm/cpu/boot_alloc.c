@@ -82,7 +82,9 @@ mfn_t boot_alloc(unsigned long pages)
             continue;
         }
         boot_alloc_reserve(start, start + bytes);
-        memset(arch_direct_map(_mfn(start >> PAGE_SHIFT)), 0, bytes);
+        for (uint64_t at = start; at < start + bytes; at += PAGE_SIZE) {
+            arch_page_clear(arch_direct_map(_mfn(at >> PAGE_SHIFT)));
+        }
         return _mfn(start >> PAGE_SHIFT);
     }
     panic("not enough memory to boot: no %lu free pages", pages);

@@ -367,6 +367,25 @@ void arch_page_clear(void *page)
     }
 }
 
+void paging_clear_clean(void *pages, size_t bytes)
+{
+    uint64_t id = SYSREG_READ("dczid_el0");
+    unsigned long line = 4UL << (id & 15);
+    unsigned long at = (unsigned long)pages;
+    unsigned long end = at + bytes;
+
+    if ((id & 16) != 0 || line != 4UL << (SYSREG_READ("ctr_el0") >> 16 & 0xf)) {
+        memset(pages, 0, bytes);
+        paging_clean_cache(pages, bytes);
+        return;
+    }
+    while (at != end) {
+        __asm__ __volatile__(".rept 8; dc zva, %0; dc cvac, %0; add %0, %0, %1; .endr"
+                             : "+r"(at) : "r"(line) : "memory");
+    }
+    dsb_sy();
+}
+
 void arch_page_copy(void *dst, const void *src)
 {
     arch_bytes_copy(dst, src, PAGE_SIZE);

@@ -30,6 +30,10 @@ void paging_clean_cache(const void *va, size_t bytes);
 void paging_flush_cache(const void *va, size_t bytes);
 /* No CPU has instructions fetched before. */
 void paging_flush_instructions(void);
+/* Zeroes whole pages, as far as to memory. */
+void paging_clear_clean(void *pages, size_t bytes);
+/* By the FP registers: only while no guest has run on this CPU. */
+void paging_copy_page_at_boot(void *to, const void *from);
 
 /* Boot memory, before page_alloc: zeroed pages, never freed. */
 mfn_t boot_alloc(unsigned long pages);
