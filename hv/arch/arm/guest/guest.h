@@ -70,6 +70,7 @@ struct vgic_vcpu {
     uint32_t lr_used;         /* bits */
     bool loaded;              /* list registers are the CPU's */
     bool notice;              /* while loaded: an interrupt of ours is due when they run empty */
+    bool again;               /* one that is active pends once more, and nothing tells when it has ended */
     uint64_t lr[GIC_LR_MAX];  /* else they are here */
     struct gic_vcpu_state hw;
 };

@@ -227,7 +227,7 @@ static bool lr_put(struct vcpu *v, struct virq *q)
     struct vgic_vcpu *vg = &v->arch->vgic;
     unsigned int i = q->lr;
 
-    if (v != current_vcpu() || !vg->loaded || !list_empty(&vg->waiting) || !q->enabled ||
+    if (v != current_vcpu() || !vg->loaded || !list_empty(&vg->waiting) || vg->again || !q->enabled ||
         !v->domain->arch->vgic.enabled || !v->arch->online) {
         return false;
     }
@@ -480,7 +480,9 @@ static bool lr_review(const struct vcpu *v, unsigned int i, struct virq *q)
 
     gic->lr_decode(raw, &lr);
     lr_apply(q, &lr);
-    if (q->pending && !(lr.is_hw && !lr.pending)) { /* a hardware interrupt's next one waits for the end of this */
+    if (q->pending && lr.is_hw && !lr.pending) {
+        v->arch->vgic.again = true; /* a hardware interrupt's next one waits for the end of this */
+    } else if (q->pending) {
         if (q->source == 0) {
             lr.pending = true;
             q->pending = false;
@@ -527,6 +529,7 @@ void vgic_flush(struct vcpu *v)
     bool more;
 
     spin_lock(&g->lock);
+    vg->again = false;
     for (uint32_t used = vg->lr_used; used != 0; used &= used - 1) {
         unsigned int i = (unsigned int)__builtin_ctz(used);
         struct virq *q = vgic_find(v, vg->lr_virq[i]);
@@ -589,7 +592,7 @@ void vgic_load(struct vcpu *v)
     }
     vg->loaded = true;
     vg->notice = false;
-    if (!list_empty(&vg->waiting)) { /* what came meanwhile says so itself; what had to wait before needs a notice */
+    if (!list_empty(&vg->waiting) || vg->again) { /* what came meanwhile says so itself; this was there before */
         v->arch->exit_work = 1;
     }
 }
