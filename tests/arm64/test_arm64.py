@@ -36,8 +36,8 @@ def kernel(path, args="", address=0x49000000):
 class Dom0:
     """Debian's dom0 with the tests' shell on its console (image/dom0/rig.sh)."""
 
-    def __init__(self, gic, cpus, initrd=os.path.join(IMAGE, "dom0.cpio.gz")):
-        command = machine(gic, cpus) + ["-append", LINE + "dom0_mem=768M"]
+    def __init__(self, gic, cpus, initrd=os.path.join(IMAGE, "dom0.cpio.gz"), line="dom0_mem=768M"):
+        command = machine(gic, cpus) + ["-append", LINE + line]
         command += kernel(os.path.join(IMAGE, "vmlinuz"), "console=hvc0 quiet proxenos.script=rig")
         command += ["-device", "guest-loader,addr=0x4d000000,initrd=" + initrd]
         self.child = pexpect.spawn("qemu-system-aarch64", command, timeout=300 * PATIENCE, encoding="utf-8", codec_errors="replace")
@@ -96,6 +96,12 @@ def test_dom0_and_guest(dom0):
     dom0.ok("xl create -q /etc/xen/guest.cfg")
     dom0.ok("xl destroy guest")
     dom0.until("[ \"$(xl info free_memory)\" = %s ]" % free)
+
+
+def test_more_vcpus_than_cpus():
+    d = Dom0(3, 1, line="dom0_mem=768M dom0_max_vcpus=2")
+    assert d.ok("nproc") == "2"
+    d.child.close(force=True)
 
 
 def run_kernel(path, gic=3, cpus=1, seconds=60, cpu="cortex-a57", args="", line=LINE):
@@ -187,7 +193,7 @@ def test_kernel(name):
 
 def test_domu_of_each_test_program(tmp_path):
     """All that need no rights, one after the other."""
-    names = sorted(set(KERNELS + SHARED) - {"leak"})
+    names = sorted(set(KERNELS + SHARED) - {"leak", "stage2"})  # those two are dom0
     more = {"/boot/" + name: os.path.join(ROOT, "build/guest/arm64", name) for name in names}
     d = Dom0(3, 2, initrd_with(str(tmp_path), more))
     for name in names:
