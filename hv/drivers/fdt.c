@@ -14,6 +14,16 @@
 
 const void *fdt_machine;
 
+#define DEPTH_MAX 16
+
+/* Where the last search in a tree ended: a node and its ancestors. Boot is one CPU. */
+struct place {
+    int path[DEPTH_MAX];
+    int depth;
+};
+
+static struct place machine_place;
+
 /* Before version 16 names were whole paths, and libfdt's check stumbles over one that is none. */
 #define VERSION_OLDEST 17U
 
@@ -24,6 +34,7 @@ int fdt_machine_init(const void *blob, size_t room)
         return -EINVAL;
     }
     fdt_machine = blob;
+    machine_place = (struct place){ 0 };
     return 0;
 }
 
@@ -86,24 +97,38 @@ uint64_t fdt_cells(const uint32_t *cells, unsigned int count)
     return value;
 }
 
-#define DEPTH_MAX 16
+/* Forward from a place; libfdt's own way is three passes from the start. */
+static int parent_from(const void *fdt, struct place *at, int wanted)
+{
+    int node = at->path[at->depth];
 
-/* In one pass; libfdt's own way makes three. */
+    while (node >= 0 && node < wanted) {
+        node = fdt_next_node(fdt, node, &at->depth);
+        if (node < 0 || at->depth < 0 || at->depth >= DEPTH_MAX) {
+            *at = (struct place){ 0 };
+            return -FDT_ERR_NOTFOUND;
+        }
+        at->path[at->depth] = node;
+    }
+    return node == wanted && at->depth > 0 ? at->path[at->depth - 1] : -FDT_ERR_NOTFOUND;
+}
+
 static int parent_of(const void *fdt, int wanted)
 {
-    int path[DEPTH_MAX];
-    int depth = 0;
+    struct place start = { 0 };
 
-    for (int node = 0; node >= 0 && node <= wanted; node = fdt_next_node(fdt, node, &depth)) {
-        if (depth < 0 || depth >= DEPTH_MAX) {
-            break;
-        }
-        path[depth] = node;
-        if (node == wanted) {
-            return depth > 0 ? path[depth - 1] : -FDT_ERR_NOTFOUND;
+    if (fdt != fdt_machine) { /* it may have changed */
+        return parent_from(fdt, &start, wanted);
+    }
+    for (int i = machine_place.depth; i > 0; i--) {
+        if (machine_place.path[i] == wanted) {
+            return machine_place.path[i - 1];
         }
     }
-    return -FDT_ERR_NOTFOUND;
+    if (machine_place.path[machine_place.depth] > wanted) {
+        machine_place = start;
+    }
+    return parent_from(fdt, &machine_place, wanted);
 }
 
 /* One entry of a bus's ranges is child address, our address, size. */

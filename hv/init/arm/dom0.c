@@ -98,7 +98,7 @@ static void add_bank(mfn_t mfn, unsigned int order)
     int rc = frame_assign(&dom0->memory, mfn, order, false);
 
     if (rc == 0) {
-        rc = arch_p2m_add(dom0, _gfn(mfn_x(mfn)), mfn, order);
+        rc = p2m_set(dom0, _gfn(mfn_x(mfn)), mfn, order, P2M_RAM); /* nobody's secrets are in memory behind it */
     }
     if (rc != 0) {
         fail("its memory cannot be mapped (error %d)", -rc);
@@ -148,7 +148,7 @@ static void allocate_memory(void)
 
 static void copy_in(uint64_t to, const struct boot_module *m)
 {
-    arch_bytes_copy(at_machine(to), at_machine(m->start), m->end - m->start);
+    paging_copy_at_boot(at_machine(to), at_machine(m->start), m->end - m->start);
     paging_clean_cache(at_machine(to), m->end - m->start);
 }
 
@@ -185,6 +185,9 @@ static void load(const struct boot_module *kernel, const struct boot_module *ini
              (unsigned long)((bank->end - bank->start) >> 20));
     }
     copy_in(kernel_entry, kernel);
+    if (h->image_size > kernel_size) { /* what it writes before its caches are on */
+        paging_clean_cache(at_machine(kernel_entry + kernel_size), h->image_size - kernel_size);
+    }
     if (initrd != NULL) {
         copy_in(tree.initrd_start, initrd);
     }

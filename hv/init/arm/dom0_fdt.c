@@ -19,32 +19,39 @@ static const char *const hidden[] = {
     "multiboot,module", "xen,multiboot-module", "xen,domain", NULL,
 };
 
-static int find_hidden(const void *fdt)
+static bool is_hidden(const void *fdt, int node)
 {
-    int node = -1;
+    int length;
+    const char *compatible = fdt_getprop(fdt, node, "compatible", &length);
+    const char *type;
 
-    while ((node = fdt_next_node(fdt, node, NULL)) >= 0) {
-        for (unsigned int i = 0; hidden[i] != NULL; i++) {
-            if (fdt_node_check_compatible(fdt, node, hidden[i]) == 0) {
-                return node;
-            }
+    for (unsigned int i = 0; compatible != NULL && hidden[i] != NULL; i++) {
+        if (fdt_stringlist_contains(compatible, length, hidden[i])) {
+            return true;
         }
     }
-    return node;
+    type = fdt_getprop(fdt, node, "device_type", &length);
+    return type != NULL && length == 7 && memcmp(type, "memory", 7) == 0;
 }
 
+/* In one pass: what follows a node that goes takes its place, behind the same one. */
 static int delete_hidden(void *fdt)
 {
+    int before = -1;
     int node;
-    int rc = 0;
 
-    while (rc == 0 && (node = find_hidden(fdt)) >= 0) {
-        rc = fdt_del_node(fdt, node);
+    while ((node = fdt_next_node(fdt, before, NULL)) >= 0) {
+        if (is_hidden(fdt, node)) {
+            int rc = fdt_del_node(fdt, node);
+
+            if (rc != 0) {
+                return rc;
+            }
+        } else {
+            before = node;
+        }
     }
-    while (rc == 0 && (node = fdt_node_offset_by_prop_value(fdt, -1, "device_type", "memory", 7)) >= 0) {
-        rc = fdt_del_node(fdt, node);
-    }
-    return rc;
+    return 0;
 }
 
 static int delete_console(void *fdt, int machine_node)
@@ -111,6 +118,35 @@ static int make_chosen(void *fdt, const struct dom0_tree *t)
     return rc;
 }
 
+static uint64_t vcpu_affinity(unsigned int vcpu)
+{
+    return (vcpu & 15) | (uint64_t)(vcpu >> 4) << 8;
+}
+
+/* Of a vcpu that no CPU of the machine lends its node; it takes nobody's name. */
+static int add_cpu(void *fdt, unsigned int vcpu)
+{
+    int parent = fdt_path_offset(fdt, "/cpus");
+    int cells = fdt_address_cells(fdt, parent);
+    char name[32];
+    int node;
+    int rc;
+
+    (void)format_string(name, sizeof(name), "vcpu@%lx", (unsigned long)vcpu_affinity(vcpu));
+    node = fdt_add_subnode(fdt, parent, name);
+    if (node < 0) {
+        return node;
+    }
+    rc = fdt_setprop_string(fdt, node, "device_type", "cpu");
+    rc = rc != 0 ? rc : fdt_setprop_string(fdt, node, "compatible", "arm,armv8");
+    rc = rc != 0 ? rc : fdt_setprop_string(fdt, node, "enable-method", "psci");
+    if (rc != 0) {
+        return rc;
+    }
+    return cells == 2 ? fdt_setprop_u64(fdt, node, "reg", vcpu_affinity(vcpu))
+                      : fdt_setprop_u32(fdt, node, "reg", (uint32_t)vcpu_affinity(vcpu));
+}
+
 /* The first vcpus CPU nodes stay, with the affinities of dom0's vcpus. */
 static int make_cpus(void *fdt, unsigned int vcpus)
 {
@@ -125,7 +161,7 @@ static int make_cpus(void *fdt, unsigned int vcpus)
 
         if (is_cpu && kept < vcpus) {
             int length;
-            uint64_t id = (kept & 15) | (uint64_t)(kept >> 4) << 8;
+            uint64_t id = vcpu_affinity(kept);
 
             (void)fdt_getprop(fdt, node, "reg", &length);
             rc = length == 8 ? fdt_setprop_u64(fdt, node, "reg", id)
@@ -141,6 +177,13 @@ static int make_cpus(void *fdt, unsigned int vcpus)
             node = fdt_first_subnode(fdt, parent);
             kept = 0;
         }
+        if (rc != 0) {
+            return rc;
+        }
+    }
+    for (; kept < vcpus; kept++) {
+        int rc = add_cpu(fdt, kept);
+
         if (rc != 0) {
             return rc;
         }

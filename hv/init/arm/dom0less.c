@@ -55,13 +55,10 @@ static uint64_t load_part(const struct piece *p, uint64_t at, uint64_t end, char
     uint64_t bytes = MIN(end, p->end) - at;
     uint64_t whole = ALIGN_DOWN(bytes, PAGE_SIZE);
 
-    for (uint64_t i = 0; i < whole; i += PAGE_SIZE) {
-        paging_copy_page_at_boot(page + i, from + i);
-    }
     if (whole < bytes) {
         arch_page_clear(page + whole);
-        arch_bytes_copy(page + whole, from + whole, bytes - whole);
     }
+    paging_copy_at_boot(page, from, bytes);
     bytes = ALIGN_UP(bytes, PAGE_SIZE);
     paging_clean_cache(page, bytes);
     return at + bytes;

@@ -227,9 +227,9 @@ fpu_save:
     mrs x2, fpcr
     stp x1, x2, [x0]
     ret
-/* void paging_copy_page_at_boot(void *to, const void *from) */
-    .globl paging_copy_page_at_boot
-paging_copy_page_at_boot:
+/* void paging_copy_page(void *to, const void *from): see paging_copy_at_boot() */
+    .globl paging_copy_page
+paging_copy_page:
     mov x2, #(4096 / 256)
 1:  ldp q0, q1, [x1], #32
     ldp q2, q3, [x1], #32

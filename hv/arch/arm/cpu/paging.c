@@ -374,16 +374,28 @@ void paging_clear_clean(void *pages, size_t bytes)
     unsigned long at = (unsigned long)pages;
     unsigned long end = at + bytes;
 
-    if ((id & 16) != 0 || line != 4UL << (SYSREG_READ("ctr_el0") >> 16 & 0xf)) {
+    if ((id & 16) != 0 || line > PAGE_SIZE / 32 || line != 4UL << (SYSREG_READ("ctr_el0") >> 16 & 0xf)) {
         memset(pages, 0, bytes);
         paging_clean_cache(pages, bytes);
         return;
     }
     while (at != end) {
-        __asm__ __volatile__(".rept 8; dc zva, %0; dc cvac, %0; add %0, %0, %1; .endr"
+        __asm__ __volatile__(".rept 32; dc zva, %0; dc cvac, %0; add %0, %0, %1; .endr"
                              : "+r"(at) : "r"(line) : "memory");
     }
     dsb_sy();
+}
+
+void paging_copy_page(void *to, const void *from); /* entry.S */
+
+void paging_copy_at_boot(void *to, const void *from, size_t bytes)
+{
+    size_t whole = ALIGN_DOWN(bytes, PAGE_SIZE);
+
+    for (size_t i = 0; i < whole; i += PAGE_SIZE) {
+        paging_copy_page(to + i, from + i);
+    }
+    arch_bytes_copy(to + whole, from + whole, bytes - whole);
 }
 
 void arch_page_copy(void *dst, const void *src)

@@ -33,7 +33,7 @@ void paging_flush_instructions(void);
 /* Zeroes whole pages, as far as to memory. */
 void paging_clear_clean(void *pages, size_t bytes);
 /* By the FP registers: only while no guest has run on this CPU. */
-void paging_copy_page_at_boot(void *to, const void *from);
+void paging_copy_at_boot(void *to, const void *from, size_t bytes);
 
 /* Boot memory, before page_alloc: zeroed pages, never freed. */
 mfn_t boot_alloc(unsigned long pages);
