@@ -118,7 +118,14 @@ static void *map_pages(struct xencall_handle *h, size_t count)
     size_t size = count * BUFFER_PAGE;
     if (h->buffer_fd >= 0) {
         void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, h->buffer_fd, 0);
-        return p == MAP_FAILED ? NULL : p;
+        if (p == MAP_FAILED) {
+            return NULL;
+        }
+        /* On Arm a page is read-only until its first write here, and the hypervisor's own to it would fail. */
+        for (size_t i = 0; i < size; i += BUFFER_PAGE) {
+            ((volatile char *)p)[i] = 0;
+        }
+        return p;
     }
     void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED, -1, 0);
     if (p == MAP_FAILED) {

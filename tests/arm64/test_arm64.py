@@ -36,9 +36,9 @@ def kernel(path, args="", address=0x49000000):
 class Dom0:
     """Debian's dom0 with the tests' shell on its console (image/dom0/rig.sh)."""
 
-    def __init__(self, gic, cpus, initrd=os.path.join(IMAGE, "dom0.cpio.gz"), line="dom0_mem=768M"):
+    def __init__(self, gic, cpus, initrd=os.path.join(IMAGE, "dom0.cpio.gz"), line="dom0_mem=768M", more=""):
         command = machine(gic, cpus) + ["-append", LINE + line]
-        command += kernel(os.path.join(IMAGE, "vmlinuz"), "console=hvc0 quiet proxenos.script=rig")
+        command += kernel(os.path.join(IMAGE, "vmlinuz"), "console=hvc0 quiet proxenos.script=rig" + more)
         command += ["-device", "guest-loader,addr=0x4d000000,initrd=" + initrd]
         self.child = pexpect.spawn("qemu-system-aarch64", command, timeout=300 * PATIENCE, encoding="utf-8", codec_errors="replace")
         self.text = ""
@@ -109,6 +109,15 @@ def run_kernel(path, gic=3, cpus=1, seconds=60, cpu="cortex-a57", args="", line=
     command += ["-append", line + "dom0_mem=64M"] + kernel(path, args)
     return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           text=True, errors="replace").stdout.replace("\r", "")
+
+
+def test_our_daemons():
+    """Cross-built, below Debian's xl."""
+    d = Dom0(3, 2, os.path.join(IMAGE, "dom0-daemons.cpio.gz"), more=" proxenos.tools=daemons")
+    d.ok("xl create -q /etc/xen/guest.cfg 'vcpus=2'")
+    d.until("grep -q 'guest: up' " + LOG)
+    d.ok("xl shutdown -w guest")
+    d.child.close(force=True)
 
 
 def test_disk_and_network():
