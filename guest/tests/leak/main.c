@@ -7,8 +7,8 @@
 #include "abi/xen.h"
 #include "guest/libguest/hypercall.h"
 #include "guest/libguest/leak.h"
-#include "guest/libguest/string.h"
 #include "guest/libguest/test.h"
+#include "guest/libguest/x86/leak_pv.h"
 #include "guest/libguest/x86/pagetable.h"
 
 /* A mapping of the domain's memory by us, taken away before the domain goes. */
@@ -36,18 +36,10 @@ static long page_table(void)
 
 static long vcpu_context(void)
 {
-    static struct vcpu_guest_context ctx;
     struct mmuext_op pin = { .cmd = MMUEXT_PIN_L4_TABLE, .arg1.mfn = leak_frames[2] };
     long rc = hypercall_mmuext_op(&pin, 1, NULL, LEAK_DOM);
 
-    memset(&ctx, 0, sizeof(ctx));
-    ctx.flags = VGCF_in_kernel;
-    ctx.user_regs.cs = FLAT_KERNEL_CS;
-    ctx.user_regs.ss = FLAT_KERNEL_SS;
-    ctx.ctrlreg[3] = xen_pfn_to_cr3(leak_frames[2]);
-    leak_domctl.u.vcpucontext.vcpu = 0;
-    set_xen_guest_handle(leak_domctl.u.vcpucontext.ctxt, (void *)&ctx);
-    return rc != 0 ? rc : leak_call(XEN_DOMCTL_setvcpucontext);
+    return rc != 0 ? rc : leak_pv_context(leak_frames[2]);
 }
 
 void test_main(void)

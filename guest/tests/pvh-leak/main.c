@@ -10,8 +10,8 @@
 #include "guest/libguest/hypercall.h"
 #include "guest/libguest/leak.h"
 #include "guest/libguest/pvh/pvh.h"
-#include "guest/libguest/string.h"
 #include "guest/libguest/test.h"
+#include "guest/libguest/x86/leak_pv.h"
 #include "guest/libguest/x86/pagetable.h"
 
 #define SHOWN 0x1000000UL /* frames of dom0's space where nothing is */
@@ -123,16 +123,7 @@ static long page_tables(void)
 
 static long vcpu_context(void)
 {
-    static struct vcpu_guest_context ctx;
-
-    memset(&ctx, 0, sizeof(ctx));
-    ctx.flags = VGCF_in_kernel;
-    ctx.user_regs.cs = FLAT_KERNEL_CS;
-    ctx.user_regs.ss = FLAT_KERNEL_SS;
-    ctx.ctrlreg[3] = xen_pfn_to_cr3(leak_frames[2]);
-    leak_domctl.u.vcpucontext.vcpu = 0;
-    set_xen_guest_handle(leak_domctl.u.vcpucontext.ctxt, (void *)&ctx);
-    return leak_call(XEN_DOMCTL_setvcpucontext);
+    return leak_pv_context(leak_frames[2]);
 }
 
 void test_main(void)
