@@ -6,6 +6,7 @@
  */
 #include "abi/event_channel.h"
 #include "abi/sched.h"
+#include "abi/vcpu.h"
 #include "abi/version.h"
 #include "guest/arm64/guest.h"
 #include "guest/libguest/hypercall.h"
@@ -34,6 +35,14 @@ static void test_hypercalls(void)
     EXPECT_EQ(hypercall5(__HYPERVISOR_mmu_update, 0, 0, 0, 0, 0), -ENOSYS);
     EXPECT_EQ(hypercall_xen_version(XENVER_extraversion, (void *)0x7000000000UL), -EFAULT);
     EXPECT_EQ(hypercall_xen_version(XENVER_extraversion, (void *)NOTHING_THERE), -EFAULT);
+}
+
+/* Vcpus start by PSCI, not by their kernel's VCPUOP_initialise (there may be no second one). */
+static void test_vcpu_op(void)
+{
+    long rc = hypercall_vcpu_op(VCPUOP_initialise, 1, (void *)NOTHING_THERE);
+
+    EXPECT(rc == -EINVAL || rc == -ENOENT);
 }
 
 static unsigned int event_port;
@@ -66,11 +75,10 @@ static void test_timer(void)
 
     gic_enable_local(27);
     __asm__ volatile("msr cntv_tval_el0, %0; msr cntv_ctl_el0, %1; isb" ::"r"(100000UL), "r"(1UL));
-    irqs_on();
+    /* Interrupts are off, so that it does not come between the look and the sleep; WFI ends all the same. */
     while (irq_count[27] == before && counter() - start < 62500000UL) {
-        __asm__ volatile("wfi" ::: "memory");
+        __asm__ volatile("wfi; msr daifclr, #2; isb; msr daifset, #2" ::: "memory");
     }
-    irqs_off();
     EXPECT_EQ(irq_count[27] - before, 1);
     EXPECT(counter() - start >= 100000UL);
 }
@@ -190,6 +198,7 @@ static void test_interrupts(void)
 void test_main(void)
 {
     test_hypercalls();
+    test_vcpu_op();
     test_events();
     test_timer();
     test_psci();

@@ -38,7 +38,8 @@ void arch_sync_vcpu_state(struct vcpu *v);
 /* Registers from and to the control ABI's record. The pointer is guest memory holding a
  * vcpu_guest_context. -EBUSY when v is already initialised and force is false. */
 MUST_CHECK int arch_vcpu_set_context(struct vcpu *v, guest_ptr_t context);
-/* The same by the vcpu's own domain (VCPUOP_initialise), which may have a layout of its own for it. v is not up. */
+/* The same by the vcpu's own domain (VCPUOP_initialise), which may have a layout of its own for it. v is not up.
+ * -EINVAL where vcpus start in another way. */
 MUST_CHECK int arch_vcpu_initialise(struct vcpu *v, guest_ptr_t context);
 MUST_CHECK int arch_vcpu_get_context(struct vcpu *v, guest_ptr_t context);
 /* Writes the vcpu's time records (vcpu_info.time and the extra area) for its current CPU. */

@@ -38,6 +38,7 @@
 #include "hv/init/dom0.h"
 #include "hv/lib/printf.h"
 #include "hv/lib/string.h"
+#include "hv/mm/boot_alloc.h"
 #include "hv/mm/frame.h"
 #include "hv/mm/page_alloc.h"
 
@@ -87,7 +88,7 @@ static void frame_table_back(mfn_t first, uint64_t count)
 
 static void memory_init(void)
 {
-    boot_alloc_init();
+    paging_boot_memory();
     modules_reserve();
     paging_init();
     for_each_ram(frame_table_back);

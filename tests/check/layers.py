@@ -16,7 +16,7 @@ LAYERS = [  # first match wins; higher number may include lower
     (r"hv/arch/\w+/(guest|hvm)/", 8), (r"hv/init/", 9),
 ]
 # What the floor may use though it lies higher: it has no other way to log, lock or defer.
-FLOOR_MAY = re.compile(r"hv/base/|hv/mm/(page_alloc|heap|map|frame)\.h|hv/drivers/")
+FLOOR_MAY = re.compile(r"hv/base/|hv/mm/(boot_alloc|page_alloc|heap|map|frame)\.h|hv/drivers/")
 
 TOOL_LAYERS = [  # of the hypervisor the tools may have only pure code
     (r"abi/", 0), (r"hv/lib/", 1), (r"lib/base/", 2),

@@ -90,7 +90,7 @@ int arch_vcpu_set_context(struct vcpu *v, guest_ptr_t context)
 
 int arch_vcpu_initialise(struct vcpu *v, guest_ptr_t context)
 {
-    return arch_vcpu_set_context(v, context);
+    return 0;
 }
 
 int arch_vcpu_get_context(struct vcpu *v, guest_ptr_t context)

@@ -31,6 +31,7 @@
 #include "hv/init/arm/bootinfo.h"
 #include "hv/init/cmdline.h"
 #include "hv/lib/printf.h"
+#include "hv/mm/boot_alloc.h"
 #include "hv/mm/frame.h"
 #include "hv/mm/page_alloc.h"
 
@@ -157,7 +158,7 @@ static void frame_table_back(mfn_t first, uint64_t count)
 
 static void memory_init(void)
 {
-    boot_alloc_init();
+    paging_boot_memory();
     boot_alloc_reserve(bootinfo.fdt_start, bootinfo.fdt_start + fdt_machine_size());
     for (unsigned int i = 0; i < bootinfo.module_count; i++) {
         boot_alloc_reserve(bootinfo.modules[i].start, bootinfo.modules[i].end);

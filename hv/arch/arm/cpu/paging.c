@@ -14,6 +14,7 @@
 #include "hv/base/lock.h"
 #include "hv/base/printk.h"
 #include "hv/lib/string.h"
+#include "hv/mm/boot_alloc.h"
 #include "hv/mm/page_alloc.h"
 
 #define LARGE_PAGES 512UL
@@ -62,7 +63,7 @@ static uint64_t *table_new(uint64_t *entry)
         *entry = paging_virt_to_phys(table).v | PTE_TABLE;
         return table;
     }
-    mfn = boot_alloc_done ? page_alloc(0, PAGE_ZERO) : boot_alloc(1);
+    mfn = boot_alloc_is_finished() ? page_alloc(0, PAGE_ZERO) : boot_alloc(1);
     if (mfn_eq(mfn, INVALID_MFN)) {
         return NULL;
     }
@@ -186,6 +187,21 @@ const void *paging_map_fdt(uint64_t start)
     dsb_ish();
     isb();
     return (const void *)(IMAGE_START + (FDT_SLOT << 21) + (start - block));
+}
+
+/* ---- boot memory ------------------------------------------------------------------------------ */
+
+/* RAM but for what firmware keeps and the image. */
+void paging_boot_memory(void)
+{
+    boot_alloc_init(~0ULL);
+    for (unsigned int i = 0; i < machine.ram_count; i++) {
+        boot_alloc_add(machine.ram[i].start, machine.ram[i].end);
+    }
+    for (unsigned int i = 0; i < machine.reserved_count; i++) {
+        boot_alloc_reserve(machine.reserved[i].start, machine.reserved[i].end);
+    }
+    boot_alloc_reserve(machine.image_start, machine.image_start + (uint64_t)(image_end - image_begin));
 }
 
 /* ---- final tables ---------------------------------------------------------------------------- */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The hypervisor's own page tables (one for all CPUs), and memory before there is an allocator.
+ * The hypervisor's own page tables, one for all CPUs; caches; bytes of pages.
  */
 #ifndef HV_ARCH_ARM_CPU_PAGING_H
 #define HV_ARCH_ARM_CPU_PAGING_H
@@ -35,12 +35,7 @@ void paging_clear_clean(void *pages, size_t bytes);
 /* By the FP registers: only while no guest has run on this CPU. */
 void paging_copy_at_boot(void *to, const void *from, size_t bytes);
 
-/* Boot memory, before page_alloc: zeroed pages, never freed. */
-mfn_t boot_alloc(unsigned long pages);
-void boot_alloc_reserve(uint64_t start, uint64_t end);
-void boot_alloc_init(void);
-/* Calls fn for every RAM range that is neither reserved nor taken; ends boot_alloc's life. */
-void boot_alloc_finish(void (*fn)(mfn_t first, uint64_t count));
-extern bool boot_alloc_done;
+/* First of all: tells boot_alloc.h what RAM there is, but for the image and what is reserved. */
+void paging_boot_memory(void);
 
 #endif

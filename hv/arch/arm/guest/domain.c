@@ -419,9 +419,12 @@ int arch_vcpu_set_context(struct vcpu *v, guest_ptr_t context)
     return 0;
 }
 
+/* A guest's vcpus start by PSCI. */
 int arch_vcpu_initialise(struct vcpu *v, guest_ptr_t context)
 {
-    return arch_vcpu_set_context(v, context);
+    (void)v;
+    (void)context;
+    return -EINVAL;
 }
 
 int arch_vcpu_get_context(struct vcpu *v, guest_ptr_t context)

@@ -473,7 +473,7 @@ static void lr_apply(const struct virq *q, struct gic_lr *lr)
 }
 
 /* A list register in use: true when there is no more use for it. */
-static bool lr_review(const struct vcpu *v, unsigned int i, struct virq *q)
+static bool lr_review(struct vcpu *v, unsigned int i, struct virq *q)
 {
     uint64_t raw = gic->lr_read(i), now;
     struct gic_lr lr;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Builds the hypervisor's own page tables and hands out memory before there is an allocator. See
- * paging.h. All of it runs on the boot CPU, but for arch_map_device(), which takes a lock.
+ * Builds the hypervisor's own page tables. See paging.h. All of it runs on the boot CPU, but for
+ * arch_map_device(), which takes a lock.
  */
 #include "hv/arch/x86/cpu/paging.h"
 
@@ -11,12 +11,13 @@
 #include "hv/base/lock.h"
 #include "hv/base/printk.h"
 #include "hv/lib/string.h"
+#include "hv/mm/boot_alloc.h"
 #include "hv/mm/page_alloc.h"
 
 #define LARGE_PAGES 512UL /* 4 KiB pages in a 2 MiB page */
 #define IMAGE_L3_SLOT 322
 #define IMAGE_LARGE_PAGES 8 /* 16 MiB: image and its data */
-#define RANGES_MAX 256
+#define DIRECT_AT_BOOT 0x100000000ULL /* what the first direct map reaches */
 #define MSR_PAT 0x277
 #define PAT_VALUE 0x0000050100070406ULL /* WB WT UC- UC WC WP: part of the PV ABI */
 #define CPUID7_SMEP (1U << 7)
@@ -28,103 +29,21 @@ extern uint64_t paging_direct_l3[512], paging_image_l3[512];
 static unsigned long device_next = DEVICE_START;
 static struct spinlock device_lock = SPINLOCK_INIT(LOCK_ARCH_DOMAIN + 5);
 
-/* Free RAM during boot: half-open byte ranges, ascending. */
-static struct {
-    uint64_t start;
-    uint64_t end;
-} ranges[RANGES_MAX];
-static unsigned int range_count;
-static bool boot_alloc_done;
-
 /* ---- boot memory --------------------------------------------------------------------------- */
 
-static void range_remove(unsigned int i)
+/* RAM but for the first megabyte and the image. */
+void paging_boot_memory(void)
 {
-    range_count--;
-    for (; i < range_count; i++) {
-        ranges[i] = ranges[i + 1];
-    }
-}
-
-static void range_insert(unsigned int i, uint64_t start, uint64_t end)
-{
-    BUG_ON(range_count == RANGES_MAX);
-    for (unsigned int j = range_count; j > i; j--) {
-        ranges[j] = ranges[j - 1];
-    }
-    ranges[i].start = start;
-    ranges[i].end = end;
-    range_count++;
-}
-
-void boot_alloc_reserve(uint64_t start, uint64_t end)
-{
-    start = ALIGN_DOWN(start, PAGE_SIZE);
-    end = ALIGN_UP(end, PAGE_SIZE);
-    for (unsigned int i = 0; i < range_count; i++) {
-        uint64_t s = ranges[i].start;
-        uint64_t e = ranges[i].end;
-
-        if (end <= s || start >= e) {
-            continue;
-        }
-        range_remove(i);
-        if (end < e) {
-            range_insert(i, end, e);
-        }
-        if (start > s) {
-            range_insert(i, s, start);
-            i++;
-        }
-        i--;
-    }
-}
-
-void boot_alloc_init(void)
-{
+    boot_alloc_init(DIRECT_AT_BOOT);
     for (unsigned int i = 0; i < machine_e820.count; i++) {
-        uint64_t start = ALIGN_UP(machine_e820.entries[i].start, PAGE_SIZE);
-        uint64_t end = machine_e820.entries[i].start + machine_e820.entries[i].size;
+        const struct e820_entry *e = &machine_e820.entries[i];
 
-        end = ALIGN_DOWN(end, PAGE_SIZE);
-        if (machine_e820.entries[i].type == E820_RAM && start < end) {
-            range_insert(range_count, start, end);
+        if (e->type == E820_RAM) {
+            boot_alloc_add(e->start, e->start + e->size);
         }
     }
     boot_alloc_reserve(0, 0x100000);
     boot_alloc_reserve(paging_virt_to_phys(text_begin).v, paging_virt_to_phys(image_end).v);
-}
-
-mfn_t boot_alloc(unsigned long pages)
-{
-    uint64_t bytes = pages << PAGE_SHIFT;
-    uint64_t align = pages >= LARGE_PAGES ? LARGE_PAGES << PAGE_SHIFT : PAGE_SIZE;
-
-    for (unsigned int i = range_count; i-- > 0;) {
-        uint64_t end = MIN(ranges[i].end, 0x100000000ULL);
-        uint64_t start;
-
-        if (end < bytes) {
-            continue;
-        }
-        start = ALIGN_DOWN(end - bytes, align);
-        if (start < ranges[i].start || ranges[i].start >= end) {
-            continue;
-        }
-        boot_alloc_reserve(start, start + bytes);
-        memset(arch_direct_map(_mfn(start >> PAGE_SHIFT)), 0, bytes);
-        return _mfn(start >> PAGE_SHIFT);
-    }
-    panic("not enough memory to boot: no %lu pages below 4 GiB", pages);
-}
-
-void boot_alloc_finish(void (*fn)(mfn_t first, uint64_t count))
-{
-    boot_alloc_done = true;
-    for (unsigned int i = 0; i < range_count; i++) {
-        fn(_mfn(ranges[i].start >> PAGE_SHIFT),
-           (ranges[i].end - ranges[i].start) >> PAGE_SHIFT);
-    }
 }
 
 /* ---- tables -------------------------------------------------------------------------------- */
@@ -143,7 +62,7 @@ paddr_t paging_virt_to_phys(const void *va)
 
 static uint64_t *table_new(uint64_t *entry)
 {
-    mfn_t mfn = boot_alloc_done ? page_alloc(0, PAGE_ZERO) : boot_alloc(1);
+    mfn_t mfn = boot_alloc_is_finished() ? page_alloc(0, PAGE_ZERO) : boot_alloc(1);
 
     if (mfn_eq(mfn, INVALID_MFN)) {
         return NULL;

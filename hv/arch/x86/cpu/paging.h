@@ -28,12 +28,7 @@ void paging_back(unsigned long va, unsigned long bytes, uint64_t flags);
 /* Physical address behind a hypervisor address of the image or the direct map. */
 paddr_t paging_virt_to_phys(const void *va);
 
-/* Boot memory, before page_alloc: zeroed pages below 4 GiB, never freed. */
-mfn_t boot_alloc(unsigned long pages);
-/* Tells boot_alloc about RAM it must not use, then (boot_alloc_ready) it may be used. */
-void boot_alloc_reserve(uint64_t start, uint64_t end);
-void boot_alloc_init(void);
-/* Calls fn for every RAM range that is neither reserved nor taken; ends boot_alloc's life. */
-void boot_alloc_finish(void (*fn)(mfn_t first, uint64_t count));
+/* First of all: tells boot_alloc.h what RAM there is, but for the image and the first megabyte. */
+void paging_boot_memory(void);
 
 #endif

@@ -19,6 +19,7 @@
 #include "hv/core/grant.h"
 #include "hv/core/p2m.h"
 #include "hv/core/rights.h"
+#include "hv/mm/boot_alloc.h"
 #include "hv/mm/heap.h"
 
 #define M2P_INVALID     (~0UL)

@@ -16,6 +16,7 @@
 #include "hv/core/grant.h"
 #include "hv/core/rights.h"
 #include "hv/lib/string.h"
+#include "hv/mm/boot_alloc.h"
 #include "hv/mm/heap.h"
 #include "hv/mm/map.h"
 #include "hv/mm/page_alloc.h"

@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Memory before there is an allocator: the machine's RAM as ascending ranges, of which reservations cut pieces and
- * boot_alloc() takes from the top. Boot CPU only. See paging.h.
+ * Free RAM during boot as ascending ranges of whole pages, half open, from which reservations and allocations cut
+ * pieces. Boot CPU only, no lock. See boot_alloc.h.
  */
-#include "hv/arch/arm/cpu/machine.h"
-#include "hv/arch/arm/cpu/paging.h"
+#include "hv/mm/boot_alloc.h"
+
 #include "hv/arch_cpu.h"
 #include "hv/base/printk.h"
-#include "hv/lib/string.h"
 
-#define RANGES_MAX  128
+#define RANGES_MAX  256U
 #define LARGE_PAGES 512UL
 
-extern const char image_begin[], image_end[];
-
-static struct machine_range ranges[RANGES_MAX];
+static struct {
+    uint64_t start;
+    uint64_t end;
+} ranges[RANGES_MAX];
 static unsigned int range_count;
-bool boot_alloc_done;
+static uint64_t address_limit;
+static bool finished;
 
 static void range_remove(unsigned int i)
 {
@@ -32,40 +33,47 @@ static void range_insert(unsigned int i, uint64_t start, uint64_t end)
     for (unsigned int j = range_count; j > i; j--) {
         ranges[j] = ranges[j - 1];
     }
-    ranges[i] = (struct machine_range){ start, end };
+    ranges[i].start = start;
+    ranges[i].end = end;
     range_count++;
 }
 
+void boot_alloc_init(uint64_t limit)
+{
+    range_count = 0;
+    address_limit = limit;
+    finished = false;
+}
+
+void boot_alloc_add(uint64_t start, uint64_t end)
+{
+    start = ALIGN_UP(start, PAGE_SIZE);
+    end = ALIGN_DOWN(end, PAGE_SIZE);
+    if (start < end) {
+        range_insert(range_count, start, end);
+    }
+}
+
+/* From the last one, so that what is put in its place is not looked at again. */
 void boot_alloc_reserve(uint64_t start, uint64_t end)
 {
     start = ALIGN_DOWN(start, PAGE_SIZE);
     end = ALIGN_UP(end, PAGE_SIZE);
     for (unsigned int i = range_count; i-- > 0;) {
-        struct machine_range r = ranges[i];
+        uint64_t s = ranges[i].start;
+        uint64_t e = ranges[i].end;
 
-        if (end <= r.start || start >= r.end) {
+        if (end <= s || start >= e) {
             continue;
         }
         range_remove(i);
-        if (end < r.end) {
-            range_insert(i, end, r.end);
+        if (end < e) {
+            range_insert(i, end, e);
         }
-        if (start > r.start) {
-            range_insert(i, r.start, start);
+        if (start > s) {
+            range_insert(i, s, start);
         }
     }
-}
-
-void boot_alloc_init(void)
-{
-    for (unsigned int i = 0; i < machine.ram_count; i++) {
-        range_insert(range_count, machine.ram[i].start, machine.ram[i].end);
-    }
-    for (unsigned int i = 0; i < machine.reserved_count; i++) {
-        boot_alloc_reserve(machine.reserved[i].start, machine.reserved[i].end);
-    }
-    boot_alloc_reserve(machine.image_start,
-                       machine.image_start + (uint64_t)(image_end - image_begin));
 }
 
 mfn_t boot_alloc(unsigned long pages)
@@ -73,9 +81,9 @@ mfn_t boot_alloc(unsigned long pages)
     uint64_t bytes = pages << PAGE_SHIFT;
     uint64_t align = pages >= LARGE_PAGES ? LARGE_PAGES << PAGE_SHIFT : PAGE_SIZE;
 
-    BUG_ON(boot_alloc_done);
+    BUG_ON(finished);
     for (unsigned int i = range_count; i-- > 0;) {
-        uint64_t end = ranges[i].end;
+        uint64_t end = MIN(ranges[i].end, address_limit);
         uint64_t start = end < bytes ? 0 : ALIGN_DOWN(end - bytes, align);
 
         if (end < bytes || start < ranges[i].start) {
@@ -92,9 +100,13 @@ mfn_t boot_alloc(unsigned long pages)
 
 void boot_alloc_finish(void (*fn)(mfn_t first, uint64_t count))
 {
-    boot_alloc_done = true;
+    finished = true;
     for (unsigned int i = 0; i < range_count; i++) {
-        fn(_mfn(ranges[i].start >> PAGE_SHIFT),
-           (ranges[i].end - ranges[i].start) >> PAGE_SHIFT);
+        fn(_mfn(ranges[i].start >> PAGE_SHIFT), (ranges[i].end - ranges[i].start) >> PAGE_SHIFT);
     }
+}
+
+bool boot_alloc_is_finished(void)
+{
+    return finished;
 }
