@@ -64,6 +64,7 @@ struct domain {
     /* atomic: */
     unsigned int refs;
     unsigned int poller_count;       /* vcpus in SCHEDOP_poll */
+    bool is_narrow;                  /* what it shares has 32-bit words, see shared_narrow.h */
     bool crash_pending;              /* domain_crash() was called; crash_work will do it */
     unsigned int pause_count;        /* every vcpu is kept from running while > 0 */
     unsigned int controller_paused;  /* part of pause_count held by pausedomain */

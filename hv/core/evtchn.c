@@ -52,7 +52,7 @@ int evtchn_domain_init(struct domain *d)
     }
     limit = MIN(limit, evtchn_fifo.port_count);
     spin_init(&ed->lock, LOCK_EVTCHN_DOMAIN);
-    d->evtchn_format = &evtchn_2level;
+    d->evtchn_format = evtchn_2level(d);
     ed->limit = limit;
     ed->first_free = 1;
     ed->buckets = heap_alloc_array(DIV_ROUND_UP(limit, EVTCHN_PER_BUCKET),

@@ -1,32 +1,65 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The 2-level format of event channels: a pending and a mask bit for each port in shared_info,
- * and in each vcpu_info a selector with one bit for each word of pending bits. 64 x 64 ports.
+ * and in each vcpu_info a selector with one bit for each word of pending bits. 64 x 64 ports, or 32 x 32 in
+ * a domain of 32-bit words, whose masks and selector lie elsewhere: that is a format of its own, of the same text.
  *
  * All is in memory the guest writes: nothing is believed, single bits are set and cleared
  * atomically.
  */
 #include "hv/core/evtchn_private.h"
-
-#define WORD_BITS ((unsigned int)BITS_PER_LONG)
+#include "hv/core/shared_narrow.h"
 
 BUILD_ASSERT(sizeof(((struct shared_info *)NULL)->evtchn_pending) * 8 ==
              BITS_PER_LONG * BITS_PER_LONG);
+BUILD_ASSERT(offsetof(struct shared_info, evtchn_pending) == offsetof(struct shared_info_narrow, evtchn_pending));
+BUILD_ASSERT(offsetof(struct shared_info_narrow, evtchn_mask) % sizeof(long) == 0);
 
-static long select_word(struct vcpu *v, evtchn_port_t port)
+static inline unsigned int port_count(bool narrow)
 {
-    unsigned long *sel = (unsigned long *)&READ_ONCE(v->info)->evtchn_pending_sel;
+    return narrow ? NARROW_PORTS : EVTCHN_2L_NR_CHANNELS;
+}
 
-    if (!bit_test_and_set_atomic(sel, port / WORD_BITS)) {
+static inline unsigned long *pending_bits(const struct domain *d)
+{
+    return (unsigned long *)d->shared_info->evtchn_pending;
+}
+
+static inline unsigned long *mask_bits(const struct domain *d, bool narrow)
+{
+    return narrow ? (unsigned long *)shared_narrow(d)->evtchn_mask : (unsigned long *)d->shared_info->evtchn_mask;
+}
+
+/* The port's word is selected: true when it was before. */
+static ALWAYS_INLINE bool select(struct vcpu_info *info, evtchn_port_t port, bool narrow)
+{
+    uint32_t bit = 1U << port / 32 % 32;
+
+    if (!narrow) {
+        return bit_test_and_set_atomic((unsigned long *)&info->evtchn_pending_sel, port / BITS_PER_LONG);
+    }
+    return __atomic_fetch_or(&((struct vcpu_info_narrow *)info)->evtchn_pending_sel, bit, __ATOMIC_SEQ_CST) & bit;
+}
+
+static ALWAYS_INLINE long select_word(struct vcpu *v, evtchn_port_t port, bool narrow)
+{
+    if (!select(READ_ONCE(v->info), port, narrow)) {
         evtchn_request_upcall(v);
     }
     return 0;
 }
 
 /* The parts of raise() that are not always needed, apart so that it can end with them. */
-static NOINLINE long raise_unmasked(struct vcpu *v, evtchn_port_t port)
+static NOINLINE long raise_unmasked_wide(struct vcpu *v, evtchn_port_t port)
 {
-    (void)select_word(v, port);
+    (void)select_word(v, port, false);
+    evtchn_check_pollers(v->domain, port);
+    return 0;
+}
+
+static NOINLINE long raise_unmasked_narrow(struct vcpu *v, evtchn_port_t port)
+{
+    (void)select_word(v, port, true);
     evtchn_check_pollers(v->domain, port);
     return 0;
 }
@@ -37,21 +70,20 @@ static NOINLINE long wake_pollers(struct domain *d, evtchn_port_t port)
     return 0;
 }
 
-static long raise(struct vcpu *v, struct evtchn *ch)
+static ALWAYS_INLINE long raise_in(struct vcpu *v, struct evtchn *ch, bool narrow)
 {
     struct domain *d = v->domain;
-    struct shared_info *s = d->shared_info;
     evtchn_port_t port = ch->port;
 
     /* A late sender, after a reset from FIFO. */
-    if (unlikely(port >= EVTCHN_2L_NR_CHANNELS)) {
+    if (unlikely(port >= port_count(narrow))) {
         return 0;
     }
-    if (bit_test_and_set_atomic((unsigned long *)s->evtchn_pending, port)) {
+    if (bit_test_and_set_atomic(pending_bits(d), port)) {
         return 0;
     }
-    if (!bit_test((const unsigned long *)s->evtchn_mask, port)) {
-        return raise_unmasked(v, port);
+    if (!bit_test(mask_bits(d, narrow), port)) {
+        return narrow ? raise_unmasked_narrow(v, port) : raise_unmasked_wide(v, port);
     }
     if (unlikely(READ_ONCE(d->poller_count) != 0)) {
         return wake_pollers(d, port);
@@ -59,35 +91,20 @@ static long raise(struct vcpu *v, struct evtchn *ch)
     return 0;
 }
 
-static void unmask(struct vcpu *v, struct evtchn *ch)
+static inline void unmask_in(struct vcpu *v, struct evtchn *ch, bool narrow)
 {
-    struct shared_info *s = v->domain->shared_info;
+    struct domain *d = v->domain;
     evtchn_port_t port = ch->port;
 
-    if (port < EVTCHN_2L_NR_CHANNELS &&
-        bit_test_and_clear_atomic((unsigned long *)s->evtchn_mask, port) &&
-        bit_test((const unsigned long *)s->evtchn_pending, port)) {
-        (void)select_word(v, port);
+    if (port < port_count(narrow) && bit_test_and_clear_atomic(mask_bits(d, narrow), port) &&
+        bit_test(pending_bits(d), port)) {
+        (void)select_word(v, port, narrow);
     }
 }
 
-static void clear(struct domain *d, struct evtchn *ch)
+static bool is_bit(const unsigned long *bits, evtchn_port_t port, bool narrow)
 {
-    if (ch->port < EVTCHN_2L_NR_CHANNELS) {
-        bit_clear_atomic((unsigned long *)d->shared_info->evtchn_pending, ch->port);
-    }
-}
-
-static bool is_pending(const struct domain *d, evtchn_port_t port)
-{
-    return port < EVTCHN_2L_NR_CHANNELS &&
-           bit_test((const unsigned long *)d->shared_info->evtchn_pending, port);
-}
-
-static bool is_masked(const struct domain *d, evtchn_port_t port)
-{
-    return port < EVTCHN_2L_NR_CHANNELS &&
-           bit_test((const unsigned long *)d->shared_info->evtchn_mask, port);
+    return port < port_count(narrow) && bit_test(bits, port);
 }
 
 static bool is_busy(const struct domain *d, evtchn_port_t port)
@@ -95,12 +112,96 @@ static bool is_busy(const struct domain *d, evtchn_port_t port)
     return false;
 }
 
-const struct evtchn_format evtchn_2level = {
+/* ---- 64-bit words ------------------------------------------------------------------------ */
+
+static long raise_wide(struct vcpu *v, struct evtchn *ch)
+{
+    return raise_in(v, ch, false);
+}
+
+static void unmask_wide(struct vcpu *v, struct evtchn *ch)
+{
+    unmask_in(v, ch, false);
+}
+
+static void clear_wide(struct domain *d, struct evtchn *ch)
+{
+    if (ch->port < port_count(false)) {
+        bit_clear_atomic(pending_bits(d), ch->port);
+    }
+}
+
+static bool is_pending_wide(const struct domain *d, evtchn_port_t port)
+{
+    return is_bit(pending_bits(d), port, false);
+}
+
+static bool is_masked_wide(const struct domain *d, evtchn_port_t port)
+{
+    return is_bit(mask_bits(d, false), port, false);
+}
+
+static const struct evtchn_format wide = {
     .port_count = EVTCHN_2L_NR_CHANNELS,
-    .raise = raise,
-    .unmask = unmask,
-    .clear = clear,
-    .is_pending = is_pending,
-    .is_masked = is_masked,
+    .raise = raise_wide,
+    .unmask = unmask_wide,
+    .clear = clear_wide,
+    .is_pending = is_pending_wide,
+    .is_masked = is_masked_wide,
     .is_busy = is_busy,
 };
+
+/* ---- 32-bit words ------------------------------------------------------------------------ */
+
+static long raise_narrow(struct vcpu *v, struct evtchn *ch)
+{
+    return raise_in(v, ch, true);
+}
+
+static void unmask_narrow(struct vcpu *v, struct evtchn *ch)
+{
+    unmask_in(v, ch, true);
+}
+
+static void clear_narrow(struct domain *d, struct evtchn *ch)
+{
+    if (ch->port < port_count(true)) {
+        bit_clear_atomic(pending_bits(d), ch->port);
+    }
+}
+
+static bool is_pending_narrow(const struct domain *d, evtchn_port_t port)
+{
+    return is_bit(pending_bits(d), port, true);
+}
+
+static bool is_masked_narrow(const struct domain *d, evtchn_port_t port)
+{
+    return is_bit(mask_bits(d, true), port, true);
+}
+
+static const struct evtchn_format narrow_words = {
+    .port_count = NARROW_PORTS,
+    .raise = raise_narrow,
+    .unmask = unmask_narrow,
+    .clear = clear_narrow,
+    .is_pending = is_pending_narrow,
+    .is_masked = is_masked_narrow,
+    .is_busy = is_busy,
+};
+
+const struct evtchn_format *evtchn_2level(const struct domain *d)
+{
+    return READ_ONCE(d->is_narrow) ? &narrow_words : &wide;
+}
+
+void evtchn_2level_select_all(struct vcpu *v)
+{
+    struct vcpu_info *info = READ_ONCE(v->info);
+
+    if (READ_ONCE(v->domain->is_narrow)) {
+        __atomic_store_n(&((struct vcpu_info_narrow *)info)->evtchn_pending_sel, ~0U, __ATOMIC_SEQ_CST);
+    } else {
+        __atomic_store_n(&info->evtchn_pending_sel, ~0UL, __ATOMIC_SEQ_CST);
+    }
+}

@@ -312,7 +312,7 @@ void evtchn_fifo_destroy(struct domain *d)
     struct evtchn_fifo *f = ed->fifo;
     struct vcpu *v;
 
-    WRITE_ONCE(d->evtchn_format, &evtchn_2level);
+    WRITE_ONCE(d->evtchn_format, evtchn_2level(d));
     domain_for_each_vcpu(d, v) {
         WRITE_ONCE(v->fifo, NULL);
     }
@@ -430,7 +430,7 @@ static bool raised_before(struct domain *d, struct evtchn *ch)
     unsigned long *old = (unsigned long *)d->shared_info->evtchn_pending;
     bool was = __atomic_exchange_n(&ch->pending_in_xen, false, __ATOMIC_SEQ_CST);
 
-    if (ch->port < EVTCHN_2L_NR_CHANNELS) {
+    if (ch->port < evtchn_2level(d)->port_count) {
         was |= bit_test_and_clear_atomic(old, ch->port);
     }
     return was && ch->vcpu != NULL;

@@ -156,7 +156,7 @@ TEST(fifo_reset_goes_back)
     EXPECT_EQ(evtchn_bind_ipi(0, &port), 0);
     EXPECT_EQ(evtchn_send(d, port), 0);
     EXPECT_EQ(evtchn_reset(d), 0);
-    EXPECT_EQ(d->evtchn_format == &evtchn_2level, true);
+    EXPECT_EQ(d->evtchn_format == evtchn_2level(d), true);
     EXPECT(d->vcpu[0]->fifo == NULL);
     EXPECT_EQ(evtchn_send(d, port), -EINVAL);
     EXPECT_EQ(expand(frames[0]), -EOPNOTSUPP);
@@ -183,7 +183,7 @@ TEST(fifo_allocation_failure)
             break;
         }
         EXPECT_EQ(rc, -ENOMEM);
-        EXPECT(d->evtchn_format == &evtchn_2level);
+        EXPECT(d->evtchn_format == evtchn_2level(d));
     }
     world_domain_end(d);
     world_domain_end(other);

@@ -80,8 +80,11 @@ struct evtchn_domain {
     unsigned int close_cursor; /* ports below this are closed (close_all, reset) */
 };
 
-extern const struct evtchn_format evtchn_2level;
 extern const struct evtchn_format evtchn_fifo;
+/* Of the domain's words. */
+const struct evtchn_format *evtchn_2level(const struct domain *d);
+/* Any word may have something pending. */
+void evtchn_2level_select_all(struct vcpu *v);
 
 static inline enum evtchn_state evtchn_state(const struct evtchn *ch)
 {

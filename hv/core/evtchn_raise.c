@@ -107,7 +107,7 @@ void evtchn_vcpu_info_moved(struct vcpu *v)
 {
     struct vcpu_info *info = v->info;
 
-    __atomic_store_n(&info->evtchn_pending_sel, ~0UL, __ATOMIC_SEQ_CST);
+    evtchn_2level_select_all(v);
     __atomic_store_n(&info->evtchn_upcall_pending, 1, __ATOMIC_SEQ_CST);
     vcpu_kick_for_event(v);
 }

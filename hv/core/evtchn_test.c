@@ -7,6 +7,7 @@
 
 #include "hv/core/evtchn_private.h"
 #include "hv/core/sched.h"
+#include "hv/core/shared_narrow.h"
 #include "hv/lib/string.h"
 #include "hv/mm/heap.h"
 #include "tests/unit/world.h"
@@ -78,6 +79,45 @@ TEST(evtchn_interdomain_send)
     EXPECT_EQ(evtchn_send(a, pa), 0);
     EXPECT_EQ(b->vcpu[0]->info->evtchn_upcall_pending, 0);
     EXPECT_EQ(b->vcpu[1]->info->evtchn_upcall_pending, 1);
+}
+
+/* A domain of 32-bit words: masks, selector and the number of ports. */
+TEST(evtchn_narrow)
+{
+    struct shared_info_narrow *s;
+    struct vcpu_info_narrow *info;
+    evtchn_port_t first;
+    evtchn_port_t port;
+
+    set_up();
+    world_enter(a);
+    s = shared_narrow(a);
+    info = (void *)a->vcpu[0]->info;
+    shared_set_narrow(a, true);
+    EXPECT(s->wc_version != 0 && s->wc_version % 2 == 0);
+    EXPECT_EQ(evtchn_bind_ipi(0, &first), 0);
+    do {
+        EXPECT_EQ(evtchn_bind_ipi(0, &port), 0);
+    } while (port < 40);
+    EXPECT_EQ(evtchn_send(a, port), 0);
+    EXPECT(pending(a, port));
+    EXPECT_EQ(info->evtchn_pending_sel, 1U << 1);
+    EXPECT_EQ(info->evtchn_upcall_pending, 1);
+    s->evtchn_pending[1] = info->evtchn_pending_sel = info->evtchn_upcall_pending = 0;
+    s->evtchn_mask[1] = 1U << (port - 32);
+    EXPECT_EQ(evtchn_send(a, port), 0);
+    EXPECT_EQ(info->evtchn_upcall_pending, 0);
+    EXPECT(evtchn_is_pending(a, port) && a->evtchn_format->is_masked(a, port));
+    EXPECT_EQ(evtchn_unmask(port), 0);
+    EXPECT_EQ(s->evtchn_mask[1], 0);
+    EXPECT_EQ(info->evtchn_pending_sel, 1U << 1);
+    EXPECT_EQ(a->evtchn_format->port_count, 1024);
+    evtchn_vcpu_info_moved(a->vcpu[0]);
+    EXPECT_EQ(info->evtchn_pending_sel, ~0U);
+    EXPECT_EQ(a->vcpu[0]->info->evtchn_pending_sel, 0); /* what is behind it */
+    shared_set_narrow(a, false);
+    EXPECT_EQ(a->evtchn_format->port_count, 4096);
+    EXPECT_EQ(s->evtchn_mask[1], 0);
 }
 
 TEST(evtchn_pirq_follows_its_vcpu)

@@ -17,6 +17,7 @@
 #include "hv/core/evtchn.h"
 #include "hv/core/sched.h"
 #include "hv/core/sched_private.h"
+#include "hv/core/shared_narrow.h"
 #include "hv/lib/string.h"
 #include "hv/mm/heap.h"
 #include "hv/mm/map.h"
@@ -325,23 +326,36 @@ uint64_t vcpu_cpu_time(struct vcpu *v)
     return info.time[RUNSTATE_running];
 }
 
+static int copy_runstate(guest_ptr_t to, const struct vcpu_runstate_info *r, bool narrow)
+{
+    struct vcpu_runstate_info_narrow n = { .state = r->state, .state_entry_time = r->state_entry_time };
+
+    if (!narrow) {
+        return copy_to_guest(to, r, sizeof(*r));
+    }
+    memcpy(n.time, r->time, sizeof(n.time));
+    return copy_to_guest(to, &n, sizeof(n));
+}
+
 /* With the update flag asked for, a reader on another vcpu can tell a record that is being
  * written: the top bit of the entry time is set before and cleared after. */
 static int write_runstate(struct vcpu *v, guest_ptr_t to)
 {
     struct vcpu_runstate_info r = v->runstate;
-    guest_ptr_t entry = { to.va + offsetof(struct vcpu_runstate_info, state_entry_time) };
+    bool narrow = READ_ONCE(v->domain->is_narrow);
+    guest_ptr_t entry = { to.va + (narrow ? offsetof(struct vcpu_runstate_info_narrow, state_entry_time)
+                                          : offsetof(struct vcpu_runstate_info, state_entry_time)) };
     uint64_t entry_time = r.state_entry_time;
 
     if ((v->domain->vm_assist & BIT(VMASST_TYPE_runstate_update_flag)) == 0) {
-        return copy_to_guest(to, &r, sizeof(r));
+        return copy_runstate(to, &r, narrow);
     }
     r.state_entry_time |= XEN_RUNSTATE_UPDATE;
     if (copy_to_guest(entry, &r.state_entry_time, sizeof(r.state_entry_time)) != 0) {
         return -EFAULT;
     }
     smp_wmb(); /* pairs with the reader's check of the flag before it copies */
-    if (copy_to_guest(to, &r, sizeof(r)) != 0) {
+    if (copy_runstate(to, &r, narrow) != 0) {
         return -EFAULT;
     }
     smp_wmb(); /* pairs with the reader's check after it copied */

@@ -6,6 +6,7 @@
 #include "hv/core/wallclock.h"
 
 #include "hv/arch_cpu.h"
+#include "hv/core/shared_narrow.h"
 
 #define NS_PER_SECOND 1000000000ULL
 
@@ -21,15 +22,18 @@ static uint64_t wall_clock(void)
 void wallclock_update(struct domain *d)
 {
     struct shared_info *s = d->shared_info;
+    struct shared_info_narrow *n = shared_narrow(d);
+    bool narrow = READ_ONCE(d->is_narrow);
+    uint32_t *version = narrow ? &n->wc_version : &s->wc_version;
     uint64_t ns = wall_clock() + (uint64_t)d->time_offset_seconds * NS_PER_SECOND;
 
-    WRITE_ONCE(s->wc_version, s->wc_version + 1);
+    WRITE_ONCE(*version, (READ_ONCE(*version) + 1) | 1);
     smp_wmb(); /* odd version before the body */
-    s->wc_sec = (uint32_t)(ns / NS_PER_SECOND);
-    s->wc_sec_hi = (uint32_t)(ns / NS_PER_SECOND >> 32);
-    s->wc_nsec = (uint32_t)(ns % NS_PER_SECOND);
+    *(narrow ? &n->wc_sec : &s->wc_sec) = (uint32_t)(ns / NS_PER_SECOND);
+    *(narrow ? &n->wc_nsec : &s->wc_nsec) = (uint32_t)(ns % NS_PER_SECOND);
+    *(narrow ? &n->wc_sec_hi : &s->wc_sec_hi) = (uint32_t)(ns / NS_PER_SECOND >> 32);
     smp_wmb(); /* body before the even version */
-    WRITE_ONCE(s->wc_version, s->wc_version + 1);
+    WRITE_ONCE(*version, *version + 1);
 }
 
 void wallclock_set(uint64_t utc_ns, uint64_t at_system_ns)

@@ -18,6 +18,7 @@
 #include "guest/libguest/string.h"
 #include "guest/libguest/test.h"
 #include "guest/libguest/time.h"
+#include "guest/tests/pvh-call32/shared.h"
 
 #define HOLE   0xe0000000U
 #define GUARD  0xfeedfaceU
@@ -240,5 +241,6 @@ void test_main(void)
         test_map();
         test_grants();
         test_multicall();
+        test_shared(mode, frames[0]);
     }
 }

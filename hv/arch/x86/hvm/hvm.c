@@ -382,6 +382,9 @@ int hvm_param_set(struct domain *d, unsigned int index, uint64_t value)
     *param = value;
     if (index == HVM_PARAM_CALLBACK_IRQ) {
         set_callback(d, value);
+        if (d == current_domain()) {
+            hvm_latch_width(current_vcpu());
+        }
     }
     return 0;
 }

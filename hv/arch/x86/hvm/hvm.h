@@ -207,6 +207,8 @@ unsigned int hvm_instruction_length(struct vcpu *v, const struct cpu_user_regs *
 /* ---- hvm_call32.c --------------------------------------------------------------------------- */
 /* A 32-bit kernel's hypercall, by its registers: false when it is to run again. */
 bool hvm_call32(struct vcpu *v, struct cpu_user_regs *regs);
+/* v's domain takes the width of the code v, the current one, is in: when it does what kernels do first. */
+void hvm_latch_width(struct vcpu *v);
 
 /* ---- hvm_pod.c ------------------------------------------------------------------------------ */
 /* XENMEM_get_pod_target and XENMEM_set_pod_target. */

@@ -7,18 +7,19 @@
  * hypervisor's that copies find at HVM_WINDOW while the call runs (hvm_copy.c), the call runs on that, and what it
  * answers is narrowed back. A guest cannot name the window: 32-bit calls pass 32 bits.
  *
- * The shared info page and runstate areas keep their 64-bit layout, so a 32-bit kernel has events by FIFO, or masks
- * and polls.
+ * What is shared with such a kernel for good has its layout by hvm_latch_width() (core/shared_narrow.h).
  */
 #include "abi/grant_table.h"
 #include "abi/memory.h"
 #include "abi/sched.h"
 #include "abi/vcpu.h"
 #include "abi/version.h"
+#include "abi/x86_32.h"
 #include "hv/arch/x86/hvm/hvm.h"
 #include "hv/base/printk.h"
 #include "hv/calls/hypercall.h"
 #include "hv/calls/memory_op.h"
+#include "hv/core/shared_narrow.h"
 #include "hv/mm/heap.h"
 
 #define NARROW_MAX  64U
@@ -45,6 +46,7 @@ static const struct row rows[] = {
     { __HYPERVISOR_memory_op, XENMEM_populate_physmap, 1, false, "lliih" },
     { __HYPERVISOR_sched_op, SCHEDOP_poll, 1, false, "liq" },
     { __HYPERVISOR_vcpu_op, VCPUOP_set_singleshot_timer, 2, false, "qi" },
+    { __HYPERVISOR_vcpu_op, VCPUOP_register_runstate_memory_area, 2, false, "l" },
     { __HYPERVISOR_vcpu_op, VCPUOP_register_vcpu_time_memory_area, 2, false, "l" },
     { __HYPERVISOR_vcpu_op, VCPUOP_get_runstate_info, 2, BACK, "iqqqqq" },
     { __HYPERVISOR_xen_version, XENVER_platform_parameters, 1, BACK, "l" },
@@ -290,8 +292,6 @@ static bool same_in_both(const struct call32 *c)
     case __HYPERVISOR_memory_op:
         return c->args[0] == XENMEM_maximum_ram_page || c->args[0] == XENMEM_current_reservation ||
                c->args[0] == XENMEM_maximum_reservation || c->args[0] == XENMEM_maximum_gpfn;
-    case __HYPERVISOR_vcpu_op:
-        return c->args[0] != VCPUOP_register_runstate_memory_area;
     default:
         return true;
     }
@@ -373,6 +373,26 @@ static long multicall(struct vcpu *v, struct call32 *c)
         }
     }
     return 0;
+}
+
+#define SAME_PLACE(of, member) \
+    BUILD_ASSERT(offsetof(struct of##_narrow, member) == offsetof(struct of##_x86_32, member))
+
+SAME_PLACE(shared_info, evtchn_pending);
+SAME_PLACE(shared_info, evtchn_mask);
+SAME_PLACE(shared_info, wc_version);
+SAME_PLACE(shared_info, wc_nsec);
+BUILD_ASSERT(offsetof(struct shared_info_narrow, wc_sec_hi) == offsetof(struct shared_info_x86_32, arch.wc_sec_hi));
+SAME_PLACE(vcpu_info, evtchn_pending_sel);
+BUILD_ASSERT(sizeof(struct vcpu_info) == sizeof(struct vcpu_info_x86_32));
+BUILD_ASSERT(offsetof(struct vcpu_info, time) == offsetof(struct vcpu_info_x86_32, time));
+
+void hvm_latch_width(struct vcpu *v)
+{
+    struct hvm_paging p;
+
+    hvm->get_paging(v, &p);
+    shared_set_narrow(v->domain, p.code_bits != 64);
 }
 
 bool hvm_call32(struct vcpu *v, struct cpu_user_regs *regs)

@@ -157,8 +157,9 @@ bool hvm_msr_read(struct vcpu *v, uint32_t msr, uint64_t *value)
 }
 
 /* The page with number value >> 12 becomes the hypercall page; bits below are its index, only 0 exists. */
-static bool write_hypercall_page(struct domain *d, uint64_t value)
+static bool write_hypercall_page(struct vcpu *v, uint64_t value)
 {
+    struct domain *d = v->domain;
     struct frame *f = value & ~PAGE_MASK ? NULL : arch_get_gfn(d, _gfn(value >> PAGE_SHIFT), true);
 
     if (f == NULL) {
@@ -166,6 +167,7 @@ static bool write_hypercall_page(struct domain *d, uint64_t value)
     }
     arch_fill_hypercall_page(d, arch_direct_map(frame_mfn(f)));
     arch_put_gfn(f, true);
+    hvm_latch_width(v);
     return true;
 }
 
@@ -227,7 +229,7 @@ bool hvm_msr_write(struct vcpu *v, uint32_t msr, uint64_t value)
         hvm->set_pat(v, value);
         return true;
     case KIND_HYPERCALL:
-        return write_hypercall_page(v->domain, value);
+        return write_hypercall_page(v, value);
     case KIND_EFER:
         return write_efer(v, value);
     case KIND_TSC_AUX:
