@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from rig import Machine
+from rig import ACCEL_HVM, Machine
 
 LOG = "/var/log/xen/console/guest-%s.log"
 CONFIG = r"""sed 's/^name.*/name = "%s"/; /^maxmem/d' /etc/xen/guest.cfg > /etc/xen/%s.cfg; echo 'type = "%s"' >> /etc/xen/%s.cfg"""
@@ -27,7 +27,8 @@ def m(hv, request, tmp_path_factory):
                "-drive", "file=%s,format=raw,if=none,id=d1" % disks[1], "-device", "ide-hd,drive=d1"]
     if hv == "peer":
         devices = ["-device", "amd-iommu,intremap=on"] + devices
-    with Machine(hv, cpus=4, mem=3072, dom0_vcpus=request.param, hv_args="dom0=pvh", qemu_args=devices) as machine:
+    with Machine(hv, cpus=4, mem=3072, dom0_vcpus=request.param, hv_args="dom0=pvh", qemu_args=devices,
+                 accel=ACCEL_HVM) as machine:
         machine.boot(240)
         machine.vcpus, machine.disk = request.param, disks[0]
         yield machine

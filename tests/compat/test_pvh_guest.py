@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from rig import Machine
+from rig import ACCEL_HVM, Machine
 
 LOG = "/var/log/xen/console/guest-%s.log"
 CONFIG = r"""sed 's/^name.*/name = "%s"/; s/^vcpus.*/vcpus = %d/; s/^maxvcpus.*/maxvcpus = 4/; /^maxmem/d' """ \
@@ -15,7 +15,7 @@ CONFIG = r"""sed 's/^name.*/name = "%s"/; s/^vcpus.*/vcpus = %d/; s/^maxvcpus.*/
 
 @pytest.fixture(scope="module")
 def m(hv):
-    with Machine(hv, cpus=4, mem=3072, dom0_vcpus=2) as machine:
+    with Machine(hv, cpus=4, mem=3072, dom0_vcpus=2, accel=ACCEL_HVM) as machine:
         machine.boot()
         yield machine
 

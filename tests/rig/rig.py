@@ -38,6 +38,7 @@ def dom0_image(tools):
 _spec = importlib.util.spec_from_file_location("run_domu", os.path.join(ROOT, "guest", "run-domu.py"))
 run_domu = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(run_domu)
+ACCEL, ACCEL_HVM = run_domu.run_tests.ACCEL, run_domu.run_tests.ACCEL_HVM
 
 
 def overlay(archive, files):
@@ -145,7 +146,7 @@ class Guest(Shell):
 class Machine:
     def __init__(self, hv="ours", kernel="build/image/vmlinux", initrd=None, mem=2048, cpus=2, dom0_mem=768,
                  dom0_vcpus=None, hv_args="", dom0_args="", qemu_args=(), script="rig", module=None, log=None,
-                 tools=None, medium=None, accel="tcg,thread=multi", cpu=None):
+                 tools=None, medium=None, accel=ACCEL, cpu=None):
         """medium: an ISO image that boots by itself, instead of QEMU loading hypervisor and modules."""
         self.tools = tools or default_tools()
         initrd = dom0_image(self.tools) if initrd is None else initrd
