@@ -86,6 +86,41 @@ TEST(frame_limits)
     EXPECT_EQ(frame_assign(&d->memory, page_alloc(0, 0), 0, false), -EINVAL);
 }
 
+/* The frames of extents are listed one behind the other, and each can go. */
+TEST(frame_extents_listed)
+{
+    mfn_t one, four;
+    struct frame *f;
+
+    set_up();
+    one = frame_mfn(page());
+    four = page_alloc(2, 0);
+    EXPECT_EQ(frame_assign(&d->memory, four, 2, false), 0);
+    EXPECT_EQ(d->memory.first, mfn_x(one));
+    EXPECT_EQ(frame_of(one)->next, mfn_x(four));
+    EXPECT_EQ(frame_of(four)->prev, mfn_x(one));
+    for (unsigned int i = 0; i < 4; i++) {
+        f = frame_of(mfn_add(four, i));
+        EXPECT_EQ(f->next, i < 3 ? mfn_x(four) + i + 1 : FRAME_NONE);
+        EXPECT(i == 0 || f->prev == mfn_x(four) + i - 1);
+        EXPECT_EQ(f->owner, d->id);
+        EXPECT_EQ(f->count, FRAME_ALLOCATED | 1);
+    }
+    EXPECT_EQ(d->memory.last, mfn_x(four) + 3);
+    f = frame_of(mfn_add(four, 1));
+    frame_owner_next(&d->memory, f);
+    EXPECT_EQ(d->memory.last, mfn_x(four) + 1);
+    EXPECT_EQ(f->prev, mfn_x(four) + 3);
+    EXPECT_EQ(frame_of(four)->next, mfn_x(four) + 2);
+    for (unsigned int i = 0; i < 4; i++) {
+        EXPECT(frame_clear_allocated(frame_of(mfn_add(four, i))));
+        frame_put(frame_of(mfn_add(four, i)));
+    }
+    EXPECT_EQ(d->memory.last, mfn_x(one));
+    EXPECT_EQ(frame_of(one)->next, FRAME_NONE);
+    EXPECT_EQ(d->memory.total, 1);
+}
+
 TEST(frame_claims_are_used_up)
 {
     set_up();

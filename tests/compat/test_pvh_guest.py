@@ -93,7 +93,8 @@ def test_reboot(guest):
 
 
 def test_shutdown(guest):
-    guest.ok("xl shutdown -w pvh1", 120)
+    """-w alone waits for the shutdown, after which there is a domain still for a moment; -ww for its death."""
+    guest.ok("xl shutdown -ww pvh1", 120)
     assert guest.run("xl domid pvh1")[0] != 0
 
 

@@ -72,6 +72,18 @@ void arch_set_m2p(mfn_t mfn, uint64_t pfn)
     }
 }
 
+/* Of an extent from the allocator, all of which is RAM or nothing: that is asked for once. */
+static void set_m2p_extent(mfn_t mfn, unsigned int order, uint64_t pfn)
+{
+    uint64_t *entry = &RW_M2P[mfn_x(mfn)], *end = entry + BIT(order);
+
+    if (frame_valid(mfn) && frame_valid(mfn_add(mfn, BIT(order) - 1))) {
+        for (; entry < end; entry++) {
+            WRITE_ONCE(*entry, pfn++);
+        }
+    }
+}
+
 /* ---- Frame numbers --------------------------------------------------------------------------------- */
 
 struct frame *arch_get_gfn(struct domain *d, gfn_t gfn, bool writable)
@@ -105,9 +117,7 @@ int arch_p2m_add(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned int order)
     if (rc != 0) {
         return rc;
     }
-    for (uint64_t i = 0; i < 1UL << order; i++) {
-        arch_set_m2p(mfn_add(mfn, i), gfn_x(gfn) + i);
-    }
+    set_m2p_extent(mfn, order, gfn_x(gfn));
     return 0;
 }
 
