@@ -68,9 +68,12 @@ static struct cpumask usable_cpus(void)
 
 struct cpumask sched_allowed_cpus(const struct vcpu *v)
 {
-    struct cpumask usable = usable_cpus();
+    struct cpumask r;
 
-    return cpumask_and(&v->sched->hard, &usable);
+    for (unsigned int i = 0; i < ARRAY_SIZE(r.bits); i++) {
+        r.bits[i] = v->sched->hard.bits[i] & arch_cpus_online.bits[i] & ready_cpus.bits[i];
+    }
+    return r;
 }
 
 unsigned int sched_claim_idle(const struct cpumask *mask, unsigned int near)
@@ -112,9 +115,28 @@ void sched_init(const char *policy)
     log_info("Using scheduler: %s (%s)\n", ops->name, ops->option);
 }
 
+static void set_slice(struct sched_cpu *sc, uint64_t deadline)
+{
+    sc->slice_end = deadline;
+    if (deadline < sc->slice_timer) {
+        sc->slice_timer = deadline;
+        timer_set(&sc->slice, deadline);
+    }
+}
+
+/* The timer may be one that was set for a slice which ended sooner. */
 static void slice_ended(void *data)
 {
-    softirq_raise(SOFTIRQ_SCHEDULE);
+    struct sched_cpu *sc = data;
+    unsigned long flags = spin_lock_irqsave(&sc->lock);
+
+    sc->slice_timer = ~0ULL;
+    if (sc->slice_end <= arch_clock_now()) {
+        softirq_raise(SOFTIRQ_SCHEDULE);
+    } else {
+        set_slice(sc, sc->slice_end);
+    }
+    spin_unlock_irqrestore(&sc->lock, flags);
 }
 
 int sched_init_cpu(unsigned int cpu)
@@ -124,8 +146,9 @@ int sched_init_cpu(unsigned int cpu)
     int rc;
 
     spin_init(&sc->lock, LOCK_SCHED);
-    timer_init(&sc->slice, slice_ended, NULL, cpu);
+    timer_init(&sc->slice, slice_ended, sc, cpu);
     sc->slice_end = ~0ULL;
+    sc->slice_timer = ~0ULL;
     list_init(&sc->credit.list);
     sc->credit.rotor = cpu;
     rc = vcpu_create(domain_idle, cpu);
@@ -390,19 +413,6 @@ int sched_poll(const evtchn_port_t *ports, unsigned int count, uint64_t timeout_
 
 /* ---- The switch ----------------------------------------------------------------------------- */
 
-static void set_slice(struct sched_cpu *sc, uint64_t deadline)
-{
-    if (sc->slice_end == deadline) {
-        return;
-    }
-    sc->slice_end = deadline;
-    if (deadline == ~0ULL) {
-        timer_stop(&sc->slice);
-    } else {
-        timer_set(&sc->slice, deadline);
-    }
-}
-
 void sched_shorten_slice(unsigned int cpu, uint64_t deadline)
 {
     struct sched_cpu *sc = sched_cpu_of(cpu);
@@ -446,10 +456,6 @@ static void schedule(void)
     spin_lock(&sc->lock);
     now = arch_clock_now();
     choice = ops->choose(cpu, now);
-    /* An expired slice timer does not know that it was for this very moment. */
-    if (sc->slice_end <= now) {
-        sc->slice_end = ~0ULL;
-    }
     set_slice(sc, choice.slice_ns == ~0ULL ? ~0ULL : now + choice.slice_ns);
     if (choice.next == prev) {
         spin_unlock(&sc->lock);

@@ -339,9 +339,9 @@ static unsigned int least_loaded(const struct cpumask *mask)
 
 static unsigned int next_in_mask(const struct cpumask *mask, unsigned int from)
 {
-    unsigned int cpu = bitmap_next_set(mask->bits, MAX_CPUS, from);
+    unsigned int cpu = bitmap_next_set(mask->bits, arch_cpus_possible, from);
 
-    return cpu < MAX_CPUS ? cpu : cpumask_first(mask);
+    return cpu < arch_cpus_possible ? cpu : cpumask_first(mask);
 }
 
 /* Stay, or go to the one other CPU that is this time's candidate? */
@@ -349,7 +349,7 @@ static unsigned int compare_loads(struct vcpu *v, const struct cpumask *mask)
 {
     unsigned int here = v->processor;
     struct credit_queue *q = &sched_cpu_of(here)->credit;
-    unsigned int there = next_in_mask(mask, (q->rotor + 1) % MAX_CPUS);
+    unsigned int there = next_in_mask(mask, (q->rotor + 1) % arch_cpus_possible);
     unsigned int load_here = load_of(here);
     unsigned int load_there;
 
@@ -372,7 +372,7 @@ static unsigned int credit_pick_cpu(struct vcpu *v)
 {
     struct cpumask hard = sched_allowed_cpus(v);
     struct cpumask liked = cpumask_and(&hard, &v->sched->soft);
-    unsigned int cpu;
+    unsigned int cpu = MAX_CPUS;
 
     if (cpumask_empty(&hard)) {
         return v->processor;
@@ -380,9 +380,11 @@ static unsigned int credit_pick_cpu(struct vcpu *v)
     if (cpumask_empty(&liked)) {
         liked = hard;
     }
-    cpu = sched_claim_idle(&liked, v->processor);
-    if (cpu == MAX_CPUS) {
-        cpu = sched_claim_idle(&hard, v->processor);
+    if (!cpumask_empty(&sched_idle_cpus)) {
+        cpu = sched_claim_idle(&liked, v->processor);
+        if (cpu == MAX_CPUS) {
+            cpu = sched_claim_idle(&hard, v->processor);
+        }
     }
     if (cpu != MAX_CPUS) {
         return cpu;
@@ -476,7 +478,7 @@ static struct vcpu *steal(unsigned int cpu)
         struct sched_cpu *sc;
         struct vcpu *v = NULL;
 
-        victim = next_in_mask(&busy, (victim + 1) % MAX_CPUS);
+        victim = next_in_mask(&busy, (victim + 1) % arch_cpus_possible);
         if (victim == cpu) {
             continue;
         }

@@ -84,7 +84,8 @@ struct sched_cpu {
     struct vcpu *current;      /* chosen last */
     uint64_t current_since;
     struct timer slice;
-    uint64_t slice_end;        /* deadline the slice timer is set to, ~0 for none */
+    uint64_t slice_end;        /* ~0 for none */
+    uint64_t slice_timer;      /* when the timer looks whether it has come: no later; ~0: it is not set */
     unsigned int waiting;      /* queued vcpus; read without the lock as a hint */
     struct credit_queue credit;
     struct vcpu *null_owner;   /* under null_lock */
