@@ -17,6 +17,7 @@
 
 #include <arch_p2m.h>
 
+#include "hv/arch/x86/cpu/clock.h"
 #include "hv/arch/x86/cpu/instr.h"
 #include "hv/arch/x86/cpu/paging.h"
 #include "hv/arch/x86/hvm/hvm.h"
@@ -35,6 +36,9 @@
 #define MSR_PAT          0x277U
 #define MSR_CR0_FIXED0   0x486U
 #define MSR_CR4_FIXED1   0x489U
+/* A guest that keeps its interrupts off leaves the CPU at least that often, whatever became of the interrupt that was to
+ * end its turn: Bochs 2.7 masks those of the machine in a guest that is entered with interrupts off. */
+#define TURN_MS          20U
 #define MSR_LOW_LIMIT    0x2000U
 #define PAT_AT_RESET     0x0007040600070406UL
 #define CR0_NE           0x20UL
@@ -246,6 +250,9 @@ static void init_vmcs(const struct vcpu *v)
     vmcs_write(VMCS_VIRTUAL_APIC, pa_of(s->apic));
     vmcs_write(VMCS_EPT_POINTER, s->ept_pointer);
     vmcs_write(VMCS_VPID, v->id + 1); /* 0 is the hypervisor */
+    if (machine.controls[VMX_PIN] & PIN_TIMER) {
+        vmcs_write(VMCS_GUEST_TIMER, MIN(clock_tsc_khz() * TURN_MS >> machine.timer_shift, ~0U));
+    }
     vmcs_write(VMCS_LINK_POINTER, ~0UL);
     vmcs_write(VMCS_CR0_MASK, CR0_OURS);
     vmcs_write(VMCS_CR4_MASK, ~cr4_guest);

@@ -60,6 +60,7 @@ enum vmcs_field {
     VMCS_GUEST_SS_RIGHTS = 0x4818,
     VMCS_GUEST_INTERRUPTIBILITY = 0x4824,
     VMCS_GUEST_SYSENTER_CS = 0x482a,
+    VMCS_GUEST_TIMER = 0x482e,
     VMCS_HOST_SYSENTER_CS = 0x4c00,
 
     VMCS_CR0_MASK = 0x6000,
@@ -108,6 +109,7 @@ enum vmcs_segment { SEGMENT_ES, SEGMENT_CS, SEGMENT_SS, SEGMENT_DS, SEGMENT_FS, 
 #define PIN_INTERRUPT    (1U << 0)
 #define PIN_NMI          (1U << 3)
 #define PIN_VIRTUAL_NMI  (1U << 5)
+#define PIN_TIMER        (1U << 6) /* the preemption timer */
 
 #define CPU_INTERRUPT_WINDOW (1U << 2)
 #define CPU_HLT          (1U << 7)
@@ -181,6 +183,7 @@ enum vmx_exit {
     VMX_EXIT_EPT_VIOLATION = 48,
     VMX_EXIT_EPT_MISCONFIGURED = 49,
     VMX_EXIT_INVEPT = 50,
+    VMX_EXIT_TIMER = 52,
     VMX_EXIT_INVVPID = 53,
     VMX_EXIT_WBINVD = 54,
     VMX_EXIT_XSETBV = 55,

@@ -12,7 +12,9 @@
 
 #define MSR_FEATURE_CONTROL 0x3aU
 #define MSR_VMX_BASIC       0x480U
+#define MSR_VMX_MISC        0x485U
 #define MSR_VMX_EPT         0x48cU
+#define MISC_TIMER_SHIFT    0x1fUL
 #define FEATURE_LOCKED      0x1UL
 #define FEATURE_VMX         0x4UL
 #define BASIC_TRUE_MSRS     (1UL << 55)
@@ -130,6 +132,7 @@ static uint32_t check_controls(struct vmx_machine *m, uint64_t basic, struct lin
         }
         m->controls[unwanted[i].word] &= ~unwanted[i].bit;
     }
+    m->controls[VMX_PIN] |= allowed[VMX_PIN] & PIN_TIMER;
     return allowed[VMX_CPU2];
 }
 
@@ -198,6 +201,7 @@ bool vmx_check(struct vmx_machine *m)
         add(&missing, "control structures in write-back memory");
     }
     controls2 = check_controls(m, basic, &missing);
+    m->timer_shift = (unsigned int)(read_msr(MSR_VMX_MISC) & MISC_TIMER_SHIFT);
     check_ept(m, controls2, &missing);
     check_cpuid(m, controls2, &missing);
     if (missing.used != 0) {

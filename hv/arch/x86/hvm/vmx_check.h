@@ -13,6 +13,7 @@ struct vmx_machine {
     unsigned int invept_kind;  /* 1: of one domain, 2: all */
     unsigned int leaf_level;   /* of EPT's largest pages */
     unsigned int address_bits;
+    unsigned int timer_shift;  /* the preemption timer counts the TSC divided by 2 to this */
 };
 
 /* False: not an Intel CPU with VT-x, or one line says why it is not used. */

@@ -201,6 +201,7 @@ static const exit_fn exits[VMX_EXIT_COUNT] = {
     [VMX_EXIT_TPR] = on_nothing,
     [VMX_EXIT_EPT_VIOLATION] = on_ept_violation,
     [VMX_EXIT_INVEPT] = on_undefined,
+    [VMX_EXIT_TIMER] = on_nothing,
     [VMX_EXIT_INVVPID] = on_undefined,
     [VMX_EXIT_WBINVD] = on_cache,
     [VMX_EXIT_XSETBV] = on_xsetbv,
