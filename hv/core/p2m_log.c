@@ -156,14 +156,19 @@ int p2m_log_stop(struct domain *d)
     return rc;
 }
 
-int p2m_log_read(struct domain *d, guest_ptr_t bitmap, uint64_t pages, bool clear, uint64_t *written,
+int p2m_log_read(struct domain *d, guest_ptr_t bitmap, uint64_t *pages, bool clear, uint64_t *written,
                  uint32_t *faults)
 {
     struct p2m *p = d->p2m;
+    uint64_t end = p2m_end(d);
     int rc;
 
-    rc = walk_all(d, clear ? WALK_CLEAR : WALK_LOOK, bitmap, guest_ptr_is_null(bitmap) ? p2m_end(d) : pages);
+    if (!guest_ptr_is_null(bitmap)) {
+        end = MIN(end, *pages);
+    }
+    rc = walk_all(d, clear ? WALK_CLEAR : WALK_LOOK, bitmap, end);
     if (rc == 0) {
+        *pages = guest_ptr_is_null(bitmap) ? *pages : end;
         *written = p->log_found;
         *faults = p->log_faults;
         p->log_faults = clear ? 0 : p->log_faults;

@@ -266,15 +266,19 @@ TEST(p2m_on_demand)
 static bool log_is(bool clear, uint64_t written, uint64_t bit, bool set)
 {
     uint8_t *bitmap = (void *)fake_guest_memory;
+    uint64_t pages = 3 * LARGE;
     uint64_t found = 0;
     uint32_t faults = 0;
     uint64_t bits = 0;
 
     memset(bitmap, 0xaa, 3 * LARGE / 8);
-    if (p2m_log_read(guest, fake_guest_ptr(bitmap), 3 * LARGE, clear, &found, &faults) != 0) {
+    if (p2m_log_read(guest, fake_guest_ptr(bitmap), &pages, clear, &found, &faults) != 0) {
         return false;
     }
-    for (unsigned int i = 0; i < 3 * LARGE; i++) {
+    if (pages != MIN(p2m_end(guest), 3UL * LARGE) || (pages < 3 * LARGE && bitmap[pages / 8 + 1] != 0xaa)) {
+        return false; /* behind the end nothing is written */
+    }
+    for (unsigned int i = 0; i < pages; i++) {
         bits += bitmap[i / 8] >> i % 8 & 1;
     }
     return found == written && bits == written && (bitmap[bit / 8] >> bit % 8 & 1) == set;
@@ -282,6 +286,7 @@ static bool log_is(bool clear, uint64_t written, uint64_t bit, bool set)
 
 TEST(p2m_log_of_written_pages)
 {
+    uint64_t pages = 77;
     uint64_t found;
     uint32_t faults;
     struct frame *f;
@@ -319,9 +324,10 @@ TEST(p2m_log_of_written_pages)
     p2m_log_write(guest, _gfn(7));
     EXPECT_EQ(p2m_remove(guest, _gfn(7), page, 0), 0);
     EXPECT(log_is(false, 1, LARGE + 3, true));
-    EXPECT_EQ(p2m_log_read(guest, (guest_ptr_t){ 0 }, 0, false, &found, &faults), 0);
+    EXPECT_EQ(p2m_log_read(guest, (guest_ptr_t){ 0 }, &pages, false, &found, &faults), 0);
     EXPECT_EQ(found, 1);
     EXPECT_EQ(faults, 1);
+    EXPECT_EQ(pages, 77);
     EXPECT_EQ(p2m_log_stop(guest), 0);
     EXPECT(shows(LARGE + 3, p2m_lookup(guest, _gfn(LARGE + 3), NULL), P2M_RAM));
     EXPECT(shows(8, p2m_lookup(guest, _gfn(8), NULL), P2M_RAM));

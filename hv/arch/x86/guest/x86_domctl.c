@@ -76,6 +76,7 @@ static int hypercall_init(struct xen_domctl *op, struct domain *d)
 /* The log of written pages: of guests with a physical space of their own. */
 static int log_dirty(struct xen_domctl_shadow_op *s, struct domain *d)
 {
+    uint64_t pages = s->pages;
     uint64_t written;
     uint32_t faults;
     int rc;
@@ -91,9 +92,10 @@ static int log_dirty(struct xen_domctl_shadow_op *s, struct domain *d)
         if (s->mode & ~(uint32_t)XEN_DOMCTL_SHADOW_LOGDIRTY_FINAL) {
             return -EINVAL;
         }
-        rc = p2m_log_read(d, guest_ptr(s->dirty_bitmap), s->pages, s->op == XEN_DOMCTL_SHADOW_OP_CLEAN, &written,
+        rc = p2m_log_read(d, guest_ptr(s->dirty_bitmap), &pages, s->op == XEN_DOMCTL_SHADOW_OP_CLEAN, &written,
                           &faults);
         if (rc == 0) {
+            s->pages = pages;
             s->stats.dirty_count = (uint32_t)MIN(written, (uint64_t)UINT32_MAX);
             s->stats.fault_count = faults;
         }
