@@ -220,32 +220,70 @@ static inline size_t up_to_page_end(uint64_t va, size_t bytes)
     return MIN(bytes, (size_t)(PAGE_SIZE - (va & ~PAGE_MASK)));
 }
 
-static ALWAYS_INLINE size_t get(void *dst, uint64_t va, size_t bytes, unsigned int access)
+/* What is done to each part of a copy that lies in one page; ours is where it comes from or goes to. */
+typedef void (*part_fn)(char *page, char *ours, size_t bytes);
+
+static inline void part_get(char *page, char *ours, size_t bytes)
+{
+    arch_bytes_copy(ours, page, bytes);
+}
+
+static inline void part_put(char *page, char *ours, size_t bytes)
+{
+    arch_bytes_copy(page, ours, bytes);
+}
+
+static inline void part_clear(char *page, char *ours, size_t bytes)
+{
+    (void)ours;
+    memset(page, 0, bytes);
+}
+
+static inline void part_look(char *page, char *ours, size_t bytes)
+{
+    (void)page;
+    (void)ours;
+    (void)bytes;
+}
+
+/* Bytes to which it was NOT done. */
+static ALWAYS_INLINE size_t each_part(part_fn fn, uint64_t va, const void *ours, size_t bytes, unsigned int access)
 {
     struct vcpu *v = current_vcpu();
+    char *mine = (char *)(uintptr_t)ours;
     struct hvm_paging p;
 
     hvm->get_paging(v, &p);
     while (bytes > 0) {
         size_t part = up_to_page_end(va, bytes);
         unsigned long flags = arch_irq_save();
-        const char *from = reach(v, &p, va, access);
+        char *page = reach(v, &p, va, access);
 
-        if (likely(from != NULL)) {
-            arch_bytes_copy(dst, from, part);
+        if (likely(page != NULL)) {
+            fn(page, mine, part);
         }
         arch_irq_restore(flags);
-        if (unlikely(from == NULL)) {
+        if (unlikely(page == NULL)) {
             if (populated(v)) {
                 continue;
             }
-            return bytes;
+            break;
         }
-        dst = (char *)dst + part;
+        mine += part;
         va += part;
         bytes -= part;
     }
-    return 0;
+    return bytes;
+}
+
+static ALWAYS_INLINE size_t get(void *dst, uint64_t va, size_t bytes, unsigned int access)
+{
+    return each_part(part_get, va, dst, bytes, access);
+}
+
+static size_t put(uint64_t va, const void *src, size_t bytes, unsigned int access)
+{
+    return each_part(part_put, va, src, bytes, access | HVM_ACCESS_WRITE);
 }
 
 size_t hvm_copy_from(void *dst, uint64_t va, size_t bytes)
@@ -258,57 +296,9 @@ size_t hvm_copy_from_as(unsigned int access, void *dst, uint64_t va, size_t byte
     return get(dst, va, bytes, access);
 }
 
-/* src NULL: zeroes. */
-static size_t put(uint64_t va, const void *src, size_t bytes, unsigned int access)
-{
-    struct vcpu *v = current_vcpu();
-    struct hvm_paging p;
-
-    hvm->get_paging(v, &p);
-    while (bytes > 0) {
-        size_t part = up_to_page_end(va, bytes);
-        unsigned long flags = arch_irq_save();
-        char *to = reach(v, &p, va, access | HVM_ACCESS_WRITE);
-
-        if (likely(to != NULL) && src != NULL) {
-            arch_bytes_copy(to, src, part);
-            src = (const char *)src + part;
-        } else if (to != NULL) {
-            memset(to, 0, part);
-        }
-        arch_irq_restore(flags);
-        if (unlikely(to == NULL)) {
-            if (populated(v)) {
-                continue;
-            }
-            return bytes;
-        }
-        va += part;
-        bytes -= part;
-    }
-    return 0;
-}
-
 bool hvm_may_write_as(unsigned int access, uint64_t va, size_t bytes)
 {
-    struct vcpu *v = current_vcpu();
-    struct hvm_paging p;
-
-    hvm->get_paging(v, &p);
-    while (bytes > 0) {
-        size_t part = up_to_page_end(va, bytes);
-        unsigned long flags = arch_irq_save();
-        bool there = reach(v, &p, va, access | HVM_ACCESS_WRITE) != NULL;
-
-        arch_irq_restore(flags);
-        if (there) {
-            va += part;
-            bytes -= part;
-        } else if (!populated(v)) {
-            return false;
-        }
-    }
-    return true;
+    return each_part(part_look, va, NULL, bytes, access | HVM_ACCESS_WRITE) == 0;
 }
 
 size_t hvm_copy_to(uint64_t va, const void *src, size_t bytes)
@@ -323,7 +313,7 @@ size_t hvm_copy_to_as(unsigned int access, uint64_t va, const void *src, size_t 
 
 size_t hvm_clear(uint64_t va, size_t bytes)
 {
-    return put(va, NULL, bytes, 0);
+    return each_part(part_clear, va, NULL, bytes, HVM_ACCESS_WRITE);
 }
 
 unsigned int hvm_fetch(struct vcpu *v, uint64_t rip, uint8_t *bytes, unsigned int count)
