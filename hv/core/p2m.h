@@ -119,7 +119,8 @@ void p2m_cache_replace(struct domain *d);
 MUST_CHECK int p2m_log_start(struct domain *d);
 MUST_CHECK int p2m_log_stop(struct domain *d);
 /* A bit a page from frame 0 on, set for what was written; bitmap may be NULL, then all frames are looked at;
- * else *pages of them, or as many as there are, which is what it is then. clear: and the log starts anew. Without a log nothing was written. -EFAULT. */
+ * else *pages of them, or as many as there are, which is what it is then. clear: and the log starts anew.
+ * Without a log nothing was written. -EFAULT. */
 MUST_CHECK int p2m_log_read(struct domain *d, guest_ptr_t bitmap, uint64_t *pages, bool clear, uint64_t *written,
                             uint32_t *faults);
 /* gfn is about to be written. Without tables to split a large leaf, all of that counts. Interrupts are on. */

@@ -36,8 +36,8 @@
 #define MSR_PAT          0x277U
 #define MSR_CR0_FIXED0   0x486U
 #define MSR_CR4_FIXED1   0x489U
-/* A guest that keeps its interrupts off leaves the CPU at least that often, whatever became of the interrupt that was to
- * end its turn: Bochs 2.7 masks those of the machine in a guest that is entered with interrupts off. */
+/* A guest that keeps its interrupts off leaves the CPU at least that often, whatever became of the interrupt that was
+ * to end its turn: Bochs 2.7 masks the machine's in a guest that is entered with interrupts off. */
 #define TURN_MS          20U
 #define MSR_LOW_LIMIT    0x2000U
 #define PAT_AT_RESET     0x0007040600070406UL
