@@ -69,7 +69,6 @@ static const struct domctl_row rows[] = {
     [XEN_DOMCTL_monitor_op] = { NULL, -EOPNOTSUPP, 0 },
     [XEN_DOMCTL_soft_reset] = { NULL, -EOPNOTSUPP, 0 },
     [XEN_DOMCTL_vmtrace_op] = { NULL, -EOPNOTSUPP, 0 },
-    [XEN_DOMCTL_vuart_op] = { NULL, -EOPNOTSUPP, 0 },
 };
 
 static struct spinlock domctl_lock = SPINLOCK_INIT(LOCK_DOMAIN_CONTROL);

@@ -88,6 +88,18 @@ static bool in_use(const struct evtchn *ch)
     return ch->state != EVTCHN_FREE && ch->state != EVTCHN_RESERVED;
 }
 
+/* The hypervisor's, for the domain. */
+static bool is_held(const struct evtchn *ch)
+{
+    return ch->state == EVTCHN_HELD_UNBOUND || ch->state == EVTCHN_HELD;
+}
+
+/* There is another end, in another domain's table. */
+static bool has_peer(const struct evtchn *ch)
+{
+    return ch->state == EVTCHN_INTERDOMAIN || ch->state == EVTCHN_HELD || ch->state == EVTCHN_TO_HELD;
+}
+
 /* Finds a free port and its record; the caller sets the state. Lock held. A port that is
  * busy stays free and is looked at again next time. */
 static int port_alloc(struct domain *d, struct evtchn **out)
@@ -137,6 +149,7 @@ static void port_free(struct domain *d, struct evtchn *ch)
 {
     struct evtchn_domain *ed = d->evtchn;
 
+    ed->held_count -= is_held(ch) ? 1 : 0;
     __atomic_store_n(&ch->state, EVTCHN_FREE, __ATOMIC_SEQ_CST);
     d->evtchn_format->clear(d, ch);
     ed->active_count--;
@@ -145,7 +158,7 @@ static void port_free(struct domain *d, struct evtchn *ch)
 
 /* ---- Binding ----------------------------------------------------------------------------- */
 
-int evtchn_alloc_unbound(struct domain *d, domid_t remote, evtchn_port_t *port)
+static int alloc_unbound(struct domain *d, domid_t remote, enum evtchn_state state, evtchn_port_t *port)
 {
     struct evtchn_domain *ed = d->evtchn;
     struct evtchn *ch;
@@ -158,11 +171,23 @@ int evtchn_alloc_unbound(struct domain *d, domid_t remote, evtchn_port_t *port)
     rc = port_alloc(d, &ch);
     if (rc == 0) {
         ch->u.remote_domid = remote == DOMID_SELF ? current_domain()->id : remote;
-        port_open(d, ch, EVTCHN_UNBOUND, d->vcpu[0]);
+        ed->held_count += state == EVTCHN_HELD_UNBOUND ? 1 : 0;
+        port_open(d, ch, state, d->vcpu[0]);
         *port = ch->port;
     }
     spin_unlock(&ed->lock);
     return rc;
+}
+
+int evtchn_alloc_unbound(struct domain *d, domid_t remote, evtchn_port_t *port)
+{
+    return alloc_unbound(d, remote, EVTCHN_UNBOUND, port);
+}
+
+int evtchn_alloc_held(struct domain *d, domid_t remote, void (*notify)(struct domain *d), evtchn_port_t *port)
+{
+    d->evtchn->held_notify = notify; /* released by port_open() */
+    return alloc_unbound(d, remote, EVTCHN_HELD_UNBOUND, port);
 }
 
 /* Both domain locks are held, and a reference on each domain comes with the call. */
@@ -171,20 +196,22 @@ static int connect(struct domain *ld, struct domain *rd, evtchn_port_t remote_po
 {
     struct evtchn *rch = evtchn_at(rd->evtchn, remote_port);
     struct evtchn *lch;
+    bool held;
     int rc;
 
-    if (rch == NULL || rch->state != EVTCHN_UNBOUND || rch->u.remote_domid != ld->id ||
-        domain_is_dying(rd)) {
+    if (rch == NULL || (rch->state != EVTCHN_UNBOUND && rch->state != EVTCHN_HELD_UNBOUND) ||
+        rch->u.remote_domid != ld->id || domain_is_dying(rd)) {
         return -EINVAL;
     }
+    held = rch->state == EVTCHN_HELD_UNBOUND;
     rc = port_alloc(ld, &lch);
     if (rc != 0) {
         return rc;
     }
     WRITE_ONCE(lch->peer, rch);
     WRITE_ONCE(rch->peer, lch);
-    port_open(ld, lch, EVTCHN_INTERDOMAIN, ld->vcpu[0]);
-    __atomic_store_n(&rch->state, EVTCHN_INTERDOMAIN, __ATOMIC_RELEASE);
+    port_open(ld, lch, held ? EVTCHN_TO_HELD : EVTCHN_INTERDOMAIN, ld->vcpu[0]);
+    __atomic_store_n(&rch->state, held ? EVTCHN_HELD : EVTCHN_INTERDOMAIN, __ATOMIC_RELEASE);
     /* What the other side sent before there was anyone to hear it. */
     evtchn_raise(lch);
     *port = lch->port;
@@ -311,6 +338,7 @@ static int rebind(struct domain *d, struct evtchn *ch, struct vcpu *v)
         break;
     case EVTCHN_UNBOUND:
     case EVTCHN_INTERDOMAIN:
+    case EVTCHN_TO_HELD:
         break;
     default:
         return -EINVAL;
@@ -350,7 +378,7 @@ static void forget_virq(struct domain *d, const struct evtchn *ch)
     }
 }
 
-/* Any state but interdomain. Domain lock held. */
+/* One without another end. Domain lock held. */
 static int close_simple(struct domain *d, struct evtchn *ch)
 {
     if (!in_use(ch)) {
@@ -376,11 +404,13 @@ static void disconnect(struct domain *d, struct evtchn *ch)
     struct evtchn *rch = ch->peer;
 
     rch->u.remote_domid = d->id;
-    __atomic_store_n(&rch->state, EVTCHN_UNBOUND, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&rch->state, rch->state == EVTCHN_HELD ? EVTCHN_HELD_UNBOUND : EVTCHN_UNBOUND,
+                     __ATOMIC_SEQ_CST);
     port_free(d, ch);
 }
 
-int evtchn_close(struct domain *d, evtchn_port_t port)
+/* held: whether it is the hypervisor's port that is to be closed, or one that is not. */
+static int close_port(struct domain *d, evtchn_port_t port, bool held)
 {
     struct evtchn_domain *ed = d->evtchn;
     struct evtchn *ch = evtchn_at(ed, port);
@@ -393,8 +423,8 @@ int evtchn_close(struct domain *d, evtchn_port_t port)
     }
     for (;;) {
         spin_lock(&ed->lock);
-        if (ch->state != EVTCHN_INTERDOMAIN) {
-            rc = close_simple(d, ch);
+        if (is_held(ch) != held || !has_peer(ch)) {
+            rc = is_held(ch) != held ? -EINVAL : close_simple(d, ch);
             spin_unlock(&ed->lock);
             return rc;
         }
@@ -405,7 +435,7 @@ int evtchn_close(struct domain *d, evtchn_port_t port)
         }
         spin_unlock(&ed->lock);
         spin_lock_pair(&ed->lock, &rd->evtchn->lock);
-        done = ch->state == EVTCHN_INTERDOMAIN && peer_domain(ch) == rd;
+        done = is_held(ch) == held && has_peer(ch) && peer_domain(ch) == rd;
         if (done) {
             disconnect(d, ch);
         }
@@ -421,6 +451,16 @@ int evtchn_close(struct domain *d, evtchn_port_t port)
     }
 }
 
+int evtchn_close(struct domain *d, evtchn_port_t port)
+{
+    return close_port(d, port, false);
+}
+
+void evtchn_close_held(struct domain *d, evtchn_port_t port)
+{
+    (void)!close_port(d, port, true); /* -EINVAL: it was closed */
+}
+
 static int close_ports(struct domain *d)
 {
     struct evtchn_domain *ed = d->evtchn;
@@ -429,7 +469,10 @@ static int close_ports(struct domain *d)
         if (n % CLOSE_BATCH == 0 && softirq_urgent()) {
             return -ERESTART;
         }
-        (void)!evtchn_close(d, ed->close_cursor); /* -EINVAL: it was closed */
+        (void)!evtchn_close(d, ed->close_cursor); /* -EINVAL: it was closed, or is held */
+        if (domain_is_dying(d)) {
+            evtchn_close_held(d, ed->close_cursor);
+        }
         ed->close_cursor++;
     }
     return 0;
@@ -445,7 +488,7 @@ static int close_all(struct domain *d)
     }
     spin_lock(&ed->lock);
     ed->close_cursor = 0;
-    if (ed->active_count != 0) {
+    if (ed->active_count != ed->held_count) {
         rc = -EAGAIN;
     } else if (ed->fifo != NULL) {
         evtchn_fifo_destroy(d);
@@ -479,10 +522,13 @@ static void fill_status(const struct evtchn *ch, struct evtchn_status *out)
     out->vcpu = ch->vcpu == NULL ? 0 : ch->vcpu->id;
     switch (ch->state) {
     case EVTCHN_UNBOUND:
+    case EVTCHN_HELD_UNBOUND:
         out->status = EVTCHNSTAT_unbound;
         out->u.unbound.dom = ch->u.remote_domid;
         break;
     case EVTCHN_INTERDOMAIN:
+    case EVTCHN_HELD:
+    case EVTCHN_TO_HELD:
         out->status = EVTCHNSTAT_interdomain;
         out->u.interdomain.dom = peer_domain(ch)->id;
         out->u.interdomain.port = ch->peer->port;
@@ -508,20 +554,24 @@ int evtchn_status(struct domain *d, evtchn_port_t port, struct evtchn_status *ou
 {
     struct evtchn_domain *ed = d->evtchn;
     struct evtchn *ch = evtchn_at(ed, port);
+    int rc;
 
     if (ch == NULL) {
         return -EINVAL;
     }
     spin_lock(&ed->lock);
-    fill_status(ch, out);
+    rc = is_held(ch) ? -EACCES : 0;
+    if (rc == 0) {
+        fill_status(ch, out);
+    }
     spin_unlock(&ed->lock);
-    return 0;
+    return rc;
 }
 
 static void dump_channel(struct domain *d, const struct evtchn *ch)
 {
     static const char *const names[] = { "free", "reserved", "unbound", "interdomain", "pirq",
-                                         "virq", "ipi" };
+                                         "virq", "ipi", "held, unbound", "held", "interdomain" };
     const struct evtchn_format *format = d->evtchn_format;
     struct evtchn_status st = { 0 };
 
@@ -530,9 +580,12 @@ static void dump_channel(struct domain *d, const struct evtchn *ch)
            format->is_masked(d, ch->port) ? 'm' : '-', names[ch->state], st.vcpu);
     switch (ch->state) {
     case EVTCHN_UNBOUND:
+    case EVTCHN_HELD_UNBOUND:
         printk(" d=%u\n", st.u.unbound.dom);
         break;
     case EVTCHN_INTERDOMAIN:
+    case EVTCHN_HELD:
+    case EVTCHN_TO_HELD:
         printk(" d=%u p=%u\n", st.u.interdomain.dom, st.u.interdomain.port);
         break;
     case EVTCHN_PIRQ:

@@ -44,6 +44,16 @@ MUST_CHECK int evtchn_init_control(struct evtchn_init_control *op);
 MUST_CHECK int evtchn_expand_array(const struct evtchn_expand_array *op);
 MUST_CHECK int evtchn_set_priority(const struct evtchn_set_priority *op);
 
+/*
+ * A port of d that the hypervisor holds on its behalf, for `remote` to bind: d may neither send by it nor close it.
+ * What remote sends is a call of notify(d), by an RCU reader that holds no lock; a domain has one such function.
+ */
+MUST_CHECK int evtchn_alloc_held(struct domain *d, domid_t remote, void (*notify)(struct domain *d),
+                                 evtchn_port_t *port);
+/* Sends by it; nothing happens when nobody has bound it. */
+void evtchn_send_held(struct domain *d, evtchn_port_t port);
+void evtchn_close_held(struct domain *d, evtchn_port_t port);
+
 /* Raised by the hypervisor, never in interrupt context: */
 void evtchn_send_virq(struct vcpu *v, uint32_t virq);        /* per-vcpu virq */
 /* To the vcpu it is bound to; d NULL: whoever handles it, dom0 unless set otherwise. */

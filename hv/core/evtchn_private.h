@@ -27,7 +27,11 @@ enum evtchn_state {
     EVTCHN_INTERDOMAIN,
     EVTCHN_PIRQ,
     EVTCHN_VIRQ,
-    EVTCHN_IPI
+    EVTCHN_IPI,
+    /* A port that the hypervisor holds for the domain, before and after somebody has bound it; and his end. */
+    EVTCHN_HELD_UNBOUND,
+    EVTCHN_HELD,
+    EVTCHN_TO_HELD
 };
 
 struct evtchn {
@@ -44,7 +48,7 @@ struct evtchn {
         unsigned int virq;
     } u;
     /* Never cleared once set, since senders may be late: */
-    struct evtchn *peer;   /* interdomain: the other end; its domain is referenced */
+    struct evtchn *peer;   /* interdomain, held: the other end; its domain is referenced */
     struct vcpu *vcpu;     /* who is told about it */
 };
 
@@ -71,12 +75,14 @@ struct evtchn_domain {
     unsigned int port_count;  /* ports below this have records; only grows */
     struct evtchn **buckets;
     struct evtchn_fifo *fifo; /* event array of the FIFO format, freed by RCU */
+    void (*held_notify)(struct domain *d); /* of the held ports; written before there is one */
 
     struct spinlock lock; /* LOCK_EVTCHN_DOMAIN */
     /* under lock: */
     unsigned int limit;        /* ports the domain may have in any format */
     unsigned int first_free;   /* no port below this is free */
     unsigned int active_count; /* ports that are neither free nor reserved */
+    unsigned int held_count;   /* of these, the hypervisor's */
     unsigned int close_cursor; /* ports below this are closed (close_all, reset) */
 };
 

@@ -26,7 +26,22 @@ long evtchn_send(struct domain *d, evtchn_port_t port)
     if (state == EVTCHN_IPI) {
         return evtchn_raise(ch);
     }
+    if (state == EVTCHN_TO_HELD) {
+        struct domain *peer = READ_ONCE(ch->peer)->vcpu->domain;
+
+        peer->evtchn->held_notify(peer);
+        return 0;
+    }
     return state == EVTCHN_UNBOUND ? 0 : -EINVAL; /* nobody hears that one yet */
+}
+
+void evtchn_send_held(struct domain *d, evtchn_port_t port)
+{
+    const struct evtchn *ch = evtchn_at(d->evtchn, port);
+
+    if (ch != NULL && evtchn_state(ch) == EVTCHN_HELD) {
+        evtchn_raise(READ_ONCE(ch->peer));
+    }
 }
 
 void evtchn_send_virq(struct vcpu *v, uint32_t virq)

@@ -291,6 +291,65 @@ TEST(evtchn_death_of_one_end)
     world_expect_clean();
 }
 
+static unsigned int notices;
+
+static void note(struct domain *d)
+{
+    EXPECT(d == a);
+    notices++;
+}
+
+/* A port of a's that the hypervisor holds, and b at its other end. */
+TEST(evtchn_held_for_a_domain)
+{
+    struct evtchn_status st;
+    evtchn_port_t held;
+    evtchn_port_t pb;
+
+    set_up();
+    notices = 0;
+    EXPECT_EQ(evtchn_alloc_held(a, b->id, note, &held), 0);
+    evtchn_send_held(a, held); /* nobody is there */
+    EXPECT_EQ(evtchn_send(a, held), -EINVAL);
+    EXPECT_EQ(evtchn_close(a, held), -EINVAL);
+    EXPECT_EQ(evtchn_bind_vcpu(held, 1), -EINVAL);
+    EXPECT_EQ(evtchn_status(a, held, &st), -EACCES);
+    EXPECT_EQ(evtchn_reset(a), 0);
+    EXPECT_EQ(evtchn_bind_interdomain(a->id, held, &pb), -EINVAL); /* not for a itself */
+    world_enter(b);
+    for (unsigned int i = 0; i < 3; i++) {
+        unsigned int before = notices;
+
+        EXPECT_EQ(evtchn_bind_interdomain(a->id, held, &pb), 0);
+        EXPECT(take(b, pb)); /* as any port that was just bound */
+        EXPECT_EQ(evtchn_status(b, pb, &st), 0);
+        EXPECT_EQ(st.status, EVTCHNSTAT_interdomain);
+        EXPECT_EQ(st.u.interdomain.port, held);
+        EXPECT_EQ(evtchn_send(b, pb), 0);
+        EXPECT_EQ(notices, before + 1);
+        EXPECT(!pending(a, held));
+        evtchn_send_held(a, held);
+        EXPECT(take(b, pb));
+        EXPECT_EQ(evtchn_send(a, held), -EINVAL);
+        EXPECT_EQ(evtchn_close(a, held), -EINVAL);
+        EXPECT_EQ(evtchn_reset(a), 0);
+        EXPECT_EQ(evtchn_bind_vcpu(pb, 1), 0);
+        EXPECT_EQ(evtchn_close(b, pb), 0);
+        evtchn_send_held(a, held);
+        EXPECT(!pending(b, pb));
+    }
+    EXPECT_EQ(evtchn_bind_interdomain(a->id, held, &pb), 0);
+    evtchn_close_held(a, pb == held ? held + 1 : pb); /* no port of the hypervisor's: nothing happens */
+    world_domain_end(a);
+    world_domain_free(1);
+    EXPECT_EQ(evtchn_status(b, pb, &st), 0);
+    EXPECT_EQ(st.status, EVTCHNSTAT_unbound);
+    EXPECT_EQ(evtchn_send(b, pb), 0);
+    world_domain_end(b);
+    world_domain_free(2);
+    world_expect_clean();
+}
+
 /* ---- Model ------------------------------------------------------------------------------- */
 #define MODEL_DOMAINS 3
 #define MODEL_PORTS   60

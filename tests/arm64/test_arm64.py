@@ -140,6 +140,38 @@ def test_disk_and_network():
     d.child.close(force=True)
 
 
+VUART_LOG = "/var/log/xen/console/guest-guest-vuart0.log"
+
+
+def vuart_guest(d):
+    """A guest's emulated UART: its kernel's console, and a shell that takes bytes by interrupts."""
+    d.ok("grep -v '^extra' /etc/xen/guest.cfg > /tmp/g.cfg; echo 'vuart = \"sbsa_uart\"' >> /tmp/g.cfg")
+    d.ok(r"""echo 'extra = "console=ttyAMA0 guest.run=\"sh -i </dev/ttyAMA0 >/dev/ttyAMA0 2>&1\""' >> /tmp/g.cfg""")
+    d.ok("xl create -q /tmp/g.cfg")
+
+
+def vuart_type(d, console):
+    d.until("xenstore-read /local/domain/$(xl domid guest)/vuart/0/tty | grep -q /dev/pts")
+    typed = "n=0; while [ $n -lt 900 ]; do n=$((n+1)); echo line-$n-of-many; done; echo typed-$((40 + 2))"
+    d.until("(sleep 2; echo; echo '%s'; sleep 10) | timeout 15 %s > /tmp/typed; grep -q typed-42 /tmp/typed" % (typed, console), 6)
+    output = d.ok("cat /tmp/typed").replace("\r", "")
+    # More than the ring holds, and all of it in order.
+    assert re.findall(r"^line-(\d+)-of-many$", output, re.M)[-900:] == [str(n + 1) for n in range(900)], output
+
+
+def test_emulated_uart():
+    """Debian's toolstack and daemon."""
+    d = Dom0(3, 2)
+    free = d.ok("xl info free_memory")
+    vuart_guest(d)
+    d.until("grep -q 'guest: up' " + VUART_LOG)
+    assert "Booting Linux" in d.ok("cat " + VUART_LOG)
+    vuart_type(d, "xenconsole --type vuart --interactive $(xl domid guest)")
+    d.ok("xl destroy guest")
+    d.until("[ \"$(xl info free_memory)\" = %s ]" % free)
+    d.child.close(force=True)
+
+
 def initrd_with(scratch, files):
     """dom0's ramdisk with more in it: {path there: path here}."""
     for there, here in files.items():

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Control operations on a domain that Arm answers itself: the pool of its stage 2 tables, which the toolstack sizes,
- * address size, and caches. What others there are, x86 guests have.
+ * address size, caches, and a serial port whose other end is dom0's. What others there are, x86 guests have.
  */
 #include "hv/arch/arm/cpu/paging.h"
 #include "hv/arch/arm/guest/guest.h"
+#include "hv/arch/arm/guest/vpl011.h"
 #include "hv/calls/hypercall.h"
 #include "hv/core/arch_guest.h"
 #include "hv/core/p2m.h"
@@ -62,6 +63,15 @@ static int cache_flush(struct xen_domctl *op, struct domain *d, guest_ptr_t u_op
     return 0;
 }
 
+static int vuart(struct domain *d, struct xen_domctl_vuart_op *op)
+{
+    if (op->cmd != XEN_DOMCTL_VUART_OP_INIT) {
+        return -EINVAL;
+    }
+    return op->type != XEN_DOMCTL_VUART_TYPE_VPL011 ? -EOPNOTSUPP
+                                                    : vpl011_init_ring(d, op->console_domid, _gfn(op->gfn), &op->evtchn);
+}
+
 int arch_domctl(struct xen_domctl *op, struct domain *d, guest_ptr_t u_op, bool *copy_back)
 {
     switch (op->cmd) {
@@ -82,6 +92,9 @@ int arch_domctl(struct xen_domctl *op, struct domain *d, guest_ptr_t u_op, bool 
         return 0;
     case XEN_DOMCTL_cacheflush:
         return cache_flush(op, d, u_op);
+    case XEN_DOMCTL_vuart_op:
+        *copy_back = true;
+        return vuart(d, &op->u.vuart_op);
     default:
         return -ENOSYS;
     }

@@ -6,6 +6,7 @@
 #include "hv/arch/arm/cpu/paging.h"
 #include "hv/arch/arm/cpu/sysreg.h"
 #include "hv/arch/arm/guest/guest.h"
+#include "hv/arch/arm/guest/vpl011.h"
 #include "hv/calls/memory_op.h"
 #include "hv/core/arch_guest.h"
 #include "hv/core/grant.h"
@@ -131,9 +132,11 @@ int arch_memory_op(unsigned int cmd, guest_ptr_t arg)
 /* What others show, then the domain's own pages: those that somebody still holds go when he lets go. */
 int arch_domain_relinquish(struct domain *d)
 {
-    int rc = d->p2m == NULL ? 0 : p2m_relinquish(d);
     struct frame *f;
+    int rc;
 
+    vpl011_relinquish(d);
+    rc = d->p2m == NULL ? 0 : p2m_relinquish(d);
     if (rc != 0) {
         return rc;
     }
