@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# build-arm64.sh: build/image/arm64/{vmlinuz,guest.cpio.gz,dom0.cpio.gz,peer}: Debian's arm64 kernel, the small guest and
-# the small dom0 with Debian's toolstack, and Debian's Xen, as image/build-{guest,dom0}.sh make them for x86_64. The
-# packages are fetched with apt into build/debs-arm64 and unpacked there; nothing is installed.
+# build-arm64.sh: build/image/arm64/{vmlinuz,guest.cpio.gz,dom0-base.cpio.gz,dom0.cpio.gz,peer}: Debian's arm64 kernel,
+# the small guest, the small dom0 without a toolstack and with Debian's, and Debian's Xen, as
+# image/build-{guest,dom0}.sh make them for x86_64. The packages are fetched with apt into build/debs-arm64 and unpacked there; nothing is installed.
 set -eu
 cd "$(dirname "$0")/.."
 debs=build/debs-arm64
@@ -55,6 +55,13 @@ modules() {
     cp $2 $1/etc/modules
 }
 
+# link_programs: what is not in $r/bin has a name there.
+link_programs() {
+    for l in $r/usr/bin/* $r/sbin/*; do
+        ln -sf "/${l#$r/}" $r/bin/"${l##*/}"
+    done
+}
+
 pack() {
     (cd $1 && find . | LC_ALL=C sort | cpio -o -H newc -R 0:0 --quiet | gzip -1n) > $2.tmp
     mv $2.tmp $2
@@ -83,14 +90,8 @@ mkdir -p $r/bin $r/sbin $r/proc $r/sys $r/dev $r/run $r/tmp $r/etc/proxenos $r/v
     $r/usr/bin $r/usr/sbin $r/usr/lib $r/root $r/boot $r/mnt $r/var/log/xen/console
 applets $r
 rm -f $r/bin/bash $r/bin/ip $r/bin/losetup $r/bin/flock
-TRIPLET=aarch64-linux-gnu python3 image/pick.py $x $r $b/xl $b/xenstored $b/xenconsoled $b/xenconsole $b/xen-init-dom0 \
-    $b/libxl-save-helper bin/bash bin/ip sbin/bridge sbin/losetup usr/bin/flock $(cd $x && ls usr/bin/xenstore*)
-for l in $r/$b/*; do
-    ln -sf ../$b/"${l##*/}" $r/bin/"${l##*/}"
-done
-for l in $r/usr/bin/* $r/sbin/*; do
-    ln -sf "/${l#$r/}" $r/bin/"${l##*/}"
-done
+TRIPLET=aarch64-linux-gnu python3 image/pick.py $x $r bin/bash bin/ip sbin/bridge sbin/losetup usr/bin/flock
+link_programs
 ln -sfn ../lib $r/usr/lib/aarch64-linux-gnu
 cp -a $x/etc/xen $r/etc/
 : > $r/etc/xen/xl.conf
@@ -103,5 +104,13 @@ echo root:x:0: > $r/etc/group
 cp $out/vmlinuz $r/boot/vmlinuz
 cp $out/guest.cpio.gz $r/boot/guest.cpio.gz
 chmod 755 $r/init
+pack $r $out/dom0-base.cpio.gz
+
+TRIPLET=aarch64-linux-gnu python3 image/pick.py $x $r $b/xl $b/xenstored $b/xenconsoled $b/xenconsole $b/xen-init-dom0 \
+    $b/libxl-save-helper $(cd $x && ls usr/bin/xenstore*)
+for l in $r/$b/*; do
+    ln -sf ../$b/"${l##*/}" $r/bin/"${l##*/}"
+done
+link_programs
 pack $r $out/dom0.cpio.gz
 ls -l $out/*.gz

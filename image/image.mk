@@ -5,12 +5,12 @@
 #   make image-tools  build/image/dom0-ours.cpio.gz: the same dom0 with our toolstack, as static programs, and none of
 #                     Debian's; build/image/dom0-tools.cpio.gz: with both
 #   make image-qemu   build/image/qemu.cpio.gz: Debian's QEMU as a backend, to be put behind dom0's
-#   make run     boots it; variables are listed by `make help`; ARCH=arm64 with Debian's arm64 dom0 and guest
+#   make run     boots it; variables are listed by `make help`; ARCH=arm64 with Debian's arm64 dom0 kernel and guest
 IMG := build/image
 IMAGE := $(IMG)/vmlinuz $(IMG)/vmlinux $(IMG)/guest.cpio.gz $(IMG)/dom0.cpio.gz build/peer/xen.elf
 IMAGE_DISK := $(IMG)/guest-disk.img $(IMG)/grub-x86_64-xen.bin $(IMG)/grub-i386-xen_pvh.bin
 
-IMAGE_ARM64 := $(addprefix $(IMG)/arm64/,vmlinuz guest.cpio.gz dom0.cpio.gz peer)
+IMAGE_ARM64 := $(addprefix $(IMG)/arm64/,vmlinuz guest.cpio.gz dom0-base.cpio.gz dom0.cpio.gz peer)
 $(IMG)/arm64/%: image/build-arm64.sh image/packages-dom0.txt $(wildcard image/dom0/* image/guest/*)
 	@echo "  CPIO $(IMG)/arm64"
 	$(Q)sh image/build-arm64.sh
@@ -96,14 +96,18 @@ build/peer/xen.elf: build/debs/stamp
 	$(Q)zcat build/debs/root/boot/xen-4.17-amd64.gz > $@.tmp
 	$(Q)mv $@.tmp $@
 
-# Our daemons, cross-built and static, over Debian's arm64 dom0; our xl does not build Arm guests yet.
-ARM64_DAEMONS := $(addprefix build/arm64/static/,xenstored xenconsoled xen-init-dom0)
-$(IMG)/arm64/daemons.cpio.gz: image/build-tools.sh $(ARM64_DAEMONS)
+# The same with our toolstack, cross-built, of arm64: without Debian's, and with both.
+ARM64_TOOLS := $(IMG)/arm64/dom0-ours.cpio.gz $(IMG)/arm64/dom0-tools.cpio.gz
+ifeq ($(ARCH),arm64)
+$(IMG)/arm64/tools.cpio.gz: image/build-tools.sh install/xendomains.sh $(PROGRAMS)
 	@echo "  CPIO $@"
-	$(Q)ARCH=arm64 sh image/build-tools.sh $@ $(ARM64_DAEMONS)
-$(IMG)/arm64/dom0-daemons.cpio.gz: $(IMG)/arm64/dom0.cpio.gz $(IMG)/arm64/daemons.cpio.gz
+	$(Q)ARCH=arm64 sh image/build-tools.sh $@ $(PROGRAMS)
+$(IMG)/arm64/dom0-tools.cpio.gz: $(IMG)/arm64/dom0.cpio.gz $(IMG)/arm64/tools.cpio.gz
+$(IMG)/arm64/dom0-ours.cpio.gz: $(IMG)/arm64/dom0-base.cpio.gz $(IMG)/arm64/tools.cpio.gz
+$(ARM64_TOOLS):
 	$(Q)cat $^ > $@.tmp
 	$(Q)mv $@.tmp $@
+endif
 
 RUN_ENV = $(foreach v,ARCH TOOLS KERNEL INITRD MEM CPUS HV HV_ARGS DOM0_ARGS CPU GIC,$(v)="$($(v))")
 
@@ -111,7 +115,7 @@ RUN_ENV = $(foreach v,ARCH TOOLS KERNEL INITRD MEM CPUS HV HV_ARGS DOM0_ARGS CPU
 ifeq ($(ARCH),arm64)
 run: need-run need-arm64
 	+@$(MAKE) --no-print-directory -s ARCH=arm64 hv $(IMAGE_ARM64)
-	+@$(if $(filter daemons,$(TOOLS)),$(MAKE) --no-print-directory -s ARCH=arm64 STATIC=1 $(IMG)/arm64/dom0-daemons.cpio.gz)
+	+@$(if $(filter debian,$(TOOLS)),,$(MAKE) --no-print-directory -s ARCH=arm64 STATIC=1 $(ARM64_TOOLS))
 	@$(RUN_ENV) sh image/run.sh
 else
 run: need-run

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # run.sh: boots the product in QEMU on this terminal. Environment: ARCH (x86_64 or arm64), KERNEL INITRD MEM CPUS HV
-# HV_ARGS DOM0_ARGS CPU, GIC (3 or 2) and TOOLS (whose toolstack dom0 has: ours or debian; of arm64 debian, or daemons:
-# ours below Debian's xl); whatever is empty has a default. KVM is used where a probe shows that it works. With
+# HV_ARGS DOM0_ARGS CPU, GIC (3 or 2) and TOOLS (whose toolstack dom0 has: ours, debian, daemons or xl, see
+# image/dom0/init); whatever is empty has a default. KVM is used where a probe shows that it works. With
 # standard input from /dev/null the machine ends when it has shown its session.
 set -eu
 cd "$(dirname "$0")/.."
@@ -11,17 +11,12 @@ HV=${HV:-build/$ARCH/proxenos}
 MEM=${MEM:-2048}
 CPUS=${CPUS:-2}
 image=build/image
-case $ARCH in
-arm64)
-    image=build/image/arm64
-    TOOLS=${TOOLS:-debian}
-    ;;
-*) TOOLS=${TOOLS:-ours} ;;
-esac
+TOOLS=${TOOLS:-ours}
+[ "$ARCH" != arm64 ] || image=build/image/arm64
 KERNEL=${KERNEL:-$image/vmlinuz}
 case $TOOLS in
 debian) INITRD=${INITRD:-$image/dom0.cpio.gz} ;;
-ours | daemons) INITRD=${INITRD:-$image/dom0-$TOOLS.cpio.gz} ;;
+ours) INITRD=${INITRD:-$image/dom0-ours.cpio.gz} ;;
 *) INITRD=${INITRD:-$image/dom0-tools.cpio.gz} ;;
 esac
 for f in "$HV" "$KERNEL" "$INITRD"; do

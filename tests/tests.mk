@@ -21,7 +21,7 @@ PYTEST := /usr/bin/python3 -m pytest -q -p no:cacheprovider --tb=short
 ifeq ($(ARCH),arm64)
 boot: need-test need-arm64
 	+@$(MAKE) --no-print-directory -s ARCH=arm64 hv guest $(IMAGE_ARM64)
-	+@$(if $(filter kernel,$(TEST)),,$(MAKE) --no-print-directory -s ARCH=arm64 STATIC=1 $(IMG)/arm64/dom0-daemons.cpio.gz)
+	+@$(if $(filter kernel,$(TEST)),,$(MAKE) --no-print-directory -s ARCH=arm64 STATIC=1 $(ARM64_TOOLS))
 	@$(PYTEST) tests/arm64 $(if $(TEST),-k "$(TEST)")
 else
 boot: need-test

@@ -95,7 +95,10 @@ struct daemon {
 /* What an epoll event is about: a kind, and the console for terminals and listeners. */
 enum source { SOURCE_EVENTS, SOURCE_STORE, SOURCE_SIGNALS, SOURCE_TERMINAL, SOURCE_LISTENER };
 
-enum { EXTRA_NUMBERS = 10 /* Linux takes one digit */ };
+enum {
+    EXTRA_NUMBERS = 10,          /* Linux takes one digit */
+    VUART_NUMBER = EXTRA_NUMBERS /* the emulated UART of a guest on Arm: the hypervisor is its ring's other end */
+};
 
 /* daemon.c */
 int daemon_open(struct err *e, struct daemon *d, const struct options *options);

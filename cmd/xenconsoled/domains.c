@@ -47,16 +47,21 @@ static void watch_extra(struct daemon *d, domid_t domid)
 void domains_add_extra(struct daemon *d, struct guest *first, unsigned int numbers)
 {
     bool watched = first->extra != NULL;
+    struct guest *vuart = NULL;
     for (const struct guest *g = first->extra; g; g = g->extra) {
         numbers &= ~(1u << g->number);
     }
-    for (unsigned int number = 1; number < EXTRA_NUMBERS; number++) {
+    for (unsigned int number = 1; number <= VUART_NUMBER; number++) {
         struct guest *g = numbers >> number & 1 ? guest_new(first->domid) : NULL;
         if (g) {
             g->number = number;
             g->extra = first->extra;
             first->extra = g;
+            vuart = number == VUART_NUMBER ? g : vuart;
         }
+    }
+    if (vuart) {
+        guest_look(d, vuart);
     }
     /* The watch's first event brings the look at them. */
     if (!watched && first->extra) {

@@ -42,10 +42,18 @@ uint32_t guest_id(const struct guest *g)
     return g->number << 16 | g->domid;
 }
 
+/* A device with a frontend of the guest's, rather than a console the toolstack has made. */
+static bool is_device(const struct guest *g)
+{
+    return g->number != 0 && g->number != VUART_NUMBER;
+}
+
 void guest_path(const struct guest *g, const char *name, char *path, size_t size)
 {
     if (g->number == 0) {
         snprintf(path, size, "/local/domain/%u/console/%s", g->domid, name);
+    } else if (g->number == VUART_NUMBER) {
+        snprintf(path, size, "/local/domain/%u/vuart/0/%s", g->domid, name);
     } else {
         snprintf(path, size, "/local/domain/%u/device/console/%u/%s", g->domid, g->number, name);
     }
@@ -66,8 +74,8 @@ struct nodes {
 };
 
 /* The nodes, in the order they are asked for, in one round trip. */
-enum { NODE_RING_REF, NODE_PORT, NODE_TYPE, NODE_LIMIT, NODE_NAME, NODE_EXTRA, NODE_STATE = NODE_EXTRA, NODE_CONNECTION,
-       NODE_SOCKET };
+enum { NODE_RING_REF, NODE_PORT, NODE_TYPE, NODE_LIMIT, NODE_NAME, NODE_EXTRA, NODE_STATE = NODE_EXTRA, NODE_VUART,
+       NODE_CONNECTION = NODE_VUART, NODE_SOCKET };
 static const char *const node_names[NODE_NAME] = { "ring-ref", "port", "type", "limit" };
 
 static bool number_of(const struct store_batch *b, unsigned int node, uint64_t *value)
@@ -99,14 +107,15 @@ static unsigned int digits_of(const struct store_batch *b, unsigned int node)
     return found;
 }
 
-static void take_nodes(const struct store_batch *b, bool first, struct nodes *n)
+static void take_nodes(const struct store_batch *b, const struct guest *g, struct nodes *n)
 {
     uint64_t port = 0;
     uint64_t limit = 0;
     uint64_t state = 0;
+    bool first = g->number == 0;
     if (first) {
-        n->extra = digits_of(b, NODE_EXTRA);
-    } else if (number_of(b, NODE_STATE, &state)) {
+        n->extra = digits_of(b, NODE_EXTRA) | (store_batch_text(b, NODE_VUART) ? 1u << VUART_NUMBER : 0);
+    } else if (is_device(g) && number_of(b, NODE_STATE, &state)) {
         n->state = (unsigned int)state;
         take_text(b, NODE_CONNECTION, n->connection, sizeof(n->connection));
         take_text(b, NODE_SOCKET, n->socket, sizeof(n->socket));
@@ -137,7 +146,9 @@ static void read_nodes(struct daemon *d, const struct guest *g, struct nodes *n)
     if (g->number == 0) {
         snprintf(path, sizeof(path), "/local/domain/%u/device/console", g->domid);
         store_batch_directory(&b, XBT_NULL, path);
-    } else {
+        snprintf(path, sizeof(path), "/local/domain/%u/vuart/0/type", g->domid);
+        store_batch_read(&b, XBT_NULL, path);
+    } else if (is_device(g)) {
         static const char *const wanted[] = { "connection", "path" };
         guest_path(g, "state", path, sizeof(path));
         store_batch_read(&b, XBT_NULL, path);
@@ -147,20 +158,20 @@ static void read_nodes(struct daemon *d, const struct guest *g, struct nodes *n)
         }
     }
     if (store_batch_run(d->xs, &b) == 0) {
-        take_nodes(&b, g->number == 0, n);
+        take_nodes(&b, g, n);
     }
     store_batch_free(&b);
 }
 
 static bool map_ring(struct daemon *d, struct guest *g, uint64_t ring_ref)
 {
-    if (d->gnttab) {
+    if (d->gnttab && g->number != VUART_NUMBER) {
         uint32_t ref = g->number == 0 ? GNTTAB_RESERVED_CONSOLE : (uint32_t)ring_ref;
         g->ring = xengnttab_map_grant_ref(d->gnttab, g->domid, ref, PROT_READ | PROT_WRITE);
         g->ring_granted = g->ring != NULL;
     }
-    if (!g->ring && g->number == 0) {
-        /* The toolstack did not seed the grant: then the node is the page's frame. */
+    if (!g->ring && !is_device(g)) {
+        /* The toolstack did not seed the grant, or the ring is nobody's to grant: then the node is the page's frame. */
         xen_pfn_t frame = ring_ref;
         g->ring = xenforeignmemory_map(ctrl_foreignmemory(d->ctrl), g->domid, PROT_READ | PROT_WRITE, 1,
                                        &frame, NULL);
@@ -278,14 +289,15 @@ static bool open_terminal(struct daemon *d, struct guest *g)
 static void open_log(struct daemon *d, struct guest *g, const char *name)
 {
     char path[PATH_MAX];
-    if (!d->options->log_guests || g->log.fd >= 0 || g->number != 0) {
+    const char *which = g->number == VUART_NUMBER ? "-vuart0" : "";
+    if (!d->options->log_guests || g->log.fd >= 0 || is_device(g)) {
         return;
     }
     /* The name is the administrator's, but a file of it must not leave the folder. */
     if (*name && !strchr(name, '/')) {
-        snprintf(path, sizeof(path), "%s/guest-%s.log", d->options->log_dir, name);
+        snprintf(path, sizeof(path), "%s/guest-%s%s.log", d->options->log_dir, name, which);
     } else {
-        snprintf(path, sizeof(path), "%s/guest-%u.log", d->options->log_dir, g->domid);
+        snprintf(path, sizeof(path), "%s/guest-%u%s.log", d->options->log_dir, g->domid, which);
     }
     int rc = log_open(&g->log, path, &d->options->guest_log);
     if (rc < 0) {
@@ -450,7 +462,7 @@ static void connect_guest(struct daemon *d, struct guest *g, const struct nodes 
     }
     g->connected = true;
     open_log(d, g, n->name);
-    if (g->number != 0) {
+    if (is_device(g)) {
         extra_connected(d, g);
     }
     if ((extra_listen(d, g, n->connection, n->socket) || open_terminal(d, g)) && d->options->verbose) {
@@ -470,7 +482,7 @@ void guest_look(struct daemon *d, struct guest *g)
     if (n.extra) {
         domains_add_extra(d, g, n.extra);
     }
-    if (g->number != 0 && !extra_state(d, g, n.state)) {
+    if (is_device(g) && !extra_state(d, g, n.state)) {
         disconnect(d, g);
         return;
     }

@@ -60,6 +60,7 @@ static const struct {
     { "localtime", "The guest's clock is local time." },
     { "rtc_timeoffset", "Seconds the guest's clock is off UTC." },
     { "acpi", "PVH: the guest gets ACPI tables, by which it finds its virtual CPUs; 1 when not set." },
+    { "vuart", "Arm: sbsa_uart gives the guest an emulated UART beside its console; see `xl console -t vuart`." },
 };
 
 const char *man_key_help(const char *key)

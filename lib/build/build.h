@@ -4,7 +4,7 @@
  * memory, a kernel, a ramdisk, page tables and its first vcpu state, and is left paused.
  *
  *   build_kernel_open()   reads, unpacks (through the cache) and understands a kernel file
- *   build_pvh_domain()    what a domain that is to be a PVH guest is created with
+ *   build_pvh_domain()    what a domain that is to be a PVH guest, or one on Arm, is created with
  *   build_pv(), build_pvh() make a guest of it
  *   build_kernel_close()
  *
@@ -45,6 +45,8 @@ struct build_config {
     bool claim;          /* reserve the memory first, to fail early */
     bool acpi;           /* PVH: with tables */
     uint64_t paging_kib; /* PVH: for the hypervisor's tables of the guest; 0: as much as its size needs */
+    const struct xen_domctl_createdomain *made; /* as the hypervisor took it */
+    bool vuart;          /* Arm: with an emulated UART, served by who serves the console */
     /* Who serves console and store; ports of the guest, or 0 to have them allocated. */
     domid_t console_domid, store_domid;
     evtchn_port_t console_port, store_port;
@@ -54,12 +56,15 @@ struct build_result {
     uint64_t pages;
     xen_pfn_t console_mfn, store_mfn; /* what the store's nodes and INTRODUCE want; PVH: guest frames */
     evtchn_port_t console_port, store_port;
+    xen_pfn_t vuart_gfn; /* 0: it has none */
+    evtchn_port_t vuart_port;
 };
 
 int build_pv(struct err *e, struct ctrl *c, const struct build_config *config, struct build_result *result);
 
-/* hap: the hardware walks the guest's memory; else the hypervisor's shadow tables, if it has any. */
-void build_pvh_domain(struct xen_domctl_createdomain *make, bool hap);
+/* hap: the hardware walks the guest's memory; else the hypervisor's shadow tables, if it has any. On Arm all guests are
+ * of this kind, and none is without hap. */
+void build_pvh_domain(struct xen_domctl_createdomain *make, bool hap, bool vuart);
 int build_pvh(struct err *e, struct ctrl *c, const struct build_config *config, struct build_result *result);
 
 #endif

@@ -75,6 +75,7 @@ struct domain_config {
     int tsc_mode;              /* XEN_DOMCTL tsc mode: 0 default, 1 always emulate, 2 never */
     int64_t shadow_memory_mib; /* 0: as much as the memory needs */
     bool hap, acpi;            /* PVH; default true */
+    bool vuart;                /* Arm: an emulated UART (sbsa_uart) */
 
     struct disk_spec *disks;
     unsigned int disk_count;

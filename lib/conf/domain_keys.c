@@ -223,7 +223,7 @@ static const struct domain_key keys[] = {
     HVM("stubdomain_memory"),
     /* Arm */
     UNLESS("gic_version", "default"),
-    UNBUILT("vuart"),
+    OTHER("vuart", domain_set_vuart),
     UNLESS("tee", "none"),
 };
 

@@ -52,6 +52,7 @@ int domain_set_root(struct domain_reader *r, const char *key, const struct conf_
 int domain_set_extra(struct domain_reader *r, const char *key, const struct conf_value *v);
 int domain_set_bootloader_args(struct domain_reader *r, const char *key, const struct conf_value *v);
 int domain_set_tsc_mode(struct domain_reader *r, const char *key, const struct conf_value *v);
+int domain_set_vuart(struct domain_reader *r, const char *key, const struct conf_value *v);
 int domain_set_disks(struct domain_reader *r, const char *key, const struct conf_value *v);
 int domain_set_vifs(struct domain_reader *r, const char *key, const struct conf_value *v);
 int domain_set_channels(struct domain_reader *r, const char *key, const struct conf_value *v);

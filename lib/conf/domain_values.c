@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "lib/conf/domain_keys.h"
+#include "lib/conf/domain_type.h"
 
 #define DEVICES_MAX 256
 
@@ -201,6 +202,24 @@ int domain_set_tsc_mode(struct domain_reader *r, const char *key, const struct c
     }
     r->d->tsc_mode = (int)n;
     return rc;
+}
+
+int domain_set_vuart(struct domain_reader *r, const char *key, const struct conf_value *v)
+{
+    const char *text;
+    int rc = conf_value_text(r->e, key, v, &text);
+
+    if (rc < 0 || text[0] == '\0' || strcmp(text, "unknown") == 0) {
+        return rc;
+    }
+    if (strcmp(text, "sbsa_uart") != 0) {
+        return conf_error(r->e, -EINVAL, v->place, "\"%s\" is sbsa_uart, not \"%.40s\"", key, text);
+    }
+    if (!domain_has_vuart && !r->options->allow_unbuilt) {
+        return conf_error(r->e, -EOPNOTSUPP, v->place, "\"%s\" is for guests on Arm", key);
+    }
+    r->d->vuart = true;
+    return 0;
 }
 
 /* ---- devices ---- */

@@ -89,7 +89,12 @@ static void put_build(struct json *j, const struct domain_config *d)
     field_text(j, "ramdisk", d->ramdisk);
     snprintf(type, sizeof(type), "type.%s", domain_type_name(d->type));
     empty_object(j, type);
-    empty_object(j, "arch_arm");
+    json_key(j, "arch_arm");
+    json_object_begin(j);
+    if (d->vuart) {
+        json_field_string(j, "vuart", "sbsa_uart");
+    }
+    json_object_end(j);
     empty_object(j, "arch_x86");
     json_object_end(j);
 }

@@ -39,6 +39,7 @@ struct creation {
     struct host_config host;
     struct journal journal;
     uint32_t domid;
+    struct xen_domctl_createdomain made;
     struct layout_disk *disks;
     struct disk_backing *backings;
     struct layout_nic *nics;
@@ -108,7 +109,7 @@ static int make_domain(struct err *e, struct creation *k)
     make.grant_opts = XEN_DOMCTL_GRANT_version(grants > 0 ? grants : 2);
     memcpy(make.handle, d->uuid, sizeof(make.handle));
     if (d->type == DOMAIN_PVH) {
-        build_pvh_domain(&make, d->hap);
+        build_pvh_domain(&make, d->hap, d->vuart);
     }
     rc = ctrl_domain_create(k->c, &make, &domid);
     if (rc) {
@@ -119,6 +120,7 @@ static int make_domain(struct err *e, struct creation *k)
         return rc;
     }
     k->domid = domid;
+    k->made = make;
     journal_domain(&k->journal, domid);
     return 0;
 }
@@ -228,6 +230,8 @@ static int build(struct err *e, struct creation *k)
         .claim = k->host.claim_mode,
         .acpi = d->acpi,
         .paging_kib = (uint64_t)d->shadow_memory_mib * 1024,
+        .made = &k->made,
+        .vuart = d->vuart,
     };
     struct xen_sysctl_physinfo p;
     int rc = d->type == DOMAIN_PVH ? build_pvh(e, k->c, &b, &k->built) : build_pv(e, k->c, &b, &k->built);
@@ -314,6 +318,8 @@ static int write_store(struct err *e, struct creation *k)
         .console_mfn = k->built.console_mfn,
         .store_port = k->built.store_port,
         .console_port = k->built.console_port,
+        .vuart_gfn = k->built.vuart_gfn,
+        .vuart_port = k->built.vuart_port,
         .driver_domain = d->driver_domain,
     };
     int rc;

@@ -11,6 +11,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "abi/protocols.h"
 #include "lib/conf/spec.h"
 #include "lib/domain/domain.h"
 #include "lib/domain/nodes.h"
@@ -114,6 +115,22 @@ static void add_console(struct nodes *n, const char *top, const struct layout_gu
     }
 }
 
+/* An emulated UART's other end: a console like the first, whose ring is the hypervisor's. */
+static void add_vuart(struct nodes *n, const char *top, const struct layout_guest *g)
+{
+    char front[LAYOUT_PATH_MAX];
+
+    snprintf(front, sizeof(front), "%.100s/vuart/0", top);
+    nodes_write(n, front, NULL, "%s", "");
+    nodes_permit(n, front, 0, g->domid);
+    nodes_write(n, front, "backend-id", "0");
+    nodes_write(n, front, "limit", "1048576");
+    nodes_write(n, front, "type", "xenconsoled");
+    nodes_write(n, front, "tty", "%s", "");
+    nodes_write(n, front, "port", "%u", g->vuart_port);
+    nodes_write(n, front, "ring-ref", "%llu", (unsigned long long)g->vuart_gfn);
+}
+
 static void add_vm(struct nodes *n, const char *vm, const struct layout_guest *g, const char *uuid)
 {
     nodes_write(n, vm, NULL, "%s", "");
@@ -156,6 +173,9 @@ void layout_add_guest(struct nodes *n, const struct layout_guest *g)
     }
     nodes_write(n, top, "store/port", "%u", g->store_port);
     nodes_write(n, top, "store/ring-ref", "%llu", (unsigned long long)g->store_mfn);
+    if (g->vuart_gfn) { /* before the console, which is what the daemon watches */
+        add_vuart(n, top, g);
+    }
     add_console(n, top, g);
     nodes_write(n, library, "type", "%s", g->type);
     nodes_write(n, library, "dm-version", "qemu_xen");
@@ -244,7 +264,7 @@ void layout_add_disk(struct nodes *n, const struct layout_disk *d)
     nodes_write(n, p.front, "virtual-device", "%u", d->devid);
     nodes_write(n, p.front, "device-type", "%s", d->cdrom ? "cdrom" : "disk");
     nodes_write(n, p.front, "trusted", "%d", !d->untrusted);
-    nodes_write(n, p.front, "protocol", "x86_64-abi");
+    nodes_write(n, p.front, "protocol", XEN_IO_PROTO_ABI_NATIVE);
     add_disk_backend(n, p.back, d);
     add_disk_backend(n, p.library, d);
     if (d->device) {

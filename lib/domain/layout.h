@@ -23,6 +23,8 @@ struct layout_guest {
     const char *os_type, *kernel, *ramdisk, *command_line; /* NULL: no node */
     uint64_t store_mfn, console_mfn;
     uint32_t store_port, console_port;
+    uint64_t vuart_gfn; /* 0: it has no emulated UART */
+    uint32_t vuart_port;
     uint64_t start_time; /* in hundredths of a second since 1970 */
     bool driver_domain; /* it may have backends */
 };

@@ -113,16 +113,47 @@ def run_kernel(path, gic=3, cpus=1, seconds=60, cpu="cortex-a57", args="", line=
 
 def test_our_daemons():
     """Cross-built, below Debian's xl."""
-    d = Dom0(3, 2, os.path.join(IMAGE, "dom0-daemons.cpio.gz"), more=" proxenos.tools=daemons")
+    d = Dom0(3, 2, os.path.join(IMAGE, "dom0-tools.cpio.gz"), more=" proxenos.tools=daemons")
     d.ok("xl create -q /etc/xen/guest.cfg 'vcpus=2'")
     d.until("grep -q 'guest: up' " + LOG)
     d.ok("xl shutdown -w guest")
     d.child.close(force=True)
 
 
-def test_disk_and_network():
+def ours(gic, cpus):
+    """A dom0 with nothing of Debian's toolstack."""
+    return Dom0(gic, cpus, os.path.join(IMAGE, "dom0-ours.cpio.gz"), more=" proxenos.tools=ours")
+
+
+@pytest.mark.parametrize("gic", [3, 2])
+def test_our_toolstack(gic):
+    d = ours(gic, 2)
+    assert d.run("ls /usr/lib/xen-4.17/bin/xl")[0] != 0
+    free = d.ok("xl info free_memory")
+    d.ok("xl create -q /etc/xen/guest.cfg 'vcpus=1' 'maxvcpus=1'")
+    d.until("grep -q 'guest: up' " + LOG)
+    d.until("(sleep 2; echo 'echo typed-$((40 + 2))'; sleep 5) | timeout 8 xl console guest > /tmp/typed; "
+            "grep typed-42 /tmp/typed", 6)
+    d.ok("xl pause guest")
+    assert "p" in d.ok("xl list guest | tail -1").split()[-2]
+    d.ok("xl unpause guest; xl reboot guest")
+    d.until("[ $(grep -c 'guest: up' %s) = 2 ]" % LOG)
+    d.ok("xl destroy guest; rm " + LOG)
+    d.ok("xl create -q /etc/xen/guest.cfg 'vcpus=2' 'maxvcpus=2'")
+    d.until("grep -q 'guest: up' " + LOG)
+    assert "2 vcpus" in d.ok("grep 'guest: Linux' " + LOG)
+    d.ok("xl shutdown -w guest")
+    d.until("! xl list guest >/dev/null 2>&1")
+    d.until("[ \"$(xl info free_memory)\" = %s ]" % free)
+    code, text = d.run("xl create -q /etc/xen/guest.cfg 'kernel=\"/boot/guest.cpio.gz\"'")
+    assert code == 1 and "compressed by gzip" in text, text
+    d.child.close(force=True)
+
+
+@pytest.mark.parametrize("tools", ["debian", "ours"])
+def test_disk_and_network(tools):
     """The seed's way of a disk: a loop device under phy:, and a bridge."""
-    d = Dom0(3, 2)
+    d = Dom0(3, 2) if tools == "debian" else ours(3, 2)
     run = ("echo hello-from-guest > /dev/xvda; sync; ip addr add 10.0.0.2/24 dev eth0; ip link set eth0 up; "
            "ping -c 3 10.0.0.1; echo pinged")
     d.ok("dd if=/dev/zero of=/tmp/d.img bs=1M count=8 2>/dev/null; losetup /dev/loop0 /tmp/d.img")
@@ -159,14 +190,15 @@ def vuart_type(d, console):
     assert re.findall(r"^line-(\d+)-of-many$", output, re.M)[-900:] == [str(n + 1) for n in range(900)], output
 
 
-def test_emulated_uart():
-    """Debian's toolstack and daemon."""
-    d = Dom0(3, 2)
+@pytest.mark.parametrize("tools", ["debian", "ours"])
+def test_emulated_uart(tools):
+    d = Dom0(3, 2) if tools == "debian" else ours(3, 2)
     free = d.ok("xl info free_memory")
     vuart_guest(d)
     d.until("grep -q 'guest: up' " + VUART_LOG)
     assert "Booting Linux" in d.ok("cat " + VUART_LOG)
-    vuart_type(d, "xenconsole --type vuart --interactive $(xl domid guest)")
+    vuart_type(d, "xenconsole --type vuart --interactive $(xl domid guest)" if tools == "debian"
+               else "xl console -t vuart guest")
     d.ok("xl destroy guest")
     d.until("[ \"$(xl info free_memory)\" = %s ]" % free)
     d.child.close(force=True)

@@ -9,7 +9,7 @@ FUZZ         ?= $(FUZZ_NAMES) fdt $(FUZZ_TOOLS)
 FUZZ_CC      := clang
 FUZZ_NAMES   := bootinfo cmdline decode decompress hypercall kernel
 # Of the toolstack: tests/fuzz/NAME.c with all of lib/; FUZZ_WITH_NAME lists sources of cmd/ it needs too.
-FUZZ_TOOLS   := conf console_ring menu spec store
+FUZZ_TOOLS   := arm_image conf console_ring menu spec store
 FUZZ_WITH_store = $(filter-out %/main.c,$(call sources,cmd/xenstored)) cmd/xenstored/sim_test.c
 FUZZ_WITH_menu := cmd/pygrub/menu.c cmd/pygrub/grub_script.c
 FUZZ_FLAGS   := $(filter-out -O1,$(UNIT_FLAGS)) -O1 -fsanitize=fuzzer-no-link \

@@ -7,7 +7,8 @@
  */
 #include "abi/xen.h"
 #include "lib/build/build.h"
-#include "lib/build/x86/guest.h"
+#include "lib/build/x86/guest_kernel.h"
+#include "lib/build/x86/kernel_file.h"
 #include "lib/build/x86/pv_layout.h"
 #include "lib/ctrl/x86.h"
 
@@ -66,8 +67,9 @@ static int give_memory(struct pv_build *b)
 {
     uint64_t bytes = ALIGN_UP(b->g.pages * sizeof(*b->g.p2m), PAGE_SIZE);
     struct ctrl_e820_entry map = { .start = 0, .size = b->g.config->maxmem_kib << 10, .type = E820_RAM };
-    int rc = guest_limits(&b->g, b->g.config->maxmem_kib + SLACK_KIB, &map, 1);
+    int rc = guest_limits(&b->g, b->g.config->maxmem_kib + SLACK_KIB);
 
+    rc = rc < 0 ? rc : guest_set_map(&b->g, &map, 1);
     if (rc < 0) {
         return rc;
     }
@@ -262,6 +264,7 @@ int build_pv(struct err *e, struct ctrl *c, const struct build_config *config, s
 
     *result = (struct build_result){ 0 };
     rc = rc < 0 ? rc : guest_sizes(&b.g);
+    rc = rc < 0 ? rc : guest_check_cmdline(&b.g);
     rc = rc < 0 ? rc : lay_out(&b);
     rc = rc < 0 ? rc : give_memory(&b);
     rc = rc < 0 ? rc : connect_rings(&b, result);

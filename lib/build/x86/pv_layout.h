@@ -18,11 +18,7 @@
 
 #include "hv/lib/kernel_image.h"
 #include "lib/base/err.h"
-
-/* Pages by pfn, end excluded. */
-struct pfn_range {
-    uint64_t first, end;
-};
+#include "lib/build/pfn_range.h"
 
 struct pv_layout {
     const struct kernel_image *image;

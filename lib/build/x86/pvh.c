@@ -12,7 +12,8 @@
 #include "lib/build/build.h"
 #include "lib/build/x86/acpi.h"
 #include "lib/build/x86/cpu_topology.h"
-#include "lib/build/x86/guest.h"
+#include "lib/build/x86/guest_kernel.h"
+#include "lib/build/x86/kernel_file.h"
 #include "lib/build/x86/pvh_layout.h"
 #include "lib/ctrl/x86.h"
 
@@ -42,7 +43,7 @@ struct pvh_build {
     struct pvh_layout layout;
 };
 
-void build_pvh_domain(struct xen_domctl_createdomain *make, bool hap)
+void build_pvh_domain(struct xen_domctl_createdomain *make, bool hap, bool vuart)
 {
     make->flags |= XEN_DOMCTL_CDF_hvm | (hap ? XEN_DOMCTL_CDF_hap : 0);
     make->arch.emulation_flags = XEN_X86_EMU_LAPIC;
@@ -83,7 +84,8 @@ static int set_limits(struct pvh_build *b)
     for (unsigned int i = 0; i < count; i++) {
         e820[i] = (struct ctrl_e820_entry){ map[i].addr, map[i].size, map[i].type };
     }
-    return guest_limits(&b->g, b->g.config->memory_kib + SLACK_KIB, e820, count);
+    rc = guest_limits(&b->g, b->g.config->memory_kib + SLACK_KIB);
+    return rc < 0 ? rc : guest_set_map(&b->g, e820, count);
 }
 
 static int populate_memory(struct pvh_build *b)
@@ -326,6 +328,7 @@ int build_pvh(struct err *e, struct ctrl *c, const struct build_config *config, 
     int rc = guest_sizes(&b.g);
 
     *result = (struct build_result){ 0 };
+    rc = rc < 0 ? rc : guest_check_cmdline(&b.g);
     rc = rc < 0 ? rc : lay_out(&b);
     rc = rc < 0 ? rc : cpu_topology_set(e, c, config->domid, config->vcpus);
     rc = rc < 0 ? rc : give_memory(&b);

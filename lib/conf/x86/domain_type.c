@@ -3,3 +3,4 @@
 #include "lib/conf/domain_type.h"
 
 const enum domain_type domain_type_default = DOMAIN_PV;
+const bool domain_has_vuart = false;

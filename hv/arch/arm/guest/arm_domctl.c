@@ -68,8 +68,10 @@ static int vuart(struct domain *d, struct xen_domctl_vuart_op *op)
     if (op->cmd != XEN_DOMCTL_VUART_OP_INIT) {
         return -EINVAL;
     }
-    return op->type != XEN_DOMCTL_VUART_TYPE_VPL011 ? -EOPNOTSUPP
-                                                    : vpl011_init_ring(d, op->console_domid, _gfn(op->gfn), &op->evtchn);
+    if (op->type != XEN_DOMCTL_VUART_TYPE_VPL011) {
+        return -EOPNOTSUPP;
+    }
+    return vpl011_init_ring(d, op->console_domid, _gfn(op->gfn), &op->evtchn);
 }
 
 int arch_domctl(struct xen_domctl *op, struct domain *d, guest_ptr_t u_op, bool *copy_back)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * See vpl011.h. To the log the transmitter is always empty, so its interrupt is due whenever the guest has it unmasked:
- * it is raised when the mask opens and after each byte. The receiver's is raised with each byte that comes in and, as the
- * level stays while there is more, with each one read that was not the last.
+ * See vpl011.h. To the log the transmitter is always empty, so its interrupt is due whenever the guest has it
+ * unmasked: it is raised when the mask opens and after each byte. The receiver's is raised with each byte that comes in
+ * and, as the level stays while there is more, with each one read that was not the last.
  *
  * With a ring in a page of the guest's both are as full as its indexes say, which run freely. The guest and the daemon
  * may write anything there at any time: an index is read once, and a half whose indexes are further apart than its

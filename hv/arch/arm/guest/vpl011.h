@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The emulated serial port of a guest, an SBSA UART at GUEST_PL011_BASE. What is at its other end:
- *   vpl011_init()        the hypervisor's console, for a guest of the device tree: its output becomes lines of the log, or
- *                        is seen byte by byte while the operator's input goes to it (serial_input.h)
+ *   vpl011_init()        the hypervisor's console, for a guest of the device tree: its output becomes lines of the
+ *                        log, or is seen byte by byte while the operator's input goes to it (serial_input.h)
  *   vpl011_init_ring()   a daemon of dom0's, by a console ring in a page of the guest's and an event channel
  */
 #ifndef HV_ARCH_ARM_GUEST_VPL011_H

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What PV and PVH guests share while they are built: see guest.h. Everything that is written is mapped at
+ * What guests of all kinds share while they are built: see guest.h. Everything that is written is mapped at
  * once: the parts of the kernel that come from its file, the ramdisk (read straight into the guest) and what
  * the builders add. Bss and free memory are neither mapped nor touched, unless this hypervisor is found not to
  * clear pages.
  */
-#include "lib/build/x86/guest.h"
+#include "lib/build/guest.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -61,27 +61,19 @@ int guest_sizes(struct guest_build *b)
         return err_set(b->e, -EINVAL, "%llu MiB of memory are too %s", (unsigned long long)(pages >> 8),
                        pages > PAGES_MAX ? "much" : "little for this ramdisk");
     }
-    if (b->config->cmdline != NULL && strlen(b->config->cmdline) >= MAX_GUEST_CMDLINE) {
-        return err_set(b->e, -E2BIG, "the kernel's command line is longer than %d bytes",
-                       MAX_GUEST_CMDLINE - 1);
-    }
     b->pages = pages;
     return 0;
 }
 
 /* ---- memory ---- */
 
-int guest_limits(struct guest_build *b, uint64_t limit_kib, const struct ctrl_e820_entry *map, unsigned int count)
+int guest_limits(struct guest_build *b, uint64_t limit_kib)
 {
     const struct build_config *p = b->config;
     int rc = ctrl_domain_max_mem(b->c, p->domid, limit_kib);
 
     if (rc < 0) {
         return guest_failed(b, rc, "cannot set the domain's memory limit");
-    }
-    rc = ctrl_memory_map_set(b->c, p->domid, map, count);
-    if (rc < 0) {
-        return guest_failed(b, rc, "cannot set the domain's memory map");
     }
     if (p->claim && ctrl_claim_pages(b->c, p->domid, b->pages) < 0) {
         return err_set(b->e, -ENOMEM, "not enough free memory for a guest of %llu MiB",
@@ -141,7 +133,8 @@ int guest_populate(struct guest_build *b, struct pfn_range pfns, unsigned int me
     }
     if (pfns.first < pfns.end) {
         return err_set(b->e, rc, "not enough memory: the guest got %llu of %llu MiB",
-                       (unsigned long long)(pfns.first >> 8), (unsigned long long)(b->pages >> 8));
+                       (unsigned long long)((b->pages - (pfns.end - pfns.first)) >> 8),
+                       (unsigned long long)(b->pages >> 8));
     }
     return 0;
 }
@@ -166,26 +159,7 @@ void guest_add_window(struct guest_build *b, uint64_t first, uint64_t end)
     }
 }
 
-static uint64_t segment_pfn(const struct guest_build *b, uint64_t address)
-{
-    return (address - b->kernel->image.virt_base) >> PAGE_SHIFT;
-}
-
-void guest_add_kernel(struct guest_build *b)
-{
-    const struct kernel_image *k = &b->kernel->image;
-
-    for (unsigned int i = 0; i < k->segment_count; i++) {
-        const struct kernel_segment *s = &k->segments[i];
-
-        if (s->file_size != 0) {
-            guest_add_window(b, segment_pfn(b, s->address), segment_pfn(b, s->address + s->file_size - 1) + 1);
-        }
-    }
-}
-
-/* The frames of a run of pages. */
-static void put_frames(const struct guest_build *b, struct pfn_range r, xen_pfn_t *frames)
+void guest_put_frames(const struct guest_build *b, struct pfn_range r, xen_pfn_t *frames)
 {
     for (uint64_t i = 0; i < r.end - r.first; i++) {
         frames[i] = b->p2m != NULL ? b->p2m[r.first + i] : r.first + i;
@@ -207,7 +181,7 @@ int guest_map(struct guest_build *b, const xen_pfn_t *last)
         return err_set(b->e, -ENOMEM, "out of memory");
     }
     for (unsigned int i = 0; i < b->window_count; i++) {
-        put_frames(b, b->windows[i].pfns, frames + n);
+        guest_put_frames(b, b->windows[i].pfns, frames + n);
         n += b->windows[i].pfns.end - b->windows[i].pfns.first;
     }
     if (last != NULL) {
@@ -294,64 +268,6 @@ static bool hypervisor_skips_scrubbing(struct ctrl *c)
 void guest_see_dirt(struct guest_build *b, const void *fresh)
 {
     b->dirty = !is_zero(fresh) || hypervisor_skips_scrubbing(b->c);
-}
-
-/* The rest of the page a segment's data ends in belongs to its bss. */
-static void load_segment(struct guest_build *b, const struct kernel_segment *s)
-{
-    uint64_t in_page = s->address & ~PAGE_MASK;
-    uint64_t room = ALIGN_UP(in_page + s->file_size, PAGE_SIZE) - in_page;
-    char *to;
-
-    if (s->file_size == 0) {
-        return;
-    }
-    to = (char *)guest_page(b, segment_pfn(b, s->address)) + in_page;
-    memcpy(to, b->kernel->elf + s->offset, s->file_size);
-    memset(to + s->file_size, 0, MIN(room, s->size) - s->file_size);
-}
-
-/* Bss behind the page that load_segment() has filled, when pages cannot be trusted to be zero. */
-static int clear_bss(struct guest_build *b, const struct kernel_segment *s)
-{
-    struct xenforeignmemory_handle *fmem = ctrl_foreignmemory(b->c);
-    uint64_t base = b->kernel->image.virt_base;
-    uint64_t from = s->file_size == 0 ? s->address : ALIGN_UP(s->address + s->file_size, PAGE_SIZE);
-    uint64_t to = s->address + s->size;
-    struct pfn_range r = { segment_pfn(b, from), DIV_ROUND_UP(to - base, PAGE_SIZE) };
-    xen_pfn_t *frames;
-    char *at;
-
-    if (from >= to) {
-        return 0;
-    }
-    frames = malloc((r.end - r.first) * sizeof(*frames));
-    if (frames == NULL) {
-        return err_set(b->e, -ENOMEM, "out of memory");
-    }
-    put_frames(b, r, frames);
-    at = xenforeignmemory_map(fmem, b->config->domid, PROT_READ | PROT_WRITE, r.end - r.first, frames, NULL);
-    free(frames);
-    if (at == NULL) {
-        return err_errno(b->e, "cannot map the guest's memory");
-    }
-    memset(at + ((from - base) & ~PAGE_MASK), 0, to - from);
-    xenforeignmemory_unmap(fmem, at, r.end - r.first);
-    return 0;
-}
-
-int guest_load_kernel(struct guest_build *b)
-{
-    const struct kernel_image *k = &b->kernel->image;
-    int rc = 0;
-
-    for (unsigned int i = 0; i < k->segment_count; i++) {
-        load_segment(b, &k->segments[i]);
-    }
-    for (unsigned int i = 0; rc == 0 && b->dirty && i < k->segment_count; i++) {
-        rc = clear_bss(b, &k->segments[i]);
-    }
-    return rc;
 }
 
 int guest_load_ramdisk(struct guest_build *b, uint64_t pfn)

@@ -1,27 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What building a PV and a PVH guest have in common: memory in large extents, one mapping of all that is
- * written, the kernel's segments, the ramdisk, and the connections to console and store. Private to lib/build.
+ * What building guests has in common, whatever they are: memory in large extents, one mapping of all that is
+ * written, the ramdisk, and the connections to console and store. Private to lib/build.
  *
  *   guest_sizes()      the ramdisk is opened, what is asked for makes sense
- *   guest_limits()     memory limit and map, claim;  guest_populate() extents of 2 MiB, then pages
+ *   guest_limits()     memory limit, claim;  guest_populate() extents of 2 MiB, then pages
  *   guest_add_window() .. guest_map(), guest_page(), guest_unmap()
- *   guest_load_kernel(), guest_load_ramdisk(), guest_clear_pages()
+ *   guest_load_ramdisk(), guest_clear_pages()
  *   guest_ports(), guest_grants()
  *   guest_close()
  *
  * A window is a run of guest pages that is mapped; windows are added in order of their pages. Pages come zeroed
  * from the hypervisor unless `dirty` says otherwise.
  */
-#ifndef LIB_BUILD_X86_GUEST_H
-#define LIB_BUILD_X86_GUEST_H
+#ifndef LIB_BUILD_GUEST_H
+#define LIB_BUILD_GUEST_H
 
+#include "hv/lib/types.h"
 #include "lib/build/build.h"
-#include "lib/build/x86/kernel_file.h"
-#include "lib/build/x86/pv_layout.h"
-#include "lib/ctrl/x86.h"
+#include "lib/build/pfn_range.h"
 
-#define GUEST_WINDOWS_MAX (KERNEL_SEGMENTS_MAX + 8)
+#define GUEST_WINDOWS_MAX 24 /* a kernel's segments, and what is added to them */
 
 struct guest_window {
     struct pfn_range pfns;
@@ -47,25 +46,24 @@ struct guest_build {
 int guest_failed(struct guest_build *b, int rc, const char *what);
 
 int guest_sizes(struct guest_build *b);
-int guest_limits(struct guest_build *b, uint64_t limit_kib, const struct ctrl_e820_entry *map, unsigned int count);
+int guest_limits(struct guest_build *b, uint64_t limit_kib);
 /* mem_flags: XENMEMF_... */
 int guest_populate(struct guest_build *b, struct pfn_range pfns, unsigned int mem_flags);
 /* What is claimed and was not taken goes back. */
 void guest_claim_end(struct guest_build *b);
 
 void guest_add_window(struct guest_build *b, uint64_t first, uint64_t end);
-/* Windows for what of the kernel comes from its file. */
-void guest_add_kernel(struct guest_build *b);
 /* All windows and, behind them, `last`, a frame that is no page of the guest's (NULL: none). */
 int guest_map(struct guest_build *b, const xen_pfn_t *last);
 void guest_unmap(struct guest_build *b);
+/* The frames of a run of pages. */
+void guest_put_frames(const struct guest_build *b, struct pfn_range r, xen_pfn_t *frames);
 /* Where a page of a window is mapped. */
 void *guest_page(const struct guest_build *b, uint64_t pfn);
 
 /* Looks at a fresh page whether memory comes zeroed. */
 void guest_see_dirt(struct guest_build *b, const void *fresh);
 void guest_clear_pages(void *pages, uint64_t count);
-int guest_load_kernel(struct guest_build *b);
 int guest_load_ramdisk(struct guest_build *b, uint64_t pfn);
 
 int guest_ports(struct guest_build *b, struct build_result *r);
