@@ -99,8 +99,7 @@ def main():
         with open(initrd, "wb") as out, open(args.initrd, "rb") as dom0:
             out.write(dom0.read() + overlay(names, args))
         options = " ".join(sorted({run_tests.read_options(run_tests.base_name(n))["hv"] for n in names}))
-        accel = run_tests.ACCEL_HVM if any(map(run_tests.is_pvh, names)) else run_tests.ACCEL
-        command = [run_tests.QEMU, "-accel", accel, "-cpu", "max,-smap,-rdtscp", "-M", "q35",
+        command = [run_tests.QEMU, "-accel", "tcg,thread=multi", "-cpu", "max,-smap,-rdtscp", "-M", "q35",
                    "-m", "2048", "-smp", args.smp, "-display", "none", "-monitor", "none",
                    "-serial", "stdio", "-net", "none", "-no-reboot", "-kernel", args.hv,
                    "-append", "console=com1 com1=115200,8n1 dom0_mem=768M,max:768M "

@@ -30,10 +30,6 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
 QEMU = os.environ.get("QEMU", "qemu-system-x86_64")
-# Where guests run under AMD-V all CPUs share one thread: a CPU that loads x87 state makes QEMU 7.2 (cpu_clear_ignne())
-# write CPU 0's flags back from its own thread, which undoes what VMRUN or an exit changed there meanwhile.
-ACCEL = "tcg,thread=multi"
-ACCEL_HVM = "tcg,thread=single"
 VERDICT = re.compile(r"^verdict: (pass|skip|broken|fail)\s*$", re.M)
 GUEST_VERDICT = re.compile(r"^guest: verdict: (pass|skip|broken|fail)\s*$", re.M)
 CRASH = re.compile(r"(Panic on CPU|Assertion .* failed|Xen BUG at|hypervisor panic|PANIC:|BUG at |"
@@ -79,21 +75,18 @@ def qemu_command(hv, elf, options, peer):
     line = ("console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all dom0_max_vcpus=%s %s"
             % (options["smp"], options["hv"]))
     machine = []
-    accel = ACCEL
     if elf.endswith("-dom0.elf"):
-        accel = ACCEL_HVM
         initrd = (elf + " " + options["args"]).strip()
         line += " dom0=pvh dom0_mem=128M"
         # Debian's Xen has no PVH dom0 without one.
         machine = ["-M", "q35", "-device", "amd-iommu,intremap=on"] if peer else []
     elif is_pvh(os.path.basename(elf)[:-4]):
-        accel = ACCEL_HVM
         host = os.path.join(os.path.dirname(elf), "pvhost.elf")
         initrd = "%s vcpus=%s %s,%s" % (host, options["vcpus"], options["args"], elf)
         line += " dom0_mem=128M"
     else:
         initrd = (elf + " " + options["args"]).strip()
-    return [QEMU] + machine + ["-accel", accel, "-cpu", "max,-smap,-rdtscp", "-m", options["mem"],
+    return [QEMU] + machine + ["-accel", "tcg", "-cpu", "max,-smap,-rdtscp", "-m", options["mem"],
             "-smp", options["smp"], "-display", "none", "-monitor", "none", "-serial", "stdio",
             "-net", "none", "-no-reboot", "-kernel", hv, "-append", line.strip(),
             "-initrd", initrd]

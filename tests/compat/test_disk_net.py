@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from rig import ACCEL, ACCEL_HVM, ROOT, Machine
+from rig import NOT_CPU_0, ROOT, Machine
 
 MEGABYTES = int(os.environ.get("DATA_MB", "24"))
 SECONDS = 90 + MEGABYTES * 2
@@ -34,7 +34,7 @@ on_reboot = "destroy"
 """
 DIRECT = 'kernel = "/mnt/vmlinuz"\nramdisk = "/mnt/initrd.img"\nroot = "/dev/xvda ro"\nextra = "console=hvc0 quiet"'
 GRUB = 'kernel = "/mnt/grub.bin"'
-KINDS = {"pv": ("grub-x86_64-xen.bin", ""), "pvh": ("grub-i386-xen_pvh.bin", 'type = "pvh"\n')}
+KINDS = {"pv": ("grub-x86_64-xen.bin", ""), "pvh": ("grub-i386-xen_pvh.bin", 'type = "pvh"\ncpus = "%s"\n' % NOT_CPU_0)}
 
 
 def scratch(folder, kind):
@@ -70,8 +70,7 @@ def m(hv, kind, tmp_path_factory):
               "-drive", "file=%s,if=virtio,format=raw,cache=unsafe" % disk)
     # Where the CPU has XSAVE, programs of dom0 and of guests die of segmentation faults on Debian's Xen in QEMU 7.2.
     cpu = "max,-smap,-rdtscp,-xsave" if hv == "peer" else None
-    with Machine(hv, cpus=2, mem=2048, dom0_mem=640, dom0_vcpus=2, qemu_args=drives, cpu=cpu,
-                 accel=ACCEL_HVM if kind == "pvh" else ACCEL) as machine:
+    with Machine(hv, cpus=2, mem=2048, dom0_mem=640, dom0_vcpus=2, qemu_args=drives, cpu=cpu) as machine:
         machine.boot()
         machine.ok("mount /dev/vdb /mnt")
         yield machine

@@ -9,10 +9,11 @@ import subprocess
 
 import pytest
 
-from rig import ACCEL_HVM, Machine
+from rig import NOT_CPU_0, Machine
 
 LOG = "/var/log/xen/console/guest-%s.log"
-CONFIG = r"""sed 's/^name.*/name = "%s"/; /^maxmem/d' /etc/xen/guest.cfg > /etc/xen/%s.cfg; echo 'type = "%s"' >> /etc/xen/%s.cfg"""
+CONFIG = r"""sed 's/^name.*/name = "%%s"/; /^maxmem/d' /etc/xen/guest.cfg > /etc/xen/%%s.cfg; """ \
+    r"""printf 'type = "%%s"\ncpus = "%s"\n' >> /etc/xen/%%s.cfg""" % NOT_CPU_0
 SIZE = 64 << 20
 
 
@@ -27,9 +28,9 @@ def m(hv, request, tmp_path_factory):
                "-drive", "file=%s,format=raw,if=none,id=d1" % disks[1], "-device", "ide-hd,drive=d1"]
     if hv == "peer":
         devices = ["-device", "amd-iommu,intremap=on"] + devices
-    with Machine(hv, cpus=4, mem=3072, dom0_vcpus=request.param, hv_args="dom0=pvh", qemu_args=devices,
-                 accel=ACCEL_HVM) as machine:
+    with Machine(hv, cpus=4, mem=3072, dom0_vcpus=request.param, hv_args="dom0=pvh", qemu_args=devices) as machine:
         machine.boot(240)
+        machine.ok("xl vcpu-pin Domain-0 all %s" % NOT_CPU_0)
         machine.vcpus, machine.disk = request.param, disks[0]
         yield machine
         assert machine.crash_text() is None

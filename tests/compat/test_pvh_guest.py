@@ -6,16 +6,16 @@ import re
 
 import pytest
 
-from rig import ACCEL_HVM, Machine
+from rig import NOT_CPU_0, Machine
 
 LOG = "/var/log/xen/console/guest-%s.log"
-CONFIG = r"""sed 's/^name.*/name = "%s"/; s/^vcpus.*/vcpus = %d/; s/^maxvcpus.*/maxvcpus = 4/; /^maxmem/d' """ \
-    r"""/etc/xen/guest.cfg > /etc/xen/%s.cfg; echo 'type = "pvh"' >> /etc/xen/%s.cfg"""
+CONFIG = r"""sed 's/^name.*/name = "%%s"/; s/^vcpus.*/vcpus = %%d/; s/^maxvcpus.*/maxvcpus = 4/; /^maxmem/d' """ \
+    r"""/etc/xen/guest.cfg > /etc/xen/%%s.cfg; printf 'type = "pvh"\ncpus = "%s"\n' >> /etc/xen/%%s.cfg""" % NOT_CPU_0
 
 
 @pytest.fixture(scope="module")
 def m(hv):
-    with Machine(hv, cpus=4, mem=3072, dom0_vcpus=2, accel=ACCEL_HVM) as machine:
+    with Machine(hv, cpus=4, mem=3072, dom0_vcpus=2) as machine:
         machine.boot()
         yield machine
 

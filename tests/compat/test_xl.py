@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from rig import Machine
+from rig import NOT_CPU_0, Machine
 
 DEBIAN = "/usr/lib/xen-4.17/bin/xl"
 OURS = "/usr/lib/proxenos/bin/xl"
@@ -183,7 +183,7 @@ def test_errors_name_the_cause(m):
 def test_pvh_vcpus_that_come_later(m):
     """Our tables announce all that may be, and the kernel takes down at first those that the store has offline."""
     m.ok("rm -f /var/log/xen/console/guest-late.log; xl create -q /etc/xen/guest.cfg 'name=\"late\"' 'type=\"pvh\"' "
-         "vcpus=1 maxvcpus=2 'cpus=\"1\"'", 60)  # not on CPU 0: see run-tests.py's ACCEL_HVM
+         "vcpus=1 maxvcpus=2 'cpus=\"%s\"'" % NOT_CPU_0, 60)
     m.wait_for("cat /var/log/xen/console/guest-late.log", "guest: up", 150)
     m.wait_for("xl vcpu-list late | grep -c -- '--p'", "1", 60)
     m.ok("xl vcpu-set late 2")
