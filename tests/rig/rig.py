@@ -38,9 +38,7 @@ def dom0_image(tools):
 _spec = importlib.util.spec_from_file_location("run_domu", os.path.join(ROOT, "guest", "run-domu.py"))
 run_domu = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(run_domu)
-# In a guest's configuration: on a machine of several CPUs, QEMU 7.2 lets guests under AMD-V run on any but CPU 0
-# (docs/testing.md).
-NOT_CPU_0 = "all,^0"
+NOT_CPU_0 = run_domu.NOT_CPU_0
 
 
 def overlay(archive, files):
