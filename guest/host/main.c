@@ -199,6 +199,36 @@ static void set_context(uint32_t entry)
     must(call(XEN_DOMCTL_sethvmcontext), "sethvmcontext");
 }
 
+static struct vcpu_guest_context *vcpu_context(uint32_t cmd)
+{
+    static struct vcpu_guest_context c;
+
+    memset(&op.u, 0, sizeof(op.u));
+    set_xen_guest_handle(op.u.vcpucontext.ctxt, &c);
+    must(call(cmd), "a vcpu's context");
+    return &c;
+}
+
+/* Registers by the other record, which debuggers use: changed, seen, and changed back. */
+static void try_vcpu_context(uint32_t entry)
+{
+    struct vcpu_guest_context *c = vcpu_context(XEN_DOMCTL_getvcpucontext);
+
+    EXPECT_EQ(c->user_regs.rip, entry);
+    EXPECT(c->flags & VGCF_online);
+    c->user_regs.rsi = 0x123456789a;
+    c->debugreg[1] = 0x4000;
+    vcpu_context(XEN_DOMCTL_setvcpucontext);
+    c->user_regs.rsi = c->debugreg[1] = 0;
+    vcpu_context(XEN_DOMCTL_getvcpucontext);
+    EXPECT_EQ(c->user_regs.rsi, 0x123456789a);
+    EXPECT_EQ(c->debugreg[1], 0x4000);
+    EXPECT_EQ(c->user_regs.rip, entry);
+    EXPECT(c->flags & VGCF_online);
+    c->user_regs.rsi = c->debugreg[1] = 0;
+    vcpu_context(XEN_DOMCTL_setvcpucontext);
+}
+
 /* ---- Its console ---- */
 static struct xencons_interface *ring;
 
@@ -372,9 +402,12 @@ static void destroy(void)
 static unsigned int live(unsigned int vcpus)
 {
     unsigned int reason;
+    uint32_t entry;
 
     build(vcpus);
-    set_context(load((const uint8_t *)start_info->mod_start));
+    entry = load((const uint8_t *)start_info->mod_start);
+    set_context(entry);
+    try_vcpu_context(entry);
     write_info();
     open_console();
     open_share();

@@ -443,7 +443,7 @@ int arch_vcpu_set_context(struct vcpu *v, guest_ptr_t context)
     int rc;
 
     if (v->arch->hvm != NULL) {
-        return -EOPNOTSUPP; /* such a vcpu's state is set by records (sethvmcontext) */
+        return hvm_set_guest_context(v, context);
     }
     c = heap_alloc(sizeof(*c));
     if (c == NULL) {

@@ -274,7 +274,7 @@ long do_mmuext_op(guest_ptr_t ops, unsigned int count, guest_ptr_t done, unsigne
     int rc;
 
     if (!self->arch->is_pv && domid == DOMID_SELF) {
-        return -ENOSYS; /* it has no such tables itself, but may build a guest that has */
+        return -EINVAL; /* it has no such tables itself, but may build a guest that has */
     }
     if (count & MMU_CONTINUED) {
         count &= ~MMU_CONTINUED;

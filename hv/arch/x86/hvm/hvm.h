@@ -157,6 +157,8 @@ MUST_CHECK int hvm_get_context(struct domain *d, guest_ptr_t buffer, uint32_t *s
 MUST_CHECK int hvm_set_context(struct domain *d, guest_ptr_t buffer, uint32_t size);
 MUST_CHECK int hvm_get_context_partial(struct domain *d, uint32_t type, uint32_t instance, guest_ptr_t buffer,
                                        uint64_t *size);
+/* Registers by the record of PV guests, as debuggers do: what such a vcpu has of them. The domain is paused. */
+MUST_CHECK int hvm_set_guest_context(struct vcpu *v, guest_ptr_t context);
 void hvm_fill_guest_context(const struct vcpu *v, struct vcpu_guest_context *c);
 /* v, which has not run yet, starts in flat 32-bit mode without paging: as a PVH kernel is entered. */
 MUST_CHECK int hvm_start_flat(struct vcpu *v, uint32_t rip, uint32_t rbx);

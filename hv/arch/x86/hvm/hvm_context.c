@@ -70,10 +70,10 @@ static void save_cpu(struct vcpu *v, union record *r)
     c->flags = XEN_X86_FPU_INITIALISED;
 }
 
-static int load_cpu(struct vcpu *v, const union record *r)
+/* All but what save_cpu() has of the FPU and of MSRs. */
+static int load_registers(struct vcpu *v, const struct hvm_hw_cpu *c)
 {
     struct cpu_user_regs *regs = &v->arch->regs;
-    const struct hvm_hw_cpu *c = &r->cpu;
     int rc = hvm->set_state(v, c);
 
     if (rc != 0) {
@@ -86,6 +86,17 @@ static int load_cpu(struct vcpu *v, const union record *r)
     hvm_vcpu(v)->dr[1] = c->dr1;
     hvm_vcpu(v)->dr[2] = c->dr2;
     hvm_vcpu(v)->dr[3] = c->dr3;
+    return 0;
+}
+
+static int load_cpu(struct vcpu *v, const union record *r)
+{
+    const struct hvm_hw_cpu *c = &r->cpu;
+    int rc = load_registers(v, c);
+
+    if (rc != 0) {
+        return rc;
+    }
     v->arch->msr_tsc_aux = (uint32_t)c->msr_tsc_aux;
     if (c->flags & XEN_X86_FPU_INITIALISED) {
         fpu_area_from_fxsave(v->arch->fpu, c->fpu_regs);
@@ -122,6 +133,56 @@ int hvm_start_flat(struct vcpu *v, uint32_t rip, uint32_t rbx)
     c->tr_limit = 0x67;
     rc = load_cpu(v, r);
     heap_free(r);
+    return rc;
+}
+
+/* ---- XEN_DOMCTL_setvcpucontext ---------------------------------------------------------------- */
+
+/* Of this record, which was made for another kind of guest, only what means the same here. */
+static int load_guest_context(struct vcpu *v, const struct vcpu_guest_context *x, union record *r)
+{
+    struct hvm_hw_cpu *c = &r->cpu;
+    int rc;
+
+    save_cpu(v, r);
+#define FROM_CONTEXT(name) c->name = x->user_regs.name;
+    FOR_EACH_REGISTER(FROM_CONTEXT)
+    c->rflags |= 2;
+    c->dr0 = x->debugreg[0];
+    c->dr1 = x->debugreg[1];
+    c->dr2 = x->debugreg[2];
+    c->dr3 = x->debugreg[3];
+    c->dr6 = x->debugreg[6];
+    c->dr7 = x->debugreg[7];
+    rc = load_registers(v, c);
+    if (rc != 0) {
+        return rc;
+    }
+    if (x->flags & VGCF_i387_valid) {
+        fpu_area_from_fxsave(v->arch->fpu, &x->fpu_ctxt);
+        v->arch->fpu_initialised = true;
+    }
+    v->is_initialised = true;
+    if (x->flags & VGCF_online) {
+        hvm_vcpu(v)->waits_for_startup = false;
+        __atomic_fetch_and(&v->pause_flags, ~BIT(VCPU_DOWN), __ATOMIC_SEQ_CST);
+    } else {
+        __atomic_fetch_or(&v->pause_flags, BIT(VCPU_DOWN), __ATOMIC_SEQ_CST);
+    }
+    return 0;
+}
+
+int hvm_set_guest_context(struct vcpu *v, guest_ptr_t context)
+{
+    struct vcpu_guest_context *x = heap_alloc(sizeof(*x));
+    union record *r = heap_alloc(sizeof(*r));
+    int rc = -ENOMEM;
+
+    if (x != NULL && r != NULL) {
+        rc = copy_from_guest(x, context, sizeof(*x)) != 0 ? -EFAULT : load_guest_context(v, x, r);
+    }
+    heap_free(r);
+    heap_free(x);
     return rc;
 }
 
@@ -501,6 +562,7 @@ void hvm_fill_guest_context(const struct vcpu *v, struct vcpu_guest_context *c)
     c->ctrlreg[2] = s->cr2;
     c->ctrlreg[3] = s->cr3;
     c->ctrlreg[4] = s->cr4;
+    memcpy(c->debugreg, hvm_vcpu(v)->dr, sizeof(hvm_vcpu(v)->dr));
     c->debugreg[6] = s->dr6;
     c->debugreg[7] = s->dr7;
     c->fs_base = s->fs_base;
