@@ -68,12 +68,38 @@ static struct cpumask usable_cpus(void)
 
 struct cpumask sched_allowed_cpus(const struct vcpu *v)
 {
-    struct cpumask r;
+    struct cpumask usable = usable_cpus();
 
-    for (unsigned int i = 0; i < ARRAY_SIZE(r.bits); i++) {
-        r.bits[i] = v->sched->hard.bits[i] & arch_cpus_online.bits[i] & ready_cpus.bits[i];
+    return cpumask_and(&v->sched->hard, &usable);
+}
+
+bool sched_allowed_and_liked(const struct vcpu *v, struct cpumask *allowed, struct cpumask *liked)
+{
+    const struct sched_vcpu *sv = v->sched;
+    unsigned long any = 0, any_liked = 0;
+
+    *allowed = (struct cpumask){ { 0 } };
+    *liked = (struct cpumask){ { 0 } };
+    for (unsigned int i = 0; i * BITS_PER_LONG < arch_cpus_possible; i++) {
+        allowed->bits[i] = sv->hard.bits[i] & arch_cpus_online.bits[i] & ready_cpus.bits[i];
+        liked->bits[i] = allowed->bits[i] & sv->soft.bits[i];
+        any |= allowed->bits[i];
+        any_liked |= liked->bits[i];
     }
-    return r;
+    if (any_liked == 0) {
+        *liked = *allowed;
+    }
+    return any != 0;
+}
+
+bool sched_none_idle(void)
+{
+    unsigned long any = 0;
+
+    for (unsigned int i = 0; i * BITS_PER_LONG < arch_cpus_possible; i++) {
+        any |= READ_ONCE(sched_idle_cpus.bits[i]);
+    }
+    return any == 0;
 }
 
 unsigned int sched_claim_idle(const struct cpumask *mask, unsigned int near)

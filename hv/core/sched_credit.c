@@ -370,17 +370,13 @@ static unsigned int compare_loads(struct vcpu *v, const struct cpumask *mask)
 
 static unsigned int credit_pick_cpu(struct vcpu *v)
 {
-    struct cpumask hard = sched_allowed_cpus(v);
-    struct cpumask liked = cpumask_and(&hard, &v->sched->soft);
+    struct cpumask hard, liked;
     unsigned int cpu = MAX_CPUS;
 
-    if (cpumask_empty(&hard)) {
+    if (!sched_allowed_and_liked(v, &hard, &liked)) {
         return v->processor;
     }
-    if (cpumask_empty(&liked)) {
-        liked = hard;
-    }
-    if (!cpumask_empty(&sched_idle_cpus)) {
+    if (!sched_none_idle()) {
         cpu = sched_claim_idle(&liked, v->processor);
         if (cpu == MAX_CPUS) {
             cpu = sched_claim_idle(&hard, v->processor);

@@ -108,6 +108,9 @@ static inline struct sched_cpu *sched_cpu_of(unsigned int cpu)
 
 /* Where v may run now. */
 struct cpumask sched_allowed_cpus(const struct vcpu *v);
+/* The same, and which of these it is meant to prefer: all when it is none in particular. False: it may nowhere. */
+bool sched_allowed_and_liked(const struct vcpu *v, struct cpumask *allowed, struct cpumask *liked);
+bool sched_none_idle(void);
 /* Claims an idle CPU of the mask, near first if possible; MAX_CPUS when there is none. */
 unsigned int sched_claim_idle(const struct cpumask *mask, unsigned int near);
 /* The run-queue lock of v->processor, with interrupts off; returns the flags to restore. */

@@ -59,6 +59,15 @@ void gic_dist_init(volatile char *dist)
     }
 }
 
+/* Its list registers are empty whenever no vcpu is loaded. */
+static void start_cpu(void)
+{
+    gic->init_cpu();
+    for (unsigned int i = 0; i < gic_machine.lr_count; i++) {
+        gic->lr_write(i, 0);
+    }
+}
+
 void gic_init(void)
 {
     gic = gicv3_probe();
@@ -68,14 +77,14 @@ void gic_init(void)
     if (gic == NULL) {
         panic("no interrupt controller: the device tree has neither a GICv3 nor a GICv2 with virtualisation");
     }
-    gic->init_cpu();
+    start_cpu();
     log_info("GICv%u: %u interrupts, %u list registers\n", gic->version, gic_machine.irq_count,
              gic_machine.lr_count);
 }
 
 void gic_init_cpu(void)
 {
-    gic->init_cpu();
+    start_cpu();
     for (unsigned int irq = 0; irq < GIC_SPI_FIRST; irq++) {
         if (handlers[irq] != NULL) {
             gic->enable(irq, true);

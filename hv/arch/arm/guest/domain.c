@@ -102,6 +102,7 @@ void guest_init_cpu(void)
     SYSREG_WRITE("cptr_el2", CPTR_VALUE);
     SYSREG_WRITE("mdcr_el2", (SYSREG_READ("mdcr_el2") & 0x1f) | MDCR_TRAPS);
     SYSREG_WRITE("hstr_el2", 0);
+    SYSREG_WRITE("vpidr_el2", SYSREG_READ("midr_el1"));
     SYSREG_WRITE("vttbr_el2", 0);
     isb();
     __asm__ __volatile__("tlbi alle1; dsb nsh; isb" ::: "memory");
@@ -320,11 +321,27 @@ static void sysregs_restore(const struct arch_sysregs *s)
     SYSREG_WRITE("mdscr_el1", s->mdscr);
 }
 
+/* An assignment would be a call of memcpy(). */
+static void regs_copy(struct cpu_user_regs *to, const struct cpu_user_regs *from)
+{
+    struct quarter {
+        uint64_t words[4];
+    };
+    struct quarter *t = (void *)to;
+    const struct quarter *f = (const void *)from;
+
+    _Static_assert(sizeof(*to) == 9 * sizeof(*t), "all of them, and no more");
+#pragma GCC unroll 9
+    for (unsigned int i = 0; i < 9; i++) {
+        t[i] = f[i];
+    }
+}
+
 static void leave_vcpu(struct vcpu *v)
 {
     struct arch_vcpu *a = v->arch;
 
-    a->regs = *guest_regs();
+    regs_copy(&a->regs, guest_regs());
     vgic_save(v);
     vtimer_save(v);
     sysregs_save(&a->sys);
@@ -338,7 +355,6 @@ static void enter_vcpu(struct vcpu *v)
     SYSREG_WRITE("vttbr_el2", v->domain->arch->vttbr);
     SYSREG_WRITE("hcr_el2", hcr_guest);
     SYSREG_WRITE("vmpidr_el2", a->vmpidr);
-    SYSREG_WRITE("vpidr_el2", SYSREG_READ("midr_el1"));
     sysregs_restore(&a->sys);
     if (has_sme) {
         SYSREG_WRITE("S3_3_C13_C0_5", 0);
@@ -346,7 +362,7 @@ static void enter_vcpu(struct vcpu *v)
     fpu_restore(&a->fpu);
     vtimer_restore(v);
     vgic_load(v);
-    *guest_regs() = a->regs;
+    regs_copy(guest_regs(), &a->regs);
     isb();
 }
 

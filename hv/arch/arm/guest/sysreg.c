@@ -12,6 +12,7 @@
 #define REG(op0, op1, crn, crm, op2) \
     ((op0) << 20 | (op2) << 17 | (op1) << 14 | (crn) << 10 | (crm) << 1)
 #define REG_MASK REG(3U, 7U, 15U, 15U, 7U)
+#define ICC_SGI1R REG(3, 0, 12, 11, 5)
 
 /* The fields of ID registers that guests see as zero, four bits each. */
 #define FIELD(n) (0xfULL << (n))
@@ -109,12 +110,6 @@ static bool access_reg(struct vcpu *v, unsigned int reg, bool is_write, uint64_t
         return vtimer_sysreg(v, VTIMER_CTL, is_write, value);
     case REG(3, 3, 14, 2, 2):
         return vtimer_sysreg(v, VTIMER_CVAL, is_write, value);
-    case REG(3, 0, 12, 11, 5): /* ICC_SGI1R_EL1 */
-        if (is_write && v->domain->arch->vgic.version == 3) {
-            vgic_sgi1r(v, *value);
-            return true;
-        }
-        return false;
     default:
         break;
     }
@@ -129,8 +124,7 @@ static bool access_reg(struct vcpu *v, unsigned int reg, bool is_write, uint64_t
     return false;
 }
 
-/* Beside the register the syndrome has Rt 9:5 and whether it is read, 0. */
-void sysreg_trap(struct cpu_user_regs *regs, uint64_t esr)
+static NOINLINE void any_trap(struct cpu_user_regs *regs, uint64_t esr)
 {
     unsigned int reg = (unsigned int)esr & REG_MASK;
     unsigned int rt = (unsigned int)(esr >> 5) & 31;
@@ -149,4 +143,18 @@ void sysreg_trap(struct cpu_user_regs *regs, uint64_t esr)
         guest_reg_set(regs, rt, value);
     }
     regs->pc += 4;
+}
+
+/* Beside the register the syndrome has Rt 9:5 and whether it is read, 0. An SGI is what matters. */
+void sysreg_trap(struct cpu_user_regs *regs, uint64_t esr)
+{
+    struct vcpu *v = current_vcpu();
+
+    if (likely((esr & (REG_MASK | 1)) == ICC_SGI1R) && v->domain->arch->vgic.version == 3) {
+        arch_irq_enable();
+        regs->pc += 4;
+        vgic_sgi1r(v, guest_reg(regs, (unsigned int)(esr >> 5) & 31));
+    } else {
+        any_trap(regs, esr);
+    }
 }

@@ -107,6 +107,9 @@ void vgic_vcpu_reset(struct vcpu *v)
             }
         }
         vg->lr[i] = 0;
+        if (vg->loaded) {
+            gic->lr_write(i, 0);
+        }
     }
     vg->lr_used = 0;
     vg->hw = (struct gic_vcpu_state){ 0 };
@@ -570,11 +573,11 @@ void vgic_save(struct vcpu *v)
 {
     struct vgic_vcpu *vg = &v->arch->vgic;
 
-    for (unsigned int i = 0; i < gic_machine.lr_count; i++) {
-        if (vg->lr_used & (1U << i)) {
-            vg->lr[i] = gic->lr_read(i);
-            gic->lr_write(i, 0);
-        }
+    for (uint32_t used = vg->lr_used; used != 0; used &= used - 1) {
+        unsigned int i = (unsigned int)__builtin_ctz(used);
+
+        vg->lr[i] = gic->lr_read(i);
+        gic->lr_write(i, 0);
     }
     gic->save(&vg->hw);
     gic->switch_on(false);
@@ -587,8 +590,10 @@ void vgic_load(struct vcpu *v)
 
     gic->switch_on(true);
     gic->restore(&vg->hw);
-    for (unsigned int i = 0; i < gic_machine.lr_count; i++) {
-        gic->lr_write(i, vg->lr_used & (1U << i) ? vg->lr[i] : 0);
+    for (uint32_t used = vg->lr_used; used != 0; used &= used - 1) { /* the others are empty */
+        unsigned int i = (unsigned int)__builtin_ctz(used);
+
+        gic->lr_write(i, vg->lr[i]);
     }
     vg->loaded = true;
     vg->notice = false;
@@ -605,14 +610,9 @@ bool vgic_due(const struct vcpu *v)
     if (!list_empty(&vg->waiting)) {
         return true;
     }
-    for (unsigned int i = 0; i < gic_machine.lr_count; i++) {
-        struct gic_lr lr;
-
-        if (vg->lr_used & (1U << i)) {
-            gic->lr_decode(gic->lr_read(i), &lr);
-            if (lr.pending) {
-                return true;
-            }
+    for (uint32_t used = vg->lr_used; used != 0; used &= used - 1) {
+        if ((gic->lr_read((unsigned int)__builtin_ctz(used)) & gic->lr_pending) != 0) {
+            return true;
         }
     }
     return false;

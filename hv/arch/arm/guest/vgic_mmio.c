@@ -385,8 +385,8 @@ void vgic_sgi1r(struct vcpu *v, uint64_t value)
         }
         return;
     }
-    if ((value & 0x00ff00ff00000000ULL & ~(1ULL << 40)) != 0 || (value >> 44 & 15) != 0) {
-        return; /* an affinity no vcpu has */
+    if ((value & 0x00fff0ff00000000ULL) != 0) {
+        return; /* an affinity no vcpu has: the third and fourth level, or above 15 of the first */
     }
     for (unsigned int list = value & 0xffff; list != 0; list &= list - 1) {
         to = vcpu_lookup(v->domain, cluster + (unsigned int)__builtin_ctz(list));

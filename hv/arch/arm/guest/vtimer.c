@@ -58,7 +58,9 @@ void vtimer_restore(struct vcpu *v)
 {
     struct arch_vcpu *a = v->arch;
 
-    timer_stop(&a->vtimer);
+    if (timer_is_pending(&a->vtimer)) { /* nobody else sets it */
+        timer_stop(&a->vtimer);
+    }
     SYSREG_WRITE("cntvoff_el2", v->domain->arch->counter_offset);
     SYSREG_WRITE("cntv_cval_el0", a->cntv_cval);
     isb();
