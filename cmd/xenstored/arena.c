@@ -39,6 +39,7 @@ static uint32_t bins[BINS];
 static uint64_t bin_map[2];
 static size_t used_units;
 static bool found;
+static const char *lost;
 
 struct arena_head *arena_head(void)
 {
@@ -289,16 +290,21 @@ static void boot_id(char *out)
     }
 }
 
+static bool of_this_boot(void)
+{
+    char boot[sizeof(arena_head()->boot)];
+
+    boot_id(boot);
+    return memcmp(arena_head()->boot, boot, sizeof(boot)) == 0;
+}
+
 /* Whether the headers lead from the first block exactly to the end. */
 static bool walkable(size_t file_size)
 {
     const struct arena_head *h = arena_head();
     uint32_t i = FIRST;
-    char boot[sizeof(h->boot)];
 
-    boot_id(boot);
-    if (memcmp(h->magic, magic, sizeof(magic)) != 0 || memcmp(h->boot, boot, sizeof(boot)) != 0 ||
-        h->top < FIRST || (size_t)h->top * ARENA_UNIT > file_size) {
+    if (h->top < FIRST || (size_t)h->top * ARENA_UNIT > file_size) {
         return false;
     }
     while (i < h->top) {
@@ -359,6 +365,25 @@ static int map_file(struct err *e, size_t size)
     return back(4096) ? 0 : err_set(e, -ENOSPC, "no room for the state file");
 }
 
+/* Notes what is lost with a file of this boot that is not. */
+static bool usable(size_t file_size)
+{
+    lost = NULL;
+    if (memcmp(arena_head()->magic, magic, sizeof(magic)) != 0) {
+        lost = "is of another version of xenstored";
+    } else if (!of_this_boot()) {
+        return false;
+    } else if (!walkable(file_size)) {
+        lost = "is damaged";
+    }
+    return lost == NULL;
+}
+
+const char *arena_lost(void)
+{
+    return lost;
+}
+
 int arena_open(struct err *e, const char *path, bool fresh)
 {
     struct stat st = { 0 };
@@ -376,7 +401,7 @@ int arena_open(struct err *e, const char *path, bool fresh)
     if (rc != 0) {
         return rc;
     }
-    found = !fresh && st.st_size > 0 && walkable(st.st_size);
+    found = !fresh && st.st_size > 0 && usable(st.st_size);
     if (!found) {
         if (file >= 0 && st.st_size > 0) {
             fallocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, RESERVE);

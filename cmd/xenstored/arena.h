@@ -58,6 +58,8 @@ int arena_open(struct err *e, const char *path, bool fresh);
 void arena_close(void);
 /* True when the file held a store that can be walked; its blocks are there for arena_first(). */
 bool arena_found(void);
+/* NULL, or in words why what the file held of this boot is not used. */
+const char *arena_lost(void);
 /* Once the records are taken over: what is not a record becomes free. */
 void arena_recover(void);
 struct arena_head *arena_head(void);

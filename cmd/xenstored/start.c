@@ -43,6 +43,9 @@ int start_store(struct err *e, const char *path)
         return rc;
     }
     bool found = arena_found();
+    if (arena_lost() != NULL) {
+        trace_warn("the state file %s; starting with an empty store", arena_lost());
+    }
     long nodes = node_init();
     if (nodes == -EIO) {
         trace_warn("the state file is damaged; starting with an empty store");

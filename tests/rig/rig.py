@@ -215,11 +215,14 @@ class Machine:
         if not self.child.isalive():
             return "QEMU has ended (%s)" % self.child.status
         begin = len(self.log)
-        self.send("\x01\x01\x01")
-        for key in "qdare":
-            self.send(key)
-            self.seen("NEVER", 2)
-        self.send("\x01\x01\x01")
+        try:
+            self.send("\x01\x01\x01")
+            for key in "qdare":
+                self.send(key)
+                self.seen("NEVER", 2)
+            self.send("\x01\x01\x01")
+        except OSError as why:
+            return "%s\nQEMU has ended meanwhile (%s)" % (self.log[begin:], why)
         return self.log[begin:]
 
     def expect(self, pattern, timeout=60):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """xenstored and its clients on this machine, without a hypervisor: Debian's test-xenstore and clients against it, kill -9
 and live update under load, clients that misbehave. Runs in seconds; needs the packages of `make image`."""
+import glob
 import os
 import shutil
 import signal
@@ -130,6 +131,19 @@ def test_kill_9_keeps_what_was_answered(store):
         for i in range(0, answered, 7):
             assert c.read("/k/%d/%d" % (round_, i)) == b"%d" % i
         store.check()
+
+
+def test_state_of_another_version_is_told(store):
+    store.run(BIN + "/xenstore-write", "/gone", "1")
+    store.kill()
+    states = [p for p in glob.glob(store.dir + "/*") if os.path.isfile(p) and open(p, "rb").read(12) == b"proxenos-xs-"]
+    assert len(states) == 1
+    with open(states[0], "r+b") as f:
+        f.write(b"proxenos-xs-000")
+    store.start()
+    said = open(store.dir + "/log").read()
+    assert "the state file is of another version of xenstored; starting with an empty store" in said
+    assert store.run(BIN + "/xenstore-read", "/gone")[0] == 1
 
 
 def test_live_update_keeps_clients(store):
