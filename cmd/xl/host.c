@@ -28,14 +28,17 @@ enum { PAGES_PER_MB = (1 << 20) / 4096 };
 /* A line of `xl info`, to the table or to JSON; numbers stay numbers there. */
 struct info_sink {
     struct json *json;
+    const char *wanted; /* only the values of lines whose name begins so; NULL: all, with their names */
 };
 
 static void put_text(struct info_sink *s, const char *name, const char *text)
 {
     if (s->json) {
         json_field_string(s->json, name, text);
-    } else {
+    } else if (!s->wanted) {
         format_info(stdout, name, "%s", text);
+    } else if (!strncmp(name, s->wanted, strlen(s->wanted))) {
+        puts(text);
     }
 }
 
@@ -44,7 +47,10 @@ static void put_number(struct info_sink *s, const char *name, uint64_t value)
     if (s->json) {
         json_field_uint(s->json, name, value);
     } else {
-        format_info(stdout, name, "%llu", (unsigned long long)value);
+        char text[24];
+
+        snprintf(text, sizeof(text), "%llu", (unsigned long long)value);
+        put_text(s, name, text);
     }
 }
 
@@ -251,6 +257,7 @@ int xl_info(struct xl *xl, int argc, char **argv)
     while ((letter = xl_options(xl, argc, argv)) != -1) {
         numa |= letter == 'n';
     }
+    sink.wanted = numa ? NULL : argv[optind];
     if (xl->json) {
         output_begin(&j);
         json_object_begin(&j);

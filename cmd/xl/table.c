@@ -102,7 +102,8 @@ const struct xl_command xl_commands[] = {
     { "devd", xl_devd, "[options]", "Set up devices this domain is the backend of", xl_devd_options, DEVICE,
       false, 0 },
 
-    { "info", xl_info, "[-n]", "Describe the host", xl_info_options, HOST, true, 0 },
+    { "info", xl_info, "[-n] [NAME]", "Describe the host; only the values of lines that begin with NAME",
+      xl_info_options, HOST, true, 0 },
     { "dmesg", xl_dmesg, "[-c]", "Show the hypervisor's messages", xl_dmesg_options, HOST, true, 0 },
     { "debug-keys", xl_debug_keys, "<Keys>", "Press debug keys of the hypervisor", NULL, HOST, false, 1 },
     { "set-parameters", xl_set_parameters, "<Params>", "Change run-time options of the hypervisor", NULL,
