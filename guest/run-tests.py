@@ -14,7 +14,7 @@ NAME-pvh-dom0 and pvh-NAME-dom0 are dom0 themselves (dom0=pvh).
 guest/tests/NAME/options may hold lines KEY=VALUE: smp, vcpus (of a PVH guest), guest_verdict=no (a PVH
 kernel that ends by something else than a verdict), mem, timeout, args (the kernel's command line),
 hv (extra hypervisor options), peer_args (added to args when --peer says that the image is Debian's Xen,
-for its known deviations), plus `expect=crash TEXT` for kernels whose right end is to be crashed by
+for its known deviations), says (what must be on the console beside the verdict, unless with --peer), plus `expect=crash TEXT` for kernels whose right end is to be crashed by
 the hypervisor with TEXT on its console.
 """
 import argparse
@@ -38,7 +38,7 @@ CRASH = re.compile(r"(Panic on CPU|Assertion .* failed|Xen BUG at|hypervisor pan
 
 def read_options(name):
     options = {"smp": "1", "mem": "512", "timeout": None, "args": "", "hv": "", "expect": None,
-               "peer_args": "", "vcpus": "1",
+               "peer_args": "", "vcpus": "1", "says": "",
                "guest_verdict": "yes"}
     path = os.path.join(HERE, "tests", name, "options")
     if os.path.exists(path):
@@ -156,7 +156,10 @@ def run_test(hv, name, args):
     seconds = time.monotonic() - start
     if crash_text and not CRASH.search(text):
         return name, "pass" if crash_text in text else "no crash seen", seconds, text
-    return name, judge(text, late, is_pvh(name) and options["guest_verdict"] == "yes"), seconds, text
+    result = judge(text, late, is_pvh(name) and options["guest_verdict"] == "yes")
+    if result == "pass" and not args.peer and options["says"] not in text:
+        result = "not said"
+    return name, result, seconds, text
 
 
 def judge(text, late, is_guest):
