@@ -169,16 +169,51 @@ static void write_info(void)
     put(base, (const uint8_t *)&page, sizeof(page));
 }
 
+/* A few milliseconds in which the guest has the CPU for itself. */
+static void nap(void)
+{
+    struct sched_poll poll = { .timeout = time_now() + 3000000UL };
+
+    hypercall_sched_op(SCHEDOP_poll, &poll);
+}
+
 /* ---- Registers ---- */
+static void get_context(void)
+{
+    memset(&op.u, 0, sizeof(op.u));
+    op.u.hvmcontext.size = sizeof(full);
+    set_xen_guest_handle(op.u.hvmcontext.buffer, full);
+    must(call(XEN_DOMCTL_gethvmcontext), "gethvmcontext");
+}
+
+/* The time stamp counter that the first vcpu's record tells, behind the header's. */
+static uint64_t told_counter(void)
+{
+    struct hvm_save_descriptor desc;
+    struct hvm_hw_cpu cpu;
+    unsigned int at = sizeof(desc) + sizeof(struct hvm_save_header);
+
+    get_context();
+    memcpy(&desc, full + at, sizeof(desc));
+    memcpy(&cpu, full + at + sizeof(desc), sizeof(cpu));
+    return desc.typecode == HVM_SAVE_CODE(CPU) && desc.instance == 0 ? cpu.tsc : 0;
+}
+
+/* It goes on when the guest has ended. */
+static void expect_counter(void)
+{
+    uint64_t before = told_counter();
+
+    nap();
+    EXPECT(before != 0 && told_counter() > before);
+}
+
 static void set_context(uint32_t entry)
 {
     static struct hvm_hw_cpu cpu;
     struct hvm_hw_cpu *c = &cpu;
 
-    memset(&op.u, 0, sizeof(op.u));
-    op.u.hvmcontext.size = sizeof(full);
-    set_xen_guest_handle(op.u.hvmcontext.buffer, full);
-    must(call(XEN_DOMCTL_gethvmcontext), "gethvmcontext");
+    get_context();
     memset(&context, 0, sizeof(context));
     memcpy(&context.header_desc, full, sizeof(context.header_desc) + sizeof(context.header));
     context.cpu_desc.typecode = HVM_SAVE_CODE(CPU);
@@ -351,14 +386,6 @@ static void open_share(void)
     }
 }
 
-/* A few milliseconds in which the guest has the CPU for itself. */
-static void nap(void)
-{
-    struct sched_poll poll = { .timeout = time_now() + 3000000UL };
-
-    hypercall_sched_op(SCHEDOP_poll, &poll);
-}
-
 /* Until it has shut down: the reason. */
 static unsigned int wait(void)
 {
@@ -413,6 +440,9 @@ static unsigned int live(unsigned int vcpus)
     open_share();
     must(call(XEN_DOMCTL_unpausedomain), "unpause");
     reason = wait();
+    if (reason == SHUTDOWN_poweroff) {
+        expect_counter();
+    }
     unmap_page(ring);
     if (share != NULL) {
         unmap_page((char *)share - SHARE_OFFSET);

@@ -7,6 +7,7 @@
  */
 #include "abi/hvm_vcpu.h"
 #include "hv/arch/x86/cpu/fpu.h"
+#include "hv/arch/x86/cpu/instr.h"
 #include "hv/arch/x86/hvm/hvm.h"
 #include "hv/core/arch_guest.h"
 #include "hv/core/sched.h"
@@ -66,6 +67,7 @@ static void save_cpu(struct vcpu *v, union record *r)
     c->dr2 = hvm_vcpu(v)->dr[2];
     c->dr3 = hvm_vcpu(v)->dr[3];
     c->msr_tsc_aux = v->arch->msr_tsc_aux;
+    c->tsc = read_tsc(); /* the guest's is the machine's */
     fpu_area_to_fxsave(v->arch->fpu, c->fpu_regs);
     c->flags = XEN_X86_FPU_INITIALISED;
 }
