@@ -25,6 +25,8 @@ void call32_init(void);
 /* The answer. regs is in the kernel's image. */
 uint32_t call32_run(unsigned int mode, struct call32_regs *regs);
 int32_t call32(unsigned int mode, uint32_t number, uint32_t a, uint32_t b, uint32_t c);
+/* Sleeps in one of the modes without long mode until an upcall has come by its table: how many have so far. */
+uint32_t call32_wait(unsigned int mode);
 /* What a 32-bit call takes for an object in the kernel's image. */
 uint32_t call32_pointer(const volatile void *object);
 

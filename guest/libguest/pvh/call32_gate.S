@@ -23,6 +23,8 @@ call32_run:
     mov %rax, saved_cr3(%rip)
     mov %cr4, %rax
     mov %rax, saved_cr4(%rip)
+    sgdt saved_gdt(%rip)
+    sidt saved_idt(%rip)
     movabs $0x80000000, %rax    /* regs lies in the kernel's GiB: its physical address */
     add %rax, %rsi
     pushq $0x18                 /* PVH_CS32 */
@@ -59,6 +61,8 @@ narrow:
 call:
     push %edi
     push %esi
+    cmpl $0, PHYS(call32_waits)
+    jne wait
     mov 0(%esi), %eax
     mov 4(%esi), %ebx
     mov 8(%esi), %ecx
@@ -67,6 +71,7 @@ call:
     mov 24(%esi), %ebp
     mov 16(%esi), %esi
     HYPERCALL_INSTRUCTION
+done:
     pop %esi
     pop %edi
     mov %eax, 0(%esi)
@@ -88,6 +93,33 @@ back:
     mov 0(%esi), %eax
     ljmp $0x08, $PHYS(wide)
 
+/* Sleeps until there was an upcall, with tables of this mode's own. */
+wait:
+    mov PHYS(saved_gdt + 2), %eax
+    sub $0x80000000, %eax
+    mov %eax, PHYS(low_gdt + 2)
+    mov PHYS(saved_gdt), %ax
+    mov %ax, PHYS(low_gdt)
+    lgdt PHYS(low_gdt)
+    lidt PHYS(low_idt)
+    mov PHYS(call32_upcalls), %eax
+1:  sti
+    hlt
+    cli
+    cmp PHYS(call32_upcalls), %eax
+    je 1b
+    xor %eax, %eax
+    jmp done
+
+    .globl call32_upcall
+call32_upcall:
+    push %eax
+    mov PHYS(call32_upcall_flag), %eax
+    movb $0, (%eax)
+    incl PHYS(call32_upcalls)
+    pop %eax
+    iret
+
 paging_off:
     mov %cr0, %eax
     and $0x7fffffff, %eax
@@ -104,11 +136,25 @@ paging_on:
 wide:
     movabs $1f, %rcx
     jmp *%rcx
-1:  mov saved_rsp(%rip), %rsp
+1:  lgdt saved_gdt(%rip)
+    lidt saved_idt(%rip)
+    mov saved_rsp(%rip), %rsp
     RESTORE_CALLEE_REGS
     ret
 
+    .data
+low_idt:
+    .word 2047
+    .long PHYS(call32_idt)
+low_gdt:
+    .word 0
+    .long 0
+
     .bss
+saved_gdt:
+    .skip 10
+saved_idt:
+    .skip 10
     .balign 16
 saved_rsp:
     .skip 8

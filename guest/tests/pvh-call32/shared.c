@@ -129,6 +129,43 @@ static void test_runstate(void)
     EXPECT_EQ(call32(mode, __HYPERVISOR_vcpu_op, VCPUOP_register_runstate_memory_area, 0, call32_pointer(&place)), 0);
 }
 
+/* Interrupts in 32-bit modes: an event that is there already, and one of a timer that ends a HLT. */
+static void test_upcalls(void)
+{
+    static struct evtchn_bind_ipi bind;
+    static struct evtchn_bind_virq timer;
+    static struct evtchn_close close;
+    static struct evtchn_send send;
+    uint64_t later;
+    uint32_t count;
+
+    bind = (struct evtchn_bind_ipi){ .vcpu = 0 };
+    timer = (struct evtchn_bind_virq){ .virq = VIRQ_TIMER, .vcpu = 0 };
+    EXPECT_EQ(call(__HYPERVISOR_event_channel_op, EVTCHNOP_bind_ipi, &bind, 0), 0);
+    EXPECT_EQ(call(__HYPERVISOR_event_channel_op, EVTCHNOP_bind_virq, &timer, 0), 0);
+    narrow->evtchn_mask[bind.port / 32] &= ~(1U << bind.port % 32);
+    forget(bind.port);
+    send.port = bind.port;
+    EXPECT_EQ(call(__HYPERVISOR_event_channel_op, EVTCHNOP_send, &send, 0), 0);
+    count = call32_wait(mode);
+    EXPECT(count > 0);
+    EXPECT(is_set(narrow->evtchn_pending, bind.port));
+    EXPECT_EQ(info->evtchn_upcall_pending, 0);
+    forget(bind.port);
+    narrow->evtchn_mask[timer.port / 32] &= ~(1U << timer.port % 32);
+    forget(timer.port);
+    later = time_now() + 5000000UL;
+    EXPECT_EQ(call32(mode, __HYPERVISOR_set_timer_op, (uint32_t)later, later >> 32, 0), 0);
+    EXPECT_EQ(call32_wait(mode), count + 1);
+    EXPECT(time_now() >= later);
+    EXPECT(is_set(narrow->evtchn_pending, timer.port));
+    forget(timer.port);
+    close.port = timer.port;
+    EXPECT_EQ(call(__HYPERVISOR_event_channel_op, EVTCHNOP_close, &close, 0), 0);
+    close.port = bind.port;
+    EXPECT_EQ(call(__HYPERVISOR_event_channel_op, EVTCHNOP_close, &close, 0), 0);
+}
+
 static void become_32bit(void)
 {
     static struct xen_hvm_param param;
@@ -166,6 +203,9 @@ void test_shared(unsigned int of_mode, unsigned long spare)
     EXPECT_EQ(narrow->arch.wc_sec_hi, 0);
     test_ports();
     test_runstate();
+    if (mode != CALL32_COMPATIBILITY) {
+        test_upcalls();
+    }
     become_64bit(spare);
     memcpy(from, moved, MOVED);
     shared_info->vcpu_info[0].evtchn_pending_sel = 0;
