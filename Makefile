@@ -79,6 +79,9 @@ $(B)/asm_offsets.h: hv/arch/$(HVARCH)/guest/asm_offsets.c $(B)/flags | $(ABI_INC
 	$(Q)sed -n 's/.*==>\([A-Za-z0-9_]*\) \$$\?\([-0-9]*\).*/#define \1 \2/p' $(B)/asm_offsets.s > $@.tmp
 	$(Q)mv $@.tmp $@
 
+# What runs once is for size.
+$(B)/hv/init/%.o: HV_CFLAGS += -Os
+
 $(B)/%.o: %.c $(B)/flags | $(ABI_INCLUDE)/xen
 	@mkdir -p $(@D)
 	@echo "  CC   $<"

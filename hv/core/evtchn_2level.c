@@ -20,14 +20,15 @@ static inline unsigned int port_count(bool narrow)
     return narrow ? NARROW_PORTS : EVTCHN_2L_NR_CHANNELS;
 }
 
-static inline unsigned long *pending_bits(const struct domain *d)
+static inline unsigned long *pending_bits(struct shared_info *shared)
 {
-    return (unsigned long *)d->shared_info->evtchn_pending;
+    return (unsigned long *)shared->evtchn_pending;
 }
 
-static inline unsigned long *mask_bits(const struct domain *d, bool narrow)
+static inline unsigned long *mask_bits(struct shared_info *shared, bool narrow)
 {
-    return narrow ? (unsigned long *)shared_narrow(d)->evtchn_mask : (unsigned long *)d->shared_info->evtchn_mask;
+    return (unsigned long *)(narrow ? (void *)((struct shared_info_narrow *)shared)->evtchn_mask
+                                    : (void *)shared->evtchn_mask);
 }
 
 /* The port's word is selected: true when it was before. */
@@ -73,16 +74,17 @@ static NOINLINE long wake_pollers(struct domain *d, evtchn_port_t port)
 static ALWAYS_INLINE long raise_in(struct vcpu *v, struct evtchn *ch, bool narrow)
 {
     struct domain *d = v->domain;
+    struct shared_info *shared = d->shared_info; /* looked up once: what follows is a barrier to the compiler */
     evtchn_port_t port = ch->port;
 
     /* A late sender, after a reset from FIFO. */
     if (unlikely(port >= port_count(narrow))) {
         return 0;
     }
-    if (bit_test_and_set_atomic(pending_bits(d), port)) {
+    if (bit_test_and_set_atomic(pending_bits(shared), port)) {
         return 0;
     }
-    if (!bit_test(mask_bits(d, narrow), port)) {
+    if (!bit_test(mask_bits(shared, narrow), port)) {
         return narrow ? raise_unmasked_narrow(v, port) : raise_unmasked_wide(v, port);
     }
     if (unlikely(READ_ONCE(d->poller_count) != 0)) {
@@ -91,20 +93,35 @@ static ALWAYS_INLINE long raise_in(struct vcpu *v, struct evtchn *ch, bool narro
     return 0;
 }
 
-static inline void unmask_in(struct vcpu *v, struct evtchn *ch, bool narrow)
+static long raise_wide(struct vcpu *v, struct evtchn *ch)
 {
-    struct domain *d = v->domain;
-    evtchn_port_t port = ch->port;
-
-    if (port < port_count(narrow) && bit_test_and_clear_atomic(mask_bits(d, narrow), port) &&
-        bit_test(pending_bits(d), port)) {
-        (void)select_word(v, port, narrow);
-    }
+    return raise_in(v, ch, false);
 }
 
-static bool is_bit(const unsigned long *bits, evtchn_port_t port, bool narrow)
+static long raise_narrow(struct vcpu *v, struct evtchn *ch)
 {
-    return port < port_count(narrow) && bit_test(bits, port);
+    return raise_in(v, ch, true);
+}
+
+/* What is done less often serves both. */
+static bool is_narrow(const struct domain *d)
+{
+    return d->evtchn_format->raise == raise_narrow;
+}
+
+static bool is_bit(const struct domain *d, const unsigned long *bits, evtchn_port_t port)
+{
+    return port < port_count(is_narrow(d)) && bit_test(bits, port);
+}
+
+static bool is_pending(const struct domain *d, evtchn_port_t port)
+{
+    return is_bit(d, pending_bits(d->shared_info), port);
+}
+
+static bool is_masked(const struct domain *d, evtchn_port_t port)
+{
+    return is_bit(d, mask_bits(d->shared_info, is_narrow(d)), port);
 }
 
 static bool is_busy(const struct domain *d, evtchn_port_t port)
@@ -112,83 +129,38 @@ static bool is_busy(const struct domain *d, evtchn_port_t port)
     return false;
 }
 
-/* ---- 64-bit words ------------------------------------------------------------------------ */
-
-static long raise_wide(struct vcpu *v, struct evtchn *ch)
+static void unmask(struct vcpu *v, struct evtchn *ch)
 {
-    return raise_in(v, ch, false);
-}
+    struct domain *d = v->domain;
+    bool narrow = is_narrow(d);
+    evtchn_port_t port = ch->port;
 
-static void unmask_wide(struct vcpu *v, struct evtchn *ch)
-{
-    unmask_in(v, ch, false);
-}
-
-static void clear_wide(struct domain *d, struct evtchn *ch)
-{
-    if (ch->port < port_count(false)) {
-        bit_clear_atomic(pending_bits(d), ch->port);
+    if (port < port_count(narrow) && bit_test_and_clear_atomic(mask_bits(d->shared_info, narrow), port) &&
+        bit_test(pending_bits(d->shared_info), port)) {
+        (void)select_word(v, port, narrow);
     }
 }
 
-static bool is_pending_wide(const struct domain *d, evtchn_port_t port)
+static void clear(struct domain *d, struct evtchn *ch)
 {
-    return is_bit(pending_bits(d), port, false);
-}
-
-static bool is_masked_wide(const struct domain *d, evtchn_port_t port)
-{
-    return is_bit(mask_bits(d, false), port, false);
-}
-
-static const struct evtchn_format wide = {
-    .port_count = EVTCHN_2L_NR_CHANNELS,
-    .raise = raise_wide,
-    .unmask = unmask_wide,
-    .clear = clear_wide,
-    .is_pending = is_pending_wide,
-    .is_masked = is_masked_wide,
-    .is_busy = is_busy,
-};
-
-/* ---- 32-bit words ------------------------------------------------------------------------ */
-
-static long raise_narrow(struct vcpu *v, struct evtchn *ch)
-{
-    return raise_in(v, ch, true);
-}
-
-static void unmask_narrow(struct vcpu *v, struct evtchn *ch)
-{
-    unmask_in(v, ch, true);
-}
-
-static void clear_narrow(struct domain *d, struct evtchn *ch)
-{
-    if (ch->port < port_count(true)) {
-        bit_clear_atomic(pending_bits(d), ch->port);
+    if (ch->port < port_count(is_narrow(d))) {
+        bit_clear_atomic(pending_bits(d->shared_info), ch->port);
     }
 }
 
-static bool is_pending_narrow(const struct domain *d, evtchn_port_t port)
-{
-    return is_bit(pending_bits(d), port, true);
-}
+#define FORMAT(ports, raise_port)  \
+    {                              \
+        .port_count = (ports),     \
+        .raise = (raise_port),     \
+        .unmask = unmask,          \
+        .clear = clear,            \
+        .is_pending = is_pending,  \
+        .is_masked = is_masked,    \
+        .is_busy = is_busy,        \
+    }
 
-static bool is_masked_narrow(const struct domain *d, evtchn_port_t port)
-{
-    return is_bit(mask_bits(d, true), port, true);
-}
-
-static const struct evtchn_format narrow_words = {
-    .port_count = NARROW_PORTS,
-    .raise = raise_narrow,
-    .unmask = unmask_narrow,
-    .clear = clear_narrow,
-    .is_pending = is_pending_narrow,
-    .is_masked = is_masked_narrow,
-    .is_busy = is_busy,
-};
+static const struct evtchn_format wide = FORMAT(EVTCHN_2L_NR_CHANNELS, raise_wide);
+static const struct evtchn_format narrow_words = FORMAT(NARROW_PORTS, raise_narrow);
 
 const struct evtchn_format *evtchn_2level(const struct domain *d)
 {
