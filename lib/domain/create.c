@@ -90,6 +90,14 @@ static int64_t or_else(int64_t value, int64_t other)
     return value != DOMAIN_NUMBER_UNSET ? value : other;
 }
 
+/* A hypervisor refuses a version that it does not have: Xen on Arm has only the first. */
+static unsigned int best_grant_version(const struct creation *k)
+{
+    struct xen_sysctl_physinfo p;
+
+    return !ctrl_physinfo(k->c, &p) && !(p.capabilities & XEN_SYSCTL_PHYSCAP_gnttab_v2) ? 1 : 2;
+}
+
 static int make_domain(struct err *e, struct creation *k)
 {
     const struct domain_config *d = k->config;
@@ -106,7 +114,7 @@ static int make_domain(struct err *e, struct creation *k)
     if (rc) {
         return rc;
     }
-    make.grant_opts = XEN_DOMCTL_GRANT_version(grants > 0 ? grants : 2);
+    make.grant_opts = XEN_DOMCTL_GRANT_version(grants > 0 ? grants : best_grant_version(k));
     memcpy(make.handle, d->uuid, sizeof(make.handle));
     if (d->type == DOMAIN_PVH) {
         build_pvh_domain(&make, d->hap, d->vuart);
