@@ -27,6 +27,8 @@ HV_CFLAGS_x86 := -m64 -fPIE -mno-red-zone -mno-sse -mno-mmx -mno-80387 -mcmodel=
 HV_CFLAGS_arm := -fno-pic -fno-pie -mgeneral-regs-only -mcmodel=small -mno-outline-atomics
 
 HV_CFLAGS += $(HV_CFLAGS_$(HVARCH))
+# What runs once is for size.
+HV_CFLAGS_INIT := -Os
 ifeq ($(DEBUG),1)
 HV_CFLAGS += -DDEBUG
 endif
@@ -70,7 +72,7 @@ build/include/xen:
 # Written anew when the flags have changed (DEBUG=1 and back), which rebuilds every object.
 $(B)/flags: FORCE
 	@mkdir -p $(@D)
-	@echo '$(CC) $(HV_CFLAGS)' | cmp -s - $@ || echo '$(CC) $(HV_CFLAGS)' > $@
+	@echo '$(CC) $(HV_CFLAGS) $(HV_CFLAGS_INIT)' | cmp -s - $@ || echo '$(CC) $(HV_CFLAGS) $(HV_CFLAGS_INIT)' > $@
 FORCE:
 
 $(B)/asm_offsets.h: hv/arch/$(HVARCH)/guest/asm_offsets.c $(B)/flags | $(ABI_INCLUDE)/xen
@@ -79,8 +81,7 @@ $(B)/asm_offsets.h: hv/arch/$(HVARCH)/guest/asm_offsets.c $(B)/flags | $(ABI_INC
 	$(Q)sed -n 's/.*==>\([A-Za-z0-9_]*\) \$$\?\([-0-9]*\).*/#define \1 \2/p' $(B)/asm_offsets.s > $@.tmp
 	$(Q)mv $@.tmp $@
 
-# What runs once is for size.
-$(B)/hv/init/%.o: HV_CFLAGS += -Os
+$(B)/hv/init/%.o: HV_CFLAGS += $(HV_CFLAGS_INIT)
 
 $(B)/%.o: %.c $(B)/flags | $(ABI_INCLUDE)/xen
 	@mkdir -p $(@D)
