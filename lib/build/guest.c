@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "abi/hvm_params.h"
 #include "lib/foreignmemory/xenforeignmemory.h"
 
 #define EXTENT_ORDER 9
@@ -302,6 +303,22 @@ static int allocate_port(struct guest_build *b, domid_t remote, evtchn_port_t gi
     }
     rc = ctrl_evtchn_alloc_unbound(b->c, b->config->domid, remote, port);
     return rc < 0 ? guest_failed(b, rc, "cannot make an event channel for the guest") : 0;
+}
+
+int guest_set_param(struct guest_build *b, uint32_t index, uint64_t value)
+{
+    int rc = ctrl_hvm_param_set(b->c, b->config->domid, index, value);
+
+    return rc < 0 ? guest_failed(b, rc, "the hypervisor refuses one of the guest's parameters") : 0;
+}
+
+int guest_set_ring_params(struct guest_build *b, const struct build_result *r)
+{
+    int rc = guest_set_param(b, HVM_PARAM_STORE_PFN, r->store_mfn);
+
+    rc = rc < 0 ? rc : guest_set_param(b, HVM_PARAM_STORE_EVTCHN, r->store_port);
+    rc = rc < 0 ? rc : guest_set_param(b, HVM_PARAM_CONSOLE_PFN, r->console_mfn);
+    return rc < 0 ? rc : guest_set_param(b, HVM_PARAM_CONSOLE_EVTCHN, r->console_port);
 }
 
 int guest_ports(struct guest_build *b, struct build_result *r)

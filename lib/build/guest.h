@@ -7,7 +7,7 @@
  *   guest_limits()     memory limit, claim;  guest_populate() extents of 2 MiB, then pages
  *   guest_add_window() .. guest_map(), guest_page(), guest_unmap()
  *   guest_load_ramdisk(), guest_clear_pages()
- *   guest_ports(), guest_grants()
+ *   guest_ports(), guest_set_ring_params(), guest_grants()
  *   guest_close()
  *
  * A window is a run of guest pages that is mapped; windows are added in order of their pages. Pages come zeroed
@@ -67,6 +67,10 @@ void guest_clear_pages(void *pages, uint64_t count);
 int guest_load_ramdisk(struct guest_build *b, uint64_t pfn);
 
 int guest_ports(struct guest_build *b, struct build_result *r);
+/* One of HVM_PARAM_... of a guest that is not PV. */
+int guest_set_param(struct guest_build *b, uint32_t index, uint64_t value);
+/* Those by which it finds its rings and their event channels. */
+int guest_set_ring_params(struct guest_build *b, const struct build_result *r);
 int guest_grants(struct guest_build *b, const struct build_result *r);
 void guest_close(struct guest_build *b);
 

@@ -80,6 +80,16 @@ static void add_vcpus(struct nodes *n, const char *top, const struct layout_gues
     }
 }
 
+/* What xenconsoled serves: a ring in the guest's memory and its event channel. */
+static void add_ring(struct nodes *n, const char *front, uint32_t port, uint64_t frame)
+{
+    nodes_write(n, front, "limit", "1048576");
+    nodes_write(n, front, "type", "xenconsoled");
+    nodes_write(n, front, "tty", "%s", "");
+    nodes_write(n, front, "port", "%u", port);
+    nodes_write(n, front, "ring-ref", "%llu", (unsigned long long)frame);
+}
+
 static void add_console(struct nodes *n, const char *top, const struct layout_guest *g)
 {
     char back[LAYOUT_PATH_MAX], library[LAYOUT_PATH_MAX], front[LAYOUT_PATH_MAX], path[LAYOUT_PATH_MAX];
@@ -91,12 +101,8 @@ static void add_console(struct nodes *n, const char *top, const struct layout_gu
     nodes_write(n, front, "backend-id", "0");
     snprintf(path, sizeof(path), "%.100s/backend-id", front);
     nodes_permit(n, path, g->domid, 0);
-    nodes_write(n, front, "limit", "1048576");
-    nodes_write(n, front, "type", "xenconsoled");
     nodes_write(n, front, "output", "pty");
-    nodes_write(n, front, "tty", "%s", "");
-    nodes_write(n, front, "port", "%u", g->console_port);
-    nodes_write(n, front, "ring-ref", "%llu", (unsigned long long)g->console_mfn);
+    add_ring(n, front, g->console_port, g->console_mfn);
     for (int i = 0; i < 2; i++) {
         const char *folder = i ? library : back;
 
@@ -124,11 +130,7 @@ static void add_vuart(struct nodes *n, const char *top, const struct layout_gues
     nodes_write(n, front, NULL, "%s", "");
     nodes_permit(n, front, 0, g->domid);
     nodes_write(n, front, "backend-id", "0");
-    nodes_write(n, front, "limit", "1048576");
-    nodes_write(n, front, "type", "xenconsoled");
-    nodes_write(n, front, "tty", "%s", "");
-    nodes_write(n, front, "port", "%u", g->vuart_port);
-    nodes_write(n, front, "ring-ref", "%llu", (unsigned long long)g->vuart_gfn);
+    add_ring(n, front, g->vuart_port, g->vuart_gfn);
 }
 
 static void add_vm(struct nodes *n, const char *vm, const struct layout_guest *g, const char *uuid)

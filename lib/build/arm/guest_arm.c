@@ -205,25 +205,9 @@ static int write_memory(struct arm_build *b)
 
 static int set_params(struct arm_build *b, const struct build_result *r)
 {
-    const struct {
-        uint32_t index;
-        uint64_t value;
-    } params[] = {
-        { HVM_PARAM_STORE_PFN, r->store_mfn },
-        { HVM_PARAM_STORE_EVTCHN, r->store_port },
-        { HVM_PARAM_CONSOLE_PFN, r->console_mfn },
-        { HVM_PARAM_CONSOLE_EVTCHN, r->console_port },
-        { HVM_PARAM_MONITOR_RING_PFN, MAGIC_PFN + MAGIC_MONITOR },
-    };
+    int rc = guest_set_ring_params(&b->g, r);
 
-    for (unsigned int i = 0; i < ARRAY_SIZE(params); i++) {
-        int rc = ctrl_hvm_param_set(b->g.c, b->g.config->domid, params[i].index, params[i].value);
-
-        if (rc < 0) {
-            return guest_failed(&b->g, rc, "the hypervisor refuses one of the guest's parameters");
-        }
-    }
-    return 0;
+    return rc < 0 ? rc : guest_set_param(&b->g, HVM_PARAM_MONITOR_RING_PFN, MAGIC_PFN + MAGIC_MONITOR);
 }
 
 static int connect_rings(struct arm_build *b, struct build_result *r)

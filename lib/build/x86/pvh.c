@@ -194,27 +194,13 @@ static int write_memory(struct pvh_build *b)
 
 static int set_params(struct pvh_build *b, const struct build_result *r)
 {
-    const struct {
-        uint32_t index;
-        uint64_t value;
-    } params[] = {
-        { HVM_PARAM_STORE_PFN, r->store_mfn },
-        { HVM_PARAM_STORE_EVTCHN, r->store_port },
-        { HVM_PARAM_CONSOLE_PFN, r->console_mfn },
-        { HVM_PARAM_CONSOLE_EVTCHN, r->console_port },
-        { HVM_PARAM_TIMER_MODE, NO_MISSED_TICKS },
-        { HVM_PARAM_IDENT_PT, b->layout.identity << PAGE_SHIFT },
-    };
-    unsigned int count = ARRAY_SIZE(params) - (cpu_has_vmx() ? 0 : 1);
+    int rc = guest_set_ring_params(&b->g, r);
 
-    for (unsigned int i = 0; i < count; i++) {
-        int rc = ctrl_hvm_param_set(b->g.c, b->g.config->domid, params[i].index, params[i].value);
-
-        if (rc < 0) {
-            return guest_failed(&b->g, rc, "the hypervisor refuses one of the guest's parameters");
-        }
+    rc = rc < 0 ? rc : guest_set_param(&b->g, HVM_PARAM_TIMER_MODE, NO_MISSED_TICKS);
+    if (rc == 0 && cpu_has_vmx()) {
+        rc = guest_set_param(&b->g, HVM_PARAM_IDENT_PT, b->layout.identity << PAGE_SHIFT);
     }
-    return 0;
+    return rc;
 }
 
 static int connect_rings(struct pvh_build *b, struct build_result *r)
