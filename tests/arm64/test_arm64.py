@@ -111,6 +111,15 @@ def run_kernel(path, gic=3, cpus=1, seconds=60, cpu="cortex-a57", args="", line=
                           text=True, errors="replace").stdout.replace("\r", "")
 
 
+def until_halted(command):
+    """What a machine says that ends with "Halted", within ten seconds."""
+    child = pexpect.spawn("qemu-system-aarch64", command, timeout=10 * PATIENCE, encoding="utf-8", codec_errors="replace")
+    child.expect("Halted")
+    text = child.before.replace("\r", "")
+    child.close(force=True)
+    return text
+
+
 def test_our_daemons():
     """Cross-built, below Debian's xl."""
     d = Dom0(3, 2, os.path.join(IMAGE, "dom0-tools.cpio.gz"), more=" proxenos.tools=daemons")
@@ -377,9 +386,8 @@ def test_bad_device_tree(name, tmp_path):
     cells = 'xen,xen-bootargs = "%s";\n#address-cells = <2>; #size-cells = <2>;\n' % LINE
     text = re.sub(r"(\n\tchosen \{\n(?:\t\t[a-z-]+ = .*;\n)*)", lambda m: m[1] + cells + chosen, text, count=1)
     blob = make_blob(str(tmp_path / "tree"), text)
-    command = ["timeout", str(int(10 * PATIENCE)), "qemu-system-aarch64"] + machine(3, 1) + ["-dtb", blob]
-    output = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, errors="replace").stdout
-    assert output.count(line) == 1 and "Halted" in output, output
+    output = until_halted(machine(3, 1) + ["-dtb", blob])
+    assert output.count(line) == 1, output
     assert not re.search("exception in the hypervisor|BUG at|online", output), output
 
 
@@ -526,11 +534,23 @@ def test_uboot(gic):
 
 
 def test_no_kernel():
-    text = subprocess.run(["timeout", "10", "qemu-system-aarch64"] + machine(3, 2) + ["-append", LINE],
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, errors="replace").stdout
-    assert "2 CPUs online" in text and "no kernel for dom0" in text
+    text = until_halted(machine(3, 2) + ["-append", LINE])
+    assert "2 CPUs online" in text and "there is nothing to run" in text
 
 
 def test_not_an_image():
-    text = run_kernel(HV + ".gz", seconds=10)
-    assert "dom0: its kernel is not an uncompressed arm64 Image" in text and "Halted" in text
+    text = until_halted(machine(3, 1) + ["-append", LINE] + kernel(HV + ".gz"))
+    assert "dom0: its kernel is not an uncompressed arm64 Image" in text
+
+
+@pytest.mark.parametrize("line, initrd, said", [
+    ("dom0_mem=1M", False, r"dom0: there is not enough memory"),
+    ("dom0_mem=8M", False, r"dom0: its kernel needs \d+ MiB, and the largest part of its memory has 8\b"),
+    ("dom0_mem=64M", True, r"dom0: kernel, initrd and device tree do not fit in its first 64 MiB"),
+])
+def test_too_little_memory(line, initrd, said):
+    image = os.path.join(IMAGE, "vmlinuz")
+    more = ["-append", LINE + line] + kernel(image)
+    more += ["-device", "guest-loader,addr=0x4d000000,initrd=" + image] if initrd else []  # of some size, that is all
+    text = until_halted(machine(3, 1) + more)
+    assert len(re.findall(said, text)) == 1, text

@@ -164,8 +164,14 @@ static void load(const struct boot_module *kernel, const struct boot_module *ini
     if (kernel_size < sizeof(*h) || h->magic != IMAGE_MAGIC) {
         fail("its kernel is not an uncompressed arm64 Image");
     }
-    if (h->text_offset >= LARGE_SIZE || h->image_size > bank->end - bank->start) {
-        fail("its kernel's header makes no sense, or it is too large for its memory");
+    if (h->text_offset >= LARGE_SIZE) {
+        fail("its kernel's header makes no sense: it wants to be 0x%lx behind a multiple of 2 MiB",
+             (unsigned long)h->text_offset);
+    }
+    if (h->image_size > bank->end - bank->start) {
+        fail("its kernel needs %lu MiB, and the largest part of its memory has %lu",
+             (unsigned long)(ALIGN_UP(h->image_size, 1UL << 20) >> 20),
+             (unsigned long)((bank->end - bank->start) >> 20));
     }
     kernel_entry = ALIGN_UP(bank->start, LARGE_SIZE) + h->text_offset;
     end = kernel_entry + MAX(h->image_size, kernel_size);
@@ -332,13 +338,13 @@ static void choose_grant_space(void)
     tree.grant_size = GRANT_SIZE;
 }
 
-void dom0_build(void)
+bool dom0_build(void)
 {
     const struct boot_module *kernel = bootinfo_module(0, MODULE_KERNEL);
 
     if (kernel == NULL) {
         log_warning("no kernel for dom0 among the boot modules: there is none\n");
-        return;
+        return false;
     }
     create_domain();
     allocate_memory();
@@ -353,4 +359,5 @@ void dom0_build(void)
     if (domain_unpause_by_controller(dom0) != 0) {
         fail("it cannot be started");
     }
+    return true;
 }

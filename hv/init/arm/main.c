@@ -172,6 +172,7 @@ static void memory_init(void)
 NORETURN void boot_start(uint64_t fdt_start, uint64_t image_start)
 {
     const char *why = NULL;
+    bool has_dom0;
     int rc;
 
     boot_cpu_identify();
@@ -217,8 +218,10 @@ NORETURN void boot_start(uint64_t fdt_start, uint64_t image_start)
     if (console_driver != NULL) {
         console_driver->start_polling();
     }
-    dom0_build();
-    dom0less_build();
+    has_dom0 = dom0_build();
+    if (dom0less_build() == 0 && !has_dom0) {
+        panic("there is nothing to run: neither a dom0 nor a guest in the device tree");
+    }
     serial_input_start();
     stack_reset_and_call(sched_idle_loop); /* the scheduler finds dom0 runnable */
 }
