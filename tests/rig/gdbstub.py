@@ -4,13 +4,17 @@
     with Debugger(path) as d:           the machine stands still inside, and runs on afterwards
         d.write(address, code)
         d.run_to(address)
+        d.run_to_any(addresses); d.register(0); d.set_register(0, value)
         d.instructions()                under -icount ...,rr=record: what has been executed so far
 
 Packets of the GDB remote protocol: $text#sum, answered by + and a packet.
 """
+import contextlib
 import re
 import socket
 import time
+
+MAYBE_ENDED = contextlib.suppress(BrokenPipeError, ConnectionResetError)  # the machine
 
 
 def _packet(text):
@@ -37,10 +41,11 @@ class Debugger:
     def __enter__(self):
         self.link.sendall(_packet("?"))  # stops the machine; what comes before it has stopped may be lost
         self._answer()
+        self._command("qXfer:features:read:target.xml:0,ffb")  # without it single registers are not to be had
         return self
 
     def __exit__(self, *_):
-        with self.link:
+        with self.link, MAYBE_ENDED:
             self.link.sendall(_packet("D"))
 
     def _answer(self):
@@ -50,7 +55,8 @@ class Debugger:
             self.pending += more
         found = re.search(rb"\$([^#]*)#..", self.pending)
         self.pending = self.pending[found.end():]
-        self.link.sendall(b"+")
+        with MAYBE_ENDED:
+            self.link.sendall(b"+")
         return found.group(1).decode()
 
     def _command(self, text):
@@ -75,6 +81,28 @@ class Debugger:
         answer = self._answer()
         assert answer.startswith("T05"), answer
         self._expect_ok("z1,%x,1" % address)
+
+    def run_to_any(self, addresses):
+        """Goes on by at least one instruction until one of these is next: which; None: the machine has ended."""
+        self.link.sendall(_packet("s"))
+        assert self._answer().startswith("T05")
+        for address in addresses:
+            self._expect_ok("Z1,%x,4" % address)
+        self.link.sendall(_packet("c"))
+        answer = self._answer()
+        if answer.startswith("W"):
+            return None
+        assert answer.startswith("T05"), answer
+        for address in addresses:
+            self._expect_ok("z1,%x,4" % address)
+        return self.register(32)
+
+    def register(self, number):
+        """64 bits each: on Arm x0 to x30, sp, pc."""
+        return int.from_bytes(bytes.fromhex(self._command("p%x" % number)), "little")
+
+    def set_register(self, number, value):
+        self._expect_ok("P%x=%s" % (number, value.to_bytes(8, "little").hex()))
 
     def instructions(self):
         self.link.sendall(_packet("qRcmd,%s" % b"info replay".hex()))

@@ -52,9 +52,32 @@ void inject_abort(struct cpu_user_regs *regs, uint64_t address, bool is_instruct
 
 /* ---- memory ----------------------------------------------------------------------------------- */
 
-static uint64_t fault_ipa(uint64_t far)
+#define ESR_STATUS(esr) ((unsigned int)(esr) & 0x3c) /* without the level */
+#define STATUS_TRANSLATION 0x04U
+#define STATUS_PERMISSION  0x0cU
+#define ESR_OF_WALK     (1ULL << 7) /* the access was a walk of the guest's tables */
+#define PAR_ADDRESS     0xffffffffff000ULL
+#define HPFAR_ADDRESS   0xffffffffff0ULL
+
+/*
+ * HPFAR_EL2 has it unless an access that was translated met a lack of permission: then the guest's own translation of
+ * now is asked. False: it has none, so that the instruction is to be tried again.
+ */
+static bool fault_ipa(uint64_t esr, uint64_t far, uint64_t *ipa)
 {
-    return (SYSREG_READ("hpfar_el2") & 0xffffffffff0ULL) << 8 | (far & ~PAGE_MASK);
+    uint64_t par;
+    uint64_t kept;
+
+    if ((esr & ESR_OF_WALK) != 0 || ESR_STATUS(esr) != STATUS_PERMISSION) {
+        *ipa = (SYSREG_READ("hpfar_el2") & HPFAR_ADDRESS) << 8 | (far & ~PAGE_MASK);
+        return true;
+    }
+    kept = SYSREG_READ("par_el1");
+    __asm__ __volatile__("at s1e1r, %0; isb" ::"r"(far) : "memory");
+    par = SYSREG_READ("par_el1");
+    SYSREG_WRITE("par_el1", kept);
+    *ipa = (par & PAR_ADDRESS) | (far & ~PAGE_MASK);
+    return (par & 1) == 0;
 }
 
 /* What the instruction syndrome says of a load or store. */
@@ -130,13 +153,17 @@ static void on_data_abort(struct cpu_user_regs *regs, uint64_t esr)
 {
     struct vcpu *v = current_vcpu();
     uint64_t far = SYSREG_READ("far_el2");
-    uint64_t ipa = fault_ipa(far);
-    unsigned int status = esr & 0x3c; /* without the level */
+    uint64_t ipa;
+    unsigned int status = ESR_STATUS(esr);
     bool is_write = esr >> 6 & 1;
+    bool is_known = fault_ipa(esr, far, &ipa);
 
     arch_irq_enable();
-    if (status == 4 || status == 0xc) { /* translation or permission */
-        if (status == 4 && emulate(v, regs, ipa, esr)) {
+    if (!is_known) {
+        return;
+    }
+    if (status == STATUS_TRANSLATION || status == STATUS_PERMISSION) {
+        if (status == STATUS_TRANSLATION && emulate(v, regs, ipa, esr)) {
             return;
         }
         if (is_there(v, ipa, is_write)) {
@@ -152,10 +179,11 @@ static void on_instruction_abort(struct cpu_user_regs *regs, uint64_t esr)
 {
     struct vcpu *v = current_vcpu();
     uint64_t far = SYSREG_READ("far_el2");
-    uint64_t ipa = fault_ipa(far);
+    uint64_t ipa;
+    bool is_known = fault_ipa(esr, far, &ipa);
 
     arch_irq_enable();
-    if ((esr & 0x3c) == 4 && is_there(v, ipa, false)) {
+    if (!is_known || (ESR_STATUS(esr) == STATUS_TRANSLATION && is_there(v, ipa, false))) {
         return;
     }
     glog_debug("%pv: instruction abort at %lx, physical %lx\n", v, (unsigned long)far, (unsigned long)ipa);
