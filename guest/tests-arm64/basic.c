@@ -16,6 +16,7 @@
 #define PSCI_VERSION  0x84000000UL
 #define PSCI_FEATURES 0x8400000aUL
 #define AFFINITY_INFO 0xc4000004UL
+#define PSCI01_CPU_ON 2UL
 #define NOTHING_THERE 0xf000000UL /* no device of the machine */
 
 static unsigned int wait_irq(unsigned int irq, unsigned int before)
@@ -92,6 +93,61 @@ static void test_psci(void)
     EXPECT_EQ(firmware_call(AFFINITY_INFO, 0, 0, 0), 0);
     EXPECT_EQ(firmware_call(AFFINITY_INFO, 0xff, 0, 0), -2);
     EXPECT_EQ(firmware_call(0xdeadbeef, 0, 0, 0), -1);
+}
+
+/* A vcpu's first instructions: x0 and a bit into psci01_seen, then CPU_OFF of PSCI 0.1. */
+__asm__(".pushsection .text\n"
+        ".globl psci01_entry\n"
+        "psci01_entry:\n"
+        "    adrp x1, psci01_seen\n"
+        "    add x1, x1, :lo12:psci01_seen\n"
+        "    add x2, x0, #0x100\n"
+        "    str x2, [x1]\n"
+        "    dsb sy\n"
+        "    mov x0, #1\n"
+        "    hvc #0\n"
+        "1:  wfi\n"
+        "    b 1b\n"
+        ".popsection\n");
+
+extern const char psci01_entry[];
+extern uint64_t psci01_seen;
+uint64_t psci01_seen __attribute__((aligned(64)));
+
+static long wait_until_off(unsigned int vcpu)
+{
+    long state = firmware_call(AFFINITY_INFO, vcpu, 0, 0);
+
+    for (unsigned int i = 0; i < 1000000 && state == 0; i++) {
+        state = firmware_call(AFFINITY_INFO, vcpu, 0, 0);
+    }
+    return state;
+}
+
+/*
+ * The first version, by the numbers that Xen's device trees give for it: a vcpu begins with 0 in x0, stops itself and
+ * begins again. That version has one answer to whatever is wrong with a target.
+ */
+static void test_psci_01(void)
+{
+    EXPECT_EQ(firmware_call(PSCI01_CPU_ON, 0, arm_physical(psci01_entry), 0), -2); /* it runs */
+    EXPECT_EQ(firmware_call_smc(PSCI01_CPU_ON, 0xff, arm_physical(psci01_entry), 0), -2);
+    EXPECT_EQ(firmware_call(0, 0, 0, 0), -1); /* CPU_SUSPEND and MIGRATE are nobody's */
+    EXPECT_EQ(firmware_call(3, 0, 0, 0), -1);
+    if (firmware_call(AFFINITY_INFO, 1, 0, 0) != 1) {
+        test_note("no second vcpu that is off: PSCI 0.1 starts nobody");
+        return;
+    }
+    for (unsigned int i = 0; i < 2; i++) {
+        long (*call)(uint64_t, uint64_t, uint64_t, uint64_t) = i == 0 ? firmware_call : firmware_call_smc;
+
+        psci01_seen = 0;
+        __asm__ volatile("dc civac, %0; dsb sy" ::"r"(&psci01_seen) : "memory");
+        EXPECT_EQ(call(PSCI01_CPU_ON, 1, arm_physical(psci01_entry), 0x55), 0);
+        EXPECT_EQ(wait_until_off(1), 1);
+        __asm__ volatile("dc civac, %0; dsb sy" ::"r"(&psci01_seen) : "memory");
+        EXPECT_EQ(psci01_seen, 0x100);
+    }
 }
 
 static void test_refusals(void)
@@ -202,6 +258,7 @@ void test_main(void)
     test_events();
     test_timer();
     test_psci();
+    test_psci_01();
     test_refusals();
     test_id_registers();
     test_distributor();

@@ -61,6 +61,7 @@ static void test_immediates(uint32_t base, bool undefined)
 static bool ends_the_caller(uint32_t function)
 {
     switch (function & ~0x40000000U) {
+    case 1: /* CPU_OFF of PSCI 0.1 */
     case PSCI_BASE + 1: /* CPU_SUSPEND */
     case PSCI_BASE + 2: /* CPU_OFF */
     case PSCI_BASE + 8: /* SYSTEM_OFF */

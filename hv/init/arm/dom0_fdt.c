@@ -7,6 +7,7 @@
 #include <libfdt.h>
 
 #include "hv/arch/arm/cpu/gic.h"
+#include "hv/arch/arm/cpu/psci.h"
 #include "hv/drivers/fdt.h"
 #include "hv/init/arm/main.h"
 #include "hv/lib/printf.h"
@@ -193,7 +194,7 @@ static int make_cpus(void *fdt, unsigned int vcpus)
 
 static int make_psci(void *fdt)
 {
-    static const char compatible[] = "arm,psci-1.0\0arm,psci-0.2";
+    static const char compatible[] = "arm,psci-1.0\0arm,psci-0.2\0arm,psci";
     int node = fdt_path_offset(fdt, "/psci");
     int rc;
 
@@ -208,7 +209,9 @@ static int make_psci(void *fdt)
         return node;
     }
     rc = fdt_setprop(fdt, node, "compatible", compatible, sizeof(compatible));
-    return rc != 0 ? rc : fdt_setprop_string(fdt, node, "method", "hvc");
+    rc = rc != 0 ? rc : fdt_setprop_string(fdt, node, "method", "hvc");
+    rc = rc != 0 ? rc : fdt_setprop_u32(fdt, node, "cpu_off", PSCI_V01_CPU_OFF);
+    return rc != 0 ? rc : fdt_setprop_u32(fdt, node, "cpu_on", PSCI_V01_CPU_ON);
 }
 
 static int make_hypervisor(void *fdt, const struct dom0_tree *t)

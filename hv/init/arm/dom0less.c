@@ -9,6 +9,7 @@
 #include "abi/domctl.h"
 #include "hv/arch/arm/cpu/clock.h"
 #include "hv/arch/arm/cpu/paging.h"
+#include "hv/arch/arm/cpu/psci.h"
 #include "hv/arch/arm/guest/serial_input.h"
 #include "hv/arch/arm/guest/vgic.h"
 #include "hv/arch/arm/guest/vpl011.h"
@@ -192,9 +193,13 @@ static void add_gic(void *fdt, const struct vgic *g, int *rc)
 
 static void add_platform(void *fdt, const struct guest *g, int *rc)
 {
-    int node = add_node(fdt, 0, "psci", "arm,psci-1.0", rc);
+    static const char psci[] = "arm,psci-1.0\0arm,psci-0.2\0arm,psci";
+    int node = add_node(fdt, 0, "psci", NULL, rc);
 
+    keep(rc, fdt_setprop(fdt, node, "compatible", psci, sizeof(psci)));
     keep(rc, fdt_setprop_string(fdt, node, "method", "hvc"));
+    keep(rc, fdt_setprop_u32(fdt, node, "cpu_off", PSCI_V01_CPU_OFF));
+    keep(rc, fdt_setprop_u32(fdt, node, "cpu_on", PSCI_V01_CPU_ON));
     node = add_node(fdt, 0, "timer", "arm,armv8-timer", rc);
     add_irq(fdt, node, GUEST_TIMER_PHYS_S_PPI, 0xf08, rc);
     add_irq(fdt, node, GUEST_TIMER_PHYS_NS_PPI, 0xf08, rc);

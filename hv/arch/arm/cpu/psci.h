@@ -16,6 +16,8 @@
 #define PSCI_SYSTEM_RESET      0x84000009U
 #define PSCI_FEATURES          0x8400000aU
 #define PSCI_SYSTEM_SUSPEND    0x8400000eU
+#define PSCI_V01_CPU_OFF       1U          /* of PSCI 0.1, as the public headers number them for guests */
+#define PSCI_V01_CPU_ON        2U
 #define PSCI_64                0x40000000U /* the form with 64-bit arguments */
 #define SMCCC_VERSION          0x80000000U
 #define SMCCC_ARCH_FEATURES    0x80000001U

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * PSCI 1.1 and the part of SMCCC 1.1 that announces it, for guests, by HVC or SMC. Starting and stopping vcpus is the
- * guest's own business; the end of the system is the end of the domain.
+ * PSCI 1.1 and the part of SMCCC 1.1 that announces it, for guests, by HVC or SMC; and PSCI 0.1, whose functions have
+ * the numbers that a guest's device tree gives them, which are the ABI's. Starting and stopping vcpus is the guest's
+ * own business; the end of the system is the end of the domain.
  */
 #include "abi/sched.h"
 #include "hv/arch/arm/cpu/psci.h"
@@ -11,6 +12,8 @@
 #include "hv/lib/string.h"
 
 #define VERSION_1_1 0x10001
+
+_Static_assert(PSCI_V01_CPU_OFF == PSCI_cpu_off && PSCI_V01_CPU_ON == PSCI_cpu_on, "the ABI's numbers");
 
 static struct vcpu *vcpu_by_mpidr(const struct domain *d, uint64_t mpidr)
 {
@@ -41,6 +44,12 @@ void vcpu_start_at(struct vcpu *v, uint64_t pc, uint64_t context)
     __atomic_fetch_and(&v->pause_flags, ~BIT(VCPU_DOWN), __ATOMIC_SEQ_CST);
 }
 
+/* By PSCI, and gone from its CPU, so that it can be started. */
+static bool is_off(const struct vcpu *v)
+{
+    return (READ_ONCE(v->pause_flags) & BIT(VCPU_DOWN)) && !READ_ONCE(v->is_running) && !v->is_initialising;
+}
+
 static long cpu_on(struct domain *d, uint64_t mpidr, uint64_t entry, uint64_t context)
 {
     struct vcpu *v = vcpu_by_mpidr(d, mpidr);
@@ -50,7 +59,7 @@ static long cpu_on(struct domain *d, uint64_t mpidr, uint64_t entry, uint64_t co
         return PSCI_INVALID;
     }
     spin_lock(&d->lock);
-    busy = !(READ_ONCE(v->pause_flags) & BIT(VCPU_DOWN)) || READ_ONCE(v->is_running) || v->is_initialising;
+    busy = !is_off(v);
     if (!busy) {
         v->is_initialising = true;
     }
@@ -63,6 +72,12 @@ static long cpu_on(struct domain *d, uint64_t mpidr, uint64_t entry, uint64_t co
     v->is_initialising = false;
     sched_wake(v);
     return PSCI_OK;
+}
+
+/* Its second argument is all that the vcpu is told, and there is one error. */
+static long cpu_on_v01(struct domain *d, uint32_t mpidr, uint64_t entry)
+{
+    return cpu_on(d, mpidr, entry, 0) == PSCI_OK ? PSCI_OK : PSCI_INVALID;
 }
 
 static long cpu_off(struct vcpu *v)
@@ -84,7 +99,7 @@ static long affinity_info(const struct domain *d, uint64_t mpidr, uint64_t level
     if (level > 3 || v == NULL) {
         return PSCI_INVALID;
     }
-    return READ_ONCE(v->arch->online) ? 0 : 1;
+    return is_off(v) ? 1 : 0;
 }
 
 static long features(uint32_t function)
@@ -140,6 +155,10 @@ bool vpsci_call(struct vcpu *v, struct cpu_user_regs *regs)
     case PSCI_CPU_ON | PSCI_64:
         rc = cpu_on(d, a1, a2, a3);
         break;
+    case PSCI_V01_CPU_ON:
+        rc = cpu_on_v01(d, (uint32_t)a1, regs->x[2]);
+        break;
+    case PSCI_V01_CPU_OFF:
     case PSCI_CPU_OFF:
         rc = cpu_off(v);
         break;
