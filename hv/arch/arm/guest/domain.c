@@ -19,6 +19,7 @@
 /* HCR_EL2 */
 #define HCR_VM   (1ULL << 0)  /* stage 2 */
 #define HCR_SWIO (1ULL << 1)  /* invalidating by set and way also cleans */
+#define HCR_PTW  (1ULL << 2)  /* no tables of stage 1 in a device: AT, which we use, would read its registers */
 #define HCR_FMO  (1ULL << 3)  /* interrupts and SErrors come to us */
 #define HCR_IMO  (1ULL << 4)
 #define HCR_AMO  (1ULL << 5)
@@ -30,8 +31,8 @@
 #define HCR_TIDCP (1ULL << 20)
 #define HCR_TACR (1ULL << 21)
 #define HCR_RW   (1ULL << 31) /* EL1 is AArch64 */
-#define HCR_GUEST (HCR_VM | HCR_SWIO | HCR_FMO | HCR_IMO | HCR_AMO | HCR_FB | HCR_BSU | HCR_TWI | HCR_TID3 | \
-                   HCR_TSC | HCR_TIDCP | HCR_TACR | HCR_RW)
+#define HCR_GUEST (HCR_VM | HCR_SWIO | HCR_PTW | HCR_FMO | HCR_IMO | HCR_AMO | HCR_FB | HCR_BSU | HCR_TWI | \
+                   HCR_TID3 | HCR_TSC | HCR_TIDCP | HCR_TACR | HCR_RW)
 /* Of extensions that guests are not told of: limited ordering regions, error records. Only where the CPU has them. */
 #define HCR_TLOR (1ULL << 35)
 #define HCR_TERR (1ULL << 36)

@@ -139,14 +139,15 @@ static bool emulate(struct vcpu *v, struct cpu_user_regs *regs, uint64_t ipa, ui
     return true;
 }
 
-/* A permission fault may have been overtaken by a change; a page that is there now is tried again. */
-static bool is_there(struct vcpu *v, uint64_t ipa, bool is_write)
+/* A permission fault may have been overtaken by a change; a page that is there now is tried again. is_walk: the guest's
+ * own tables lie there, which they must not in a device (HCR_PTW). */
+static bool is_there(struct vcpu *v, uint64_t ipa, bool is_write, bool is_walk)
 {
     enum p2m_type type;
 
     p2m_lookup(v->domain, _gfn(ipa >> PAGE_SHIFT), &type);
-    return type != P2M_NONE && !(is_write && (type == P2M_RAM_RO || type == P2M_GRANT_RO ||
-                                              type == P2M_FOREIGN_RO));
+    return type != P2M_NONE && !(is_walk && type == P2M_DEVICE) &&
+           !(is_write && (type == P2M_RAM_RO || type == P2M_GRANT_RO || type == P2M_FOREIGN_RO));
 }
 
 static void on_data_abort(struct cpu_user_regs *regs, uint64_t esr)
@@ -166,7 +167,7 @@ static void on_data_abort(struct cpu_user_regs *regs, uint64_t esr)
         if (status == STATUS_TRANSLATION && emulate(v, regs, ipa, esr)) {
             return;
         }
-        if (is_there(v, ipa, is_write)) {
+        if (is_there(v, ipa, is_write, esr & ESR_OF_WALK)) {
             return;
         }
     }
@@ -183,7 +184,7 @@ static void on_instruction_abort(struct cpu_user_regs *regs, uint64_t esr)
     bool is_known = fault_ipa(esr, far, &ipa);
 
     arch_irq_enable();
-    if (!is_known || (ESR_STATUS(esr) == STATUS_TRANSLATION && is_there(v, ipa, false))) {
+    if (!is_known || (ESR_STATUS(esr) == STATUS_TRANSLATION && is_there(v, ipa, false, esr & ESR_OF_WALK))) {
         return;
     }
     glog_debug("%pv: instruction abort at %lx, physical %lx\n", v, (unsigned long)far, (unsigned long)ipa);
