@@ -210,6 +210,9 @@ void arch_domain_exit(struct domain *d)
     }
     vpl011_exit(d);
     vgic_domain_exit(d);
+    if (d->p2m != NULL) {
+        arch_p2m_flush(d); /* its tables are freed, and the VMID becomes another's */
+    }
     p2m_domain_exit(d);
     guest_vmid_free(d);
     heap_free(d->arch);
@@ -349,11 +352,28 @@ static void leave_vcpu(struct vcpu *v)
     fpu_save(&a->fpu);
 }
 
+/* To their guest two vcpus are two CPUs: what the one cached for itself, under the same VMID and perhaps the same ASID,
+ * the other must not see. VTTBR_EL2 is the domain's. */
+static void forget_other_vcpu(const struct vcpu *v)
+{
+    uint8_t *last = &v->domain->arch->last_vcpu[arch_cpu_id()];
+    uint8_t self = (uint8_t)(v->id + 1);
+
+    if (*last != self) {
+        if (*last != 0) {
+            isb(); /* the VMID before the invalidation */
+            __asm__ __volatile__("tlbi vmalle1; dsb nsh" ::: "memory");
+        }
+        *last = self;
+    }
+}
+
 static void enter_vcpu(struct vcpu *v)
 {
     struct arch_vcpu *a = v->arch;
 
     SYSREG_WRITE("vttbr_el2", v->domain->arch->vttbr);
+    forget_other_vcpu(v);
     SYSREG_WRITE("hcr_el2", hcr_guest);
     SYSREG_WRITE("vmpidr_el2", a->vmpidr);
     sysregs_restore(&a->sys);

@@ -78,6 +78,7 @@ struct vgic_vcpu {
 struct arch_domain {
     uint64_t vttbr;
     unsigned int vmid;
+    uint8_t last_vcpu[MAX_CPUS]; /* that ran on each CPU, by that CPU: its number and one, 0: none */
     struct vgic vgic;
     uint64_t counter_offset;  /* virtual counter is the physical one less this */
     uint64_t hvm_params[HVM_PARAMS];
