@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Waiting: WFI with something pending does not sleep, masked or not; WFI without sleeps until the timer; storms of both
- * and of WFE and YIELD on all vcpus keep nobody else from his time. A machine with several CPUs has several vcpus; one
- * does as well.
+ * Waiting: WFI with something pending does not sleep, masked or not; WFI without sleeps until the timer, and one set
+ * for years to come is no reason to wake; storms of both and of WFE and YIELD on all vcpus keep nobody else from his
+ * time. A machine with several CPUs has several vcpus; one does as well.
  */
 #include "guest/arm64/guest.h"
 #include "guest/libguest/hypercall.h"
@@ -60,6 +60,43 @@ static void test_sleep(void)
     }
 }
 
+static void timers_off(void)
+{
+    __asm__ volatile("msr cntv_ctl_el0, xzr; msr cntp_ctl_el0, xzr; isb" ::: "memory");
+}
+
+/* A timer that is set for times to come is not due, asleep or awake; the other one wakes us. */
+static void test_far(uint64_t when)
+{
+    unsigned int virtual_before = irq_count[27];
+    unsigned int physical_before = irq_count[30];
+    uint64_t ctl;
+
+    __asm__ volatile("msr cntv_cval_el0, %0; msr cntv_ctl_el0, %1" ::"r"(when), "r"(1UL) : "memory");
+    __asm__ volatile("msr cntp_tval_el0, %0; msr cntp_ctl_el0, %1; isb" ::"r"(TICKS), "r"(1UL) : "memory");
+    for (unsigned int i = 0; i < 100 && irq_count[30] == physical_before; i++) {
+        wfi();
+    }
+    __asm__ volatile("mrs %0, cntv_ctl_el0" : "=r"(ctl));
+    EXPECT_EQ(ctl, 1);
+    EXPECT_EQ(irq_count[30], physical_before + 1);
+    EXPECT_EQ(irq_count[27], virtual_before);
+    timers_off();
+
+    virtual_before = irq_count[27];
+    physical_before = irq_count[30];
+    __asm__ volatile("msr cntp_cval_el0, %0; msr cntp_ctl_el0, %1; isb" ::"r"(when), "r"(1UL) : "memory");
+    timer_in(TICKS);
+    for (unsigned int i = 0; i < 100 && irq_count[27] == virtual_before; i++) {
+        wfi();
+    }
+    __asm__ volatile("mrs %0, cntp_ctl_el0" : "=r"(ctl));
+    EXPECT_EQ(ctl, 1);
+    EXPECT_EQ(irq_count[27], virtual_before + 1);
+    EXPECT_EQ(irq_count[30], physical_before);
+    timers_off();
+}
+
 static void storm(unsigned int vcpu)
 {
     gic_enable_local(27);
@@ -84,6 +121,10 @@ void test_main(void)
     gic_enable_local(27);
     test_pending();
     test_sleep();
+    gic_enable_local(30);
+    for (unsigned int bits = 48; bits <= 64; bits++) {
+        test_far(~0UL >> (64 - bits));
+    }
     while (others < 6 && arm_cpu_start(others + 1, storm) == 0) {
         others++;
     }

@@ -11,6 +11,7 @@
 #define CTL_ENABLE 1U
 #define CTL_MASK   2U
 #define CTL_STATUS 4U
+#define SECONDS_BITS 31 /* since the counter began: later than that is never */
 
 static void vtimer_expired(void *data)
 {
@@ -24,8 +25,18 @@ static void ptimer_expired(void *data)
 {
     struct vcpu *v = data;
 
-    if (!(v->arch->cntp_ctl & CTL_MASK)) {
+    if ((v->arch->cntp_ctl & (CTL_ENABLE | CTL_MASK)) == CTL_ENABLE) {
         vgic_inject(v, clock_irqs.physical);
+    }
+}
+
+/* For when a guest's counter, which is the physical one less an offset, reaches a value: both are without sign. */
+static void set_for(struct timer *t, uint64_t value, uint64_t offset)
+{
+    uint64_t ticks;
+
+    if (!add_overflows(value, offset, &ticks) && ticks >> SECONDS_BITS < clock_hz()) {
+        timer_set(t, clock_ticks_to_now(ticks));
     }
 }
 
@@ -50,7 +61,7 @@ void vtimer_save(struct vcpu *v)
     a->cntv_cval = SYSREG_READ("cntv_cval_el0");
     SYSREG_WRITE("cntv_ctl_el0", 0);
     if ((a->cntv_ctl & (CTL_ENABLE | CTL_MASK)) == CTL_ENABLE) {
-        timer_set(&a->vtimer, clock_ticks_to_now(a->cntv_cval + v->domain->arch->counter_offset));
+        set_for(&a->vtimer, a->cntv_cval, v->domain->arch->counter_offset);
     }
 }
 
@@ -83,7 +94,7 @@ void vtimer_interrupt(struct vcpu *v)
 
 static bool ptimer_due(const struct arch_vcpu *a)
 {
-    return (a->cntp_ctl & CTL_ENABLE) && (int64_t)(clock_ticks() - a->cntp_cval) >= 0;
+    return (a->cntp_ctl & CTL_ENABLE) && clock_ticks() >= a->cntp_cval;
 }
 
 static void ptimer_set(struct vcpu *v)
@@ -92,7 +103,7 @@ static void ptimer_set(struct vcpu *v)
 
     timer_stop(&a->ptimer);
     if ((a->cntp_ctl & (CTL_ENABLE | CTL_MASK)) == CTL_ENABLE) {
-        timer_set(&a->ptimer, clock_ticks_to_now(a->cntp_cval));
+        set_for(&a->ptimer, a->cntp_cval, 0);
     }
 }
 
