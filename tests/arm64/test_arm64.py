@@ -341,6 +341,15 @@ def test_all_system_registers_of_the_largest_cpu():
     check_kernel("sysreg", 3, "max")
 
 
+@pytest.mark.parametrize("cpu, line", [("cortex-a57", "834220, 1319537"), ("cortex-a72", "1319367"),
+                                       ("cortex-a53", "1530924"), ("cortex-a76", None), ("max", None)])
+def test_errata(cpu, line):
+    """Known by the CPU's number, and told in one line."""
+    text = run_kernel(os.path.join(ROOT, "build/guest/arm64/basic"), cpus=2, cpu=cpu)
+    assert "verdict: pass" in text, text
+    assert re.findall(r"CPU errata worked around: (.*)", text) == ([line] if line else []), text
+
+
 @pytest.mark.parametrize("seed", [2, 3])
 def test_more_random_calls(seed):
     check_kernel("random", 3, args="calls=100000 seed=%d" % seed)

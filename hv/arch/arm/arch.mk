@@ -4,7 +4,7 @@
 HV_LIBS := $(shell $(CC) -print-file-name=libfdt.a)
 
 HV_LDFLAGS := -m aarch64elf -static --gc-sections --build-id=sha1 -z noexecstack -z max-page-size=4096 \
-    --no-warn-rwx-segments -T hv/arch/arm/arm64/hv.lds
+    --no-warn-rwx-segments --fix-cortex-a53-843419 -T hv/arch/arm/arm64/hv.lds
 HV_CFLAGS += -ffunction-sections -fdata-sections
 $(B)/hv/init/arm/%.o $(B)/hv/drivers/fdt.o: HV_CFLAGS += -isystem /usr/include/aarch64-linux-gnu
 

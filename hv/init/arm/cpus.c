@@ -4,6 +4,7 @@
  * reports by setting its bit in arch_cpus_online, then idles.
  */
 #include "hv/arch/arm/cpu/clock.h"
+#include "hv/arch/arm/cpu/errata.h"
 #include "hv/arch/arm/cpu/gic.h"
 #include "hv/arch/arm/cpu/paging.h"
 #include "hv/arch/arm/cpu/smp.h"
@@ -25,6 +26,7 @@ NORETURN void smp_secondary_main(void);
 
 void smp_secondary_main(void)
 {
+    errata_init_cpu();
     traps_init_cpu();
     paging_init_cpu();
     gic_init_cpu();

@@ -8,6 +8,7 @@
 #include "hv/init/arm/main.h"
 
 #include "hv/arch/arm/cpu/clock.h"
+#include "hv/arch/arm/cpu/errata.h"
 #include "hv/arch/arm/cpu/gic.h"
 #include "hv/arch/arm/cpu/machine.h"
 #include "hv/arch/arm/cpu/paging.h"
@@ -204,6 +205,7 @@ NORETURN void boot_start(uint64_t fdt_start, uint64_t image_start)
     gic_init();
     clock_init();
     guest_init();                          /* stage 2, what guests see of the CPU */
+    errata_init_cpu();
     guest_init_cpu();
     domain_init();                         /* special domains */
     sched_init(cmdline.sched[0] == 0 ? NULL : cmdline.sched);
@@ -213,6 +215,7 @@ NORETURN void boot_start(uint64_t fdt_start, uint64_t image_start)
     arch_set_current(sched_idle_vcpu[0]);
     arch_irq_enable();
     cpus_start();                          /* the other CPUs */
+    errata_report();
     paging_drop_identity();
     console_init();
     if (console_driver != NULL) {

@@ -8,6 +8,7 @@
 #include "hv/arch/arm/cpu/paging.h"
 
 #include "hv/arch/arm/arm64/sysreg_values.h"
+#include "hv/arch/arm/cpu/errata.h"
 #include "hv/arch/arm/cpu/machine.h"
 #include "hv/arch/arm/cpu/sysreg.h"
 #include "hv/arch_cpu.h"
@@ -312,7 +313,11 @@ void paging_drop_identity(void)
 
 void paging_clean_cache(const void *va, size_t bytes)
 {
-    EACH_LINE("dc cvac", va, bytes);
+    if (unlikely(errata_clean)) {
+        EACH_LINE("dc civac", va, bytes);
+    } else {
+        EACH_LINE("dc cvac", va, bytes);
+    }
 }
 
 void paging_flush_cache(const void *va, size_t bytes)
@@ -350,12 +355,14 @@ void arch_tlb_flush(const struct cpumask *cpus, unsigned long va)
 {
     (void)cpus;
     dsb_ish();
-    if (va == ARCH_FLUSH_ALL) {
-        __asm__ __volatile__("tlbi alle2is" ::: "memory");
-    } else {
-        __asm__ __volatile__("tlbi vae2is, %0" ::"r"(va >> PAGE_SHIFT) : "memory");
+    for (unsigned int rounds = errata_invalidate_twice ? 2 : 1; rounds != 0; rounds--) {
+        if (va == ARCH_FLUSH_ALL) {
+            __asm__ __volatile__("tlbi alle2is" ::: "memory");
+        } else {
+            __asm__ __volatile__("tlbi vae2is, %0" ::"r"(va >> PAGE_SHIFT) : "memory");
+        }
+        dsb_ish();
     }
-    dsb_ish();
     isb();
 }
 
@@ -390,7 +397,8 @@ void paging_clear_clean(void *pages, size_t bytes)
     unsigned long at = (unsigned long)pages;
     unsigned long end = at + bytes;
 
-    if ((id & 16) != 0 || line > PAGE_SIZE / 32 || line != 4UL << (SYSREG_READ("ctr_el0") >> 16 & 0xf)) {
+    if (errata_clean || (id & 16) != 0 || line > PAGE_SIZE / 32 ||
+        line != 4UL << (SYSREG_READ("ctr_el0") >> 16 & 0xf)) {
         memset(pages, 0, bytes);
         paging_clean_cache(pages, bytes);
         return;

@@ -4,6 +4,7 @@
  * guests: stage 2 translation and traps (Arm ARM D17.2, HCR_EL2 and its neighbours).
  */
 #include "hv/arch/arm/cpu/clock.h"
+#include "hv/arch/arm/cpu/errata.h"
 #include "hv/arch/arm/cpu/sysreg.h"
 #include "hv/arch/arm/cpu/traps.h"
 #include "hv/arch/arm/guest/vgic.h"
@@ -36,6 +37,8 @@
 /* Of extensions that guests are not told of: limited ordering regions, error records. Only where the CPU has them. */
 #define HCR_TLOR (1ULL << 35)
 #define HCR_TERR (1ULL << 36)
+#define TCR_NO_WALKS (1ULL << 7 | 1ULL << 23)
+#define SCTLR_MMU    1ULL
 #define HCR_IDLE (HCR_FMO | HCR_IMO | HCR_AMO | HCR_RW)
 
 #define CPTR_VALUE 0x1033ffULL & ~(1ULL << 10) /* trace, SVE and SME trap; FP and SIMD do not */
@@ -91,6 +94,28 @@ void guest_init(void)
     gic_request(clock_irqs.virtual, virtual_timer_interrupt);
 }
 
+/*
+ * Nothing is translated on speculation while EL1's registers and VTTBR_EL2 are not of one guest: with the MMU on and
+ * no walks allowed there is nothing to find. In this order, as the MMU may be off and the tables anywhere.
+ */
+void guest_walks_off(uint64_t sctlr)
+{
+    SYSREG_WRITE("tcr_el1", TCR_NO_WALKS);
+    isb();
+    if (unlikely((sctlr & SCTLR_MMU) == 0)) {
+        SYSREG_WRITE("sctlr_el1", sctlr | SCTLR_MMU);
+        isb();
+    }
+}
+
+void guest_walks_on(uint64_t sctlr, uint64_t tcr)
+{
+    SYSREG_WRITE("sctlr_el1", sctlr);
+    isb();
+    SYSREG_WRITE("tcr_el1", tcr);
+    isb();
+}
+
 void guest_init_cpu(void)
 {
     uint64_t range = MIN(SYSREG_READ("id_aa64mmfr0_el1") & 0xf, 5ULL);
@@ -106,6 +131,9 @@ void guest_init_cpu(void)
     SYSREG_WRITE("vpidr_el2", SYSREG_READ("midr_el1"));
     SYSREG_WRITE("vttbr_el2", 0);
     isb();
+    if (errata_speculative_walk) {
+        guest_walks_off(0);
+    }
     __asm__ __volatile__("tlbi alle1; dsb nsh; isb" ::: "memory");
 }
 
@@ -307,9 +335,12 @@ static void sysregs_restore(const struct arch_sysregs *s)
     SYSREG_WRITE("cpacr_el1", s->cpacr);
     SYSREG_WRITE("ttbr0_el1", s->ttbr0);
     SYSREG_WRITE("ttbr1_el1", s->ttbr1);
-    SYSREG_WRITE("tcr_el1", s->tcr);
     SYSREG_WRITE("mair_el1", s->mair);
     SYSREG_WRITE("amair_el1", s->amair);
+    if (unlikely(errata_speculative_walk)) {
+        isb();
+    }
+    SYSREG_WRITE("tcr_el1", s->tcr); /* what it uses is there */
     SYSREG_WRITE("esr_el1", s->esr);
     SYSREG_WRITE("far_el1", s->far);
     SYSREG_WRITE("afsr0_el1", s->afsr0);
@@ -398,6 +429,9 @@ void arch_switch(struct vcpu *prev, struct vcpu *next)
 {
     if (!vcpu_is_idle(prev)) {
         leave_vcpu(prev);
+        if (unlikely(errata_speculative_walk)) {
+            guest_walks_off(prev->arch->sys.sctlr);
+        }
     }
     arch_set_current(next);
     if (vcpu_is_idle(next)) {

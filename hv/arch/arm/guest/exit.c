@@ -3,6 +3,7 @@
  * What brought a vcpu to EL2 other than an interrupt or a hypercall: a table by exception class. What no row handles
  * is the guest's own error and comes back to it as an exception.
  */
+#include "hv/arch/arm/cpu/errata.h"
 #include "hv/arch/arm/cpu/sysreg.h"
 #include "hv/arch/arm/guest/vgic.h"
 #include "hv/arch/arm/guest/vpl011.h"
@@ -52,32 +53,49 @@ void inject_abort(struct cpu_user_regs *regs, uint64_t address, bool is_instruct
 
 /* ---- memory ----------------------------------------------------------------------------------- */
 
-#define ESR_STATUS(esr) ((unsigned int)(esr) & 0x3c) /* without the level */
+#define ESR_STATUS_MASK 0x3cU /* without the level */
+#define ESR_STATUS(esr) ((unsigned int)(esr) & ESR_STATUS_MASK)
 #define STATUS_TRANSLATION 0x04U
 #define STATUS_PERMISSION  0x0cU
-#define ESR_OF_WALK     (1ULL << 7) /* the access was a walk of the guest's tables */
+#define ESR_SYNDROME    (1ULL << 24) /* what is not a pair, with write-back or the like: what is to be done for it */
+#define ESR_OF_WALK     (1ULL << 7)  /* the access was a walk of the guest's tables */
+#define ESR_OF_WRITE    (1ULL << 6)
 #define PAR_ADDRESS     0xffffffffff000ULL
 #define HPFAR_ADDRESS   0xffffffffff0ULL
+#define NO_ADDRESS      (~0ULL)
 
-/*
- * HPFAR_EL2 has it unless an access that was translated met a lack of permission: then the guest's own translation of
- * now is asked. False: it has none, so that the instruction is to be tried again.
- */
-static bool fault_ipa(uint64_t esr, uint64_t far, uint64_t *ipa)
+static uint64_t hpfar_ipa(uint64_t far)
 {
-    uint64_t par;
-    uint64_t kept;
+    return (SYSREG_READ("hpfar_el2") & HPFAR_ADDRESS) << 8 | (far & ~PAGE_MASK);
+}
 
-    if ((esr & ESR_OF_WALK) != 0 || ESR_STATUS(esr) != STATUS_PERMISSION) {
-        *ipa = (SYSREG_READ("hpfar_el2") & HPFAR_ADDRESS) << 8 | (far & ~PAGE_MASK);
-        return true;
+/* By the guest's translation of now, of the exception level that asked. */
+static uint64_t translate(const struct cpu_user_regs *regs, uint64_t va)
+{
+    uint64_t kept = SYSREG_READ("par_el1");
+    uint64_t par;
+
+    if ((regs->spsr & SPSR_MODE) == 0) {
+        __asm__ __volatile__("at s1e0r, %0; isb" ::"r"(va) : "memory");
+    } else {
+        __asm__ __volatile__("at s1e1r, %0; isb" ::"r"(va) : "memory");
     }
-    kept = SYSREG_READ("par_el1");
-    __asm__ __volatile__("at s1e1r, %0; isb" ::"r"(far) : "memory");
     par = SYSREG_READ("par_el1");
     SYSREG_WRITE("par_el1", kept);
-    *ipa = (par & PAR_ADDRESS) | (far & ~PAGE_MASK);
-    return (par & 1) == 0;
+    return (par & 1) != 0 ? NO_ADDRESS : (par & PAR_ADDRESS) | (va & ~PAGE_MASK);
+}
+
+/*
+ * HPFAR_EL2 has it unless an access that was translated met a lack of permission: then the guest is asked, as about a
+ * load on CPUs that may report stage 2 although stage 1 refuses. NO_ADDRESS: it has no translation, so that the
+ * instruction is to be tried again.
+ */
+static NOINLINE uint64_t fault_ipa(const struct cpu_user_regs *regs, uint64_t esr, uint64_t far)
+{
+    bool in_doubt = ESR_STATUS(esr) == STATUS_PERMISSION ||
+                    (errata_fault_address && ESR_STATUS(esr) == STATUS_TRANSLATION && (esr & ESR_OF_WRITE) == 0);
+
+    return in_doubt && (esr & ESR_OF_WALK) == 0 ? translate(regs, far) : hpfar_ipa(far);
 }
 
 /* What the instruction syndrome says of a load or store. */
@@ -89,41 +107,40 @@ struct load_store {
     bool is_64;
 };
 
-static bool decode(uint64_t esr, struct load_store *ls)
+static unsigned int access_bytes(uint64_t esr)
 {
-    if (!(esr >> 24 & 1)) {
-        return false; /* pairs, write-back and the like come without a syndrome */
-    }
-    ls->bytes = 1U << (esr >> 22 & 3);
-    ls->sign_extend = esr >> 21 & 1;
-    ls->reg = esr >> 16 & 31;
-    ls->is_64 = esr >> 15 & 1;
-    ls->is_write = esr >> 6 & 1;
-    return true;
+    return 1U << (esr >> 22 & 3);
+}
+
+static struct load_store decode(uint64_t esr)
+{
+    return (struct load_store){
+        .bytes = access_bytes(esr),
+        .sign_extend = esr >> 21 & 1,
+        .reg = esr >> 16 & 31,
+        .is_64 = esr >> 15 & 1,
+        .is_write = esr >> 6 & 1,
+    };
 }
 
 static uint64_t extend(const struct load_store *ls, uint64_t value)
 {
     unsigned int shift = 64 - 8 * ls->bytes;
 
-    value = value << shift >> shift;
-    if (ls->sign_extend) {
-        value = (uint64_t)((int64_t)(value << shift) >> shift);
-        if (!ls->is_64) {
-            value = (uint32_t)value;
-        }
+    value <<= shift;
+    if (likely(!ls->sign_extend)) {
+        return value >> shift;
     }
-    return value;
+    value = (uint64_t)((int64_t)value >> shift);
+    return ls->is_64 ? value : (uint32_t)value;
 }
 
+/* An aligned access, of a device if there is one. */
 static bool emulate(struct vcpu *v, struct cpu_user_regs *regs, uint64_t ipa, uint64_t esr)
 {
-    struct load_store ls;
+    struct load_store ls = decode(esr);
     uint64_t value;
 
-    if (!decode(esr, &ls) || (ipa & (ls.bytes - 1)) != 0) {
-        return false;
-    }
     value = ls.is_write ? guest_reg(regs, ls.reg) : 0;
     if (ls.is_write && ls.bytes < 8) {
         value &= (1ULL << (8 * ls.bytes)) - 1;
@@ -150,41 +167,45 @@ static bool is_there(struct vcpu *v, uint64_t ipa, bool is_write, bool is_walk)
            !(is_write && (type == P2M_RAM_RO || type == P2M_GRANT_RO || type == P2M_FOREIGN_RO));
 }
 
-static void on_data_abort(struct cpu_user_regs *regs, uint64_t esr)
+static NOINLINE void no_device(struct vcpu *v, struct cpu_user_regs *regs, uint64_t esr, uint64_t far, uint64_t ipa)
 {
-    struct vcpu *v = current_vcpu();
-    uint64_t far = SYSREG_READ("far_el2");
-    uint64_t ipa;
     unsigned int status = ESR_STATUS(esr);
-    bool is_write = esr >> 6 & 1;
-    bool is_known = fault_ipa(esr, far, &ipa);
 
-    arch_irq_enable();
-    if (!is_known) {
+    if ((status == STATUS_TRANSLATION || status == STATUS_PERMISSION) &&
+        is_there(v, ipa, esr & ESR_OF_WRITE, esr & ESR_OF_WALK)) {
         return;
-    }
-    if (status == STATUS_TRANSLATION || status == STATUS_PERMISSION) {
-        if (status == STATUS_TRANSLATION && emulate(v, regs, ipa, esr)) {
-            return;
-        }
-        if (is_there(v, ipa, is_write, esr & ESR_OF_WALK)) {
-            return;
-        }
     }
     glog_debug("%pv: data abort at %lx, esr 0x%lx, physical %lx, pc %lx\n", v, (unsigned long)far,
                (unsigned long)esr, (unsigned long)ipa, (unsigned long)regs->pc);
     inject_abort(regs, far, false);
 }
 
+/*
+ * Accesses to a device's registers are what has to be fast. fault_ipa() doubts loads that cross a page's end: they are
+ * not aligned, or the address is that of the rest, where the next page begins.
+ */
+static void on_data_abort(struct cpu_user_regs *regs, uint64_t esr)
+{
+    struct vcpu *v = current_vcpu();
+    uint64_t far = SYSREG_READ("far_el2");
+    bool is_access = (esr & (ESR_SYNDROME | ESR_STATUS_MASK)) == (ESR_SYNDROME | STATUS_TRANSLATION) &&
+                     (far & (access_bytes(esr) - 1)) == 0;
+    uint64_t ipa = likely(is_access && (far & ~PAGE_MASK) != 0) ? hpfar_ipa(far) : fault_ipa(regs, esr, far);
+
+    arch_irq_enable();
+    if (ipa != NO_ADDRESS && !(is_access && emulate(v, regs, ipa, esr))) {
+        no_device(v, regs, esr, far, ipa);
+    }
+}
+
 static void on_instruction_abort(struct cpu_user_regs *regs, uint64_t esr)
 {
     struct vcpu *v = current_vcpu();
     uint64_t far = SYSREG_READ("far_el2");
-    uint64_t ipa;
-    bool is_known = fault_ipa(esr, far, &ipa);
+    uint64_t ipa = hpfar_ipa(far); /* not so for a lack of permission, which is the guest's own error */
 
     arch_irq_enable();
-    if (!is_known || (ESR_STATUS(esr) == STATUS_TRANSLATION && is_there(v, ipa, false, esr & ESR_OF_WALK))) {
+    if (ESR_STATUS(esr) == STATUS_TRANSLATION && is_there(v, ipa, false, esr & ESR_OF_WALK)) {
         return;
     }
     glog_debug("%pv: instruction abort at %lx, physical %lx\n", v, (unsigned long)far, (unsigned long)ipa);

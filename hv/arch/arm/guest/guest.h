@@ -129,6 +129,13 @@ static inline void guest_reg_set(struct cpu_user_regs *regs, unsigned int n, uin
     }
 }
 
+/*
+ * domain.c, for CPUs with errata_speculative_walk, interrupts off: between them VTTBR_EL2 may be another's. They are
+ * told what SCTLR_EL1 and TCR_EL1 are.
+ */
+void guest_walks_off(uint64_t sctlr);
+void guest_walks_on(uint64_t sctlr, uint64_t tcr);
+
 /* sysreg.c: a trapped MSR or MRS; regs->pc moves on when it was understood. */
 void sysreg_trap(struct cpu_user_regs *regs, uint64_t esr);
 /* vpsci.c: a function in x0; false when it is none of ours. */

@@ -3,6 +3,7 @@
  * Memory of Arm guests: all are translated, so most of contract 3 is calls of core/p2m.h; and what the frame table
  * asks of an architecture whose guests never show it page tables.
  */
+#include "hv/arch/arm/cpu/errata.h"
 #include "hv/arch/arm/cpu/paging.h"
 #include "hv/arch/arm/cpu/sysreg.h"
 #include "hv/arch/arm/guest/guest.h"
@@ -46,14 +47,25 @@ void arch_p2m_flush(struct domain *d)
 {
     unsigned long flags = arch_irq_save();
     uint64_t saved = SYSREG_READ("vttbr_el2");
+    uint64_t sctlr = SYSREG_READ("sctlr_el1"), tcr = SYSREG_READ("tcr_el1");
 
     dsb_ish(); /* the changed entries before the invalidation */
+    if (unlikely(errata_speculative_walk)) {
+        guest_walks_off(sctlr);
+    }
     SYSREG_WRITE("vttbr_el2", d->arch->vttbr);
     isb();
     __asm__ __volatile__("tlbi vmalls12e1is" ::: "memory");
     dsb_ish();
+    if (unlikely(errata_invalidate_twice)) {
+        __asm__ __volatile__("tlbi vmalls12e1is" ::: "memory");
+        dsb_ish();
+    }
     SYSREG_WRITE("vttbr_el2", saved);
     isb();
+    if (unlikely(errata_speculative_walk)) {
+        guest_walks_on(sctlr, tcr);
+    }
     arch_irq_restore(flags);
 }
 

@@ -280,11 +280,36 @@ static uint32_t typer(const struct domain *d)
     return g->version == 3 ? lines | TYPER_ID_BITS : lines | (MIN(d->max_vcpus, 8U) - 1) << 5;
 }
 
+static uint32_t dist_ctlr(const struct vgic *g)
+{
+    return g->version == 3 ? (g->enabled ? 2 : 0) | CTLR_ARE_DS : g->enabled;
+}
+
+/* Registers that say what the distributor is. */
+static uint32_t dist_read(const struct domain *d, unsigned int offset)
+{
+    const struct vgic *g = &d->arch->vgic;
+
+    switch (offset) {
+    case GICD_TYPER:
+        return typer(d);
+    case GICD_CTLR:
+        return dist_ctlr(g);
+    case GICD_IIDR:
+        return IIDR;
+    case GICD_PIDR2_V2:
+        return g->version == 3 ? 0 : 0x2b;
+    case GICD_PIDR2_V3:
+        return 0x3b;
+    default:
+        return 0;
+    }
+}
+
 static void dist_access(struct access *a, unsigned int offset)
 {
     struct domain *d = a->v->domain;
-    struct vgic *g = &d->arch->vgic;
-    bool is_v3 = g->version == 3;
+    bool is_v3 = d->arch->vgic.version == 3;
 
     if (is_v3 && offset >= GICD_IROUTER && offset < GICD_IROUTER + 1020 * 8) {
         router_access(a, offset);
@@ -292,29 +317,8 @@ static void dist_access(struct access *a, unsigned int offset)
         sgir_write(a->v, (uint32_t)a->value);
     } else if (offset == GICD_CTLR && a->is_write) {
         vgic_dist_enable(d, (a->value & 3) != 0);
-    } else if (offset >= banks[0].offset && bank_access(a, offset)) {
-        return;
-    } else if (!a->is_write) {
-        switch (offset) {
-        case GICD_CTLR:
-            a->value = (g->enabled ? (is_v3 ? 2 : 1) : 0) | (is_v3 ? CTLR_ARE_DS : 0);
-            break;
-        case GICD_TYPER:
-            a->value = typer(d);
-            break;
-        case GICD_IIDR:
-            a->value = IIDR;
-            break;
-        case GICD_PIDR2_V2:
-            a->value = is_v3 ? 0 : 0x2b;
-            break;
-        case GICD_PIDR2_V3:
-            a->value = 0x3b;
-            break;
-        default:
-            a->value = 0;
-            break;
-        }
+    } else if (!bank_access(a, offset) && !a->is_write) {
+        a->value = dist_read(d, offset);
     }
 }
 
@@ -352,7 +356,7 @@ static void redist_access(struct access *a, uint64_t offset)
                                          : 0;
 }
 
-bool vgic_mmio(struct vcpu *v, uint64_t address, unsigned int bytes, bool is_write, uint64_t *value)
+static NOINLINE bool any_access(struct vcpu *v, uint64_t address, unsigned int bytes, bool is_write, uint64_t *value)
 {
     const struct vgic *g = &v->domain->arch->vgic;
     struct access a = { .v = v, .locals = g->version == 2, .spis = true, .is_write = is_write,
@@ -367,6 +371,18 @@ bool vgic_mmio(struct vcpu *v, uint64_t address, unsigned int bytes, bool is_wri
     }
     *value = a.value;
     return true;
+}
+
+/* What kernels read in passing is below the first bank. */
+bool vgic_mmio(struct vcpu *v, uint64_t address, unsigned int bytes, bool is_write, uint64_t *value)
+{
+    uint64_t offset = address - v->domain->arch->vgic.dist_base;
+
+    if (offset < banks[0].offset && !is_write) {
+        *value = dist_read(v->domain, (unsigned int)offset);
+        return true;
+    }
+    return any_access(v, address, bytes, is_write, value);
 }
 
 /* ---- ICC_SGI1R_EL1 ---------------------------------------------------------------------------- */
