@@ -337,8 +337,10 @@ def test_rest_on_gicv2(name):
     check_kernel(name, 2)
 
 
-def test_all_system_registers_of_the_largest_cpu():
-    check_kernel("sysreg", 3, "max")
+@pytest.mark.parametrize("name", ["sysreg", "modes"])
+def test_largest_cpu(name):
+    """All system registers there are; PSTATE's newer bits."""
+    check_kernel(name, 3, "max")
 
 
 @pytest.mark.parametrize("cpu, line", [("cortex-a57", "834220, 1319537"), ("cortex-a72", "1319367"),

@@ -16,13 +16,37 @@
 
 #define ESR_CLASS(esr) ((unsigned int)((esr) >> 26) & 63)
 #define CLASS_COUNT    64
+#define ESR_IDS        (1ULL << 24) /* of an SError: the rest is the implementation's */
+#define ESR_AET        (7ULL << 10)
+#define ESR_DFSC       0x3fULL
+#define DFSC_ASYNCHRONOUS 0x11U
+#define VECTOR_SERROR  3U
 #define SPSR_MODE      0xfU
 #define SPSR_EL1T      4U
 #define SPSR_EL1H      5U
 #define SPSR_AARCH32   0x10U
 #define SPSR_MASKS     0x3c0U /* D, A, I and F */
+#define SPSR_THUMB     0x20U
+#define SPSR_SSBS      (1ULL << 12) /* these four where the CPU has them: written as one they are zero elsewhere */
+#define SPSR_PAN       (1ULL << 22)
+#define SPSR_DIT       (1ULL << 24)
+#define SPSR_TCO       (1ULL << 25)
+#define SPSR_IT_HIGH   (0x3fULL << 10)
+#define SPSR_IT_LOW    (3ULL << 25)
+#define SCTLR_SPAN     (1ULL << 23)
+#define SCTLR_DSSBS    (1ULL << 44)
 
 /* ---- exceptions for the guest ----------------------------------------------------------------- */
+
+/* PSTATE in the vector, as the CPU sets it (Arm ARM D1.3, AArch64.TakeException). */
+static uint64_t vector_pstate(uint64_t spsr)
+{
+    uint64_t sctlr = SYSREG_READ("sctlr_el1");
+    bool is_32 = spsr & SPSR_AARCH32; /* whose DIT is another bit */
+
+    return SPSR_EL1H | SPSR_MASKS | SPSR_TCO | (sctlr & SCTLR_DSSBS ? SPSR_SSBS : 0) |
+           (sctlr & SCTLR_SPAN ? spsr & SPSR_PAN : SPSR_PAN) | (is_32 ? 0 : spsr & SPSR_DIT);
+}
 
 /* As the CPU takes one to EL1: vector by where it came from. */
 static void inject(struct cpu_user_regs *regs, uint64_t esr)
@@ -34,7 +58,7 @@ static void inject(struct cpu_user_regs *regs, uint64_t esr)
     SYSREG_WRITE("spsr_el1", regs->spsr);
     SYSREG_WRITE("esr_el1", esr);
     regs->pc = SYSREG_READ("vbar_el1") + offset;
-    regs->spsr = SPSR_EL1H | SPSR_MASKS;
+    regs->spsr = vector_pstate(regs->spsr);
 }
 
 void inject_undefined(struct cpu_user_regs *regs)
@@ -49,6 +73,30 @@ void inject_abort(struct cpu_user_regs *regs, uint64_t address, bool is_instruct
 
     SYSREG_WRITE("far_el1", address);
     inject(regs, class << 26 | 1ULL << 25 | 0x10); /* external abort */
+}
+
+/* ---- instructions that are done -------------------------------------------------------------- */
+
+/* A program of 32 bits has instructions of two bytes, and blocks of conditional ones in whose state each is a step. */
+static NOINLINE void go_on_aarch32(struct cpu_user_regs *regs, uint64_t esr)
+{
+    uint64_t it = (regs->spsr & SPSR_IT_HIGH) >> 8 | (regs->spsr & SPSR_IT_LOW) >> 25;
+
+    regs->pc += esr >> 25 & 1 ? 4 : 2;
+    if (regs->spsr & SPSR_THUMB) {
+        it = (it & 7) == 0 ? 0 : (it & 0xe0) | (it << 1 & 0x1f);
+        regs->spsr = (regs->spsr & ~(SPSR_IT_HIGH | SPSR_IT_LOW)) | (it & 0xfc) << 8 | (it & 3) << 25;
+    }
+}
+
+/* Behind an instruction that we have carried out. */
+static inline void go_on(struct cpu_user_regs *regs, uint64_t esr)
+{
+    if (likely(!(regs->spsr & SPSR_AARCH32))) {
+        regs->pc += 4;
+    } else {
+        go_on_aarch32(regs, esr);
+    }
 }
 
 /* ---- memory ----------------------------------------------------------------------------------- */
@@ -152,7 +200,7 @@ static bool emulate(struct vcpu *v, struct cpu_user_regs *regs, uint64_t ipa, ui
     if (!ls.is_write) {
         guest_reg_set(regs, ls.reg, extend(&ls, value));
     }
-    regs->pc += 4;
+    go_on(regs, esr);
     return true;
 }
 
@@ -214,12 +262,12 @@ static void on_instruction_abort(struct cpu_user_regs *regs, uint64_t esr)
 
 /* ---- instructions ----------------------------------------------------------------------------- */
 
-/* WFI sleeps until something pends; WFE, which only traps where it would wait, gives way. */
+/* WFI sleeps until something pends; WFE, and the forms of both that end at a given time, give way. */
 static void on_wait(struct cpu_user_regs *regs, uint64_t esr)
 {
-    regs->pc += 4;
+    go_on(regs, esr);
     arch_irq_enable();
-    if (esr & 1) {
+    if (esr & 3) {
         sched_yield();
     } else {
         vcpu_block();
@@ -280,9 +328,25 @@ void (*const guest_trap_handlers[CLASS_COUNT])(struct cpu_user_regs *regs, uint6
     [0x25 ... 0x3f] = on_other,
 };
 
-/* What is neither an exception of an instruction nor an interrupt of ours: FIQ, which nobody has, or SError. */
+/*
+ * An SError while a guest ran: an error on its way to memory, most often to a device the guest may use (a GICv2's
+ * virtual interface takes no access of 64 bits), so it is the guest that ends. What the CPU says is contained nowhere,
+ * and dom0's, is the machine's end. See DDI 0487 D17, ESR_EL2, "ISS of an SError": IDS, DFSC, AET.
+ */
+static bool is_machine_error(uint64_t esr)
+{
+    return !(esr & ESR_IDS) && (esr & ESR_DFSC) == DFSC_ASYNCHRONOUS && (esr & ESR_AET) == 0;
+}
+
+/* What is neither an exception of an instruction nor an interrupt of ours: SError, or FIQ, which nobody has. */
 void upcall_guest_trap(struct cpu_user_regs *regs)
 {
+    struct domain *d = current_domain();
+
+    if ((regs->vector & 3) == VECTOR_SERROR && d != domain_hardware && !is_machine_error(regs->esr)) {
+        domain_crash(d, "SError, esr 0x%lx, at %lx", (unsigned long)regs->esr, (unsigned long)regs->pc);
+        return;
+    }
     panic("vector %lu while %pv ran, esr 0x%lx", (unsigned long)regs->vector, current_vcpu(), (unsigned long)regs->esr);
 }
 
