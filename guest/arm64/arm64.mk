@@ -13,6 +13,10 @@ GUEST64_TESTS := $(patsubst guest/tests-arm64/%.c,%,$(wildcard guest/tests-arm64
 
 GUEST64_SHARED := events sched
 
+# Firmware for QEMU's -bios (guest/firmware-arm64): build/guest/arm64/NAME.bin
+GUEST64_FIRMWARE := spin-table
+
+guest: $(GUEST64_FIRMWARE:%=$(GUEST64_OUT)/%.bin)
 guest: $(GUEST64_TESTS:%=$(GUEST64_OUT)/%) $(GUEST64_SHARED:%=$(GUEST64_OUT)/%) $(GUEST64_OUT)/bench
 
 $(GUEST64_OUT)/obj/%.o: guest/%.c | $(GUEST_INCLUDE)
@@ -35,6 +39,9 @@ $(GUEST64_SHARED:%=$(GUEST64_OUT)/%.elf): $(GUEST64_OUT)/%.elf: $(GUEST64_OUT)/o
 
 $(GUEST64_OUT)/bench.elf: $(GUEST64_OUT)/obj/bench-arm64/main.o $(GUEST64_LIB) guest/arm64/image.lds
 	$(GUEST_Q)$(CROSS_arm64)ld -static -z noexecstack --no-warn-rwx-segments -T guest/arm64/image.lds -o $@ $(filter %.o,$^)
+
+$(GUEST64_OUT)/%.bin: $(GUEST64_OUT)/obj/firmware-arm64/%.o
+	$(GUEST_Q)$(CROSS_arm64)objcopy -O binary -j .text $< $@
 
 $(GUEST64_OUT)/%: $(GUEST64_OUT)/%.elf
 	$(GUEST_Q)$(CROSS_arm64)objcopy -O binary $< $@

@@ -547,6 +547,60 @@ def test_guest_of_the_device_tree_beside_dom0(tmp_path):
     child.close(force=True)
 
 
+STUB = os.path.join(ROOT, "build/guest/arm64/spin-table.bin")
+PARK = 0x47fff000  # of the stub: where its CPUs wait
+
+
+def with_kernel(text, path, line):
+    """A machine's tree with dom0's kernel in it, at 0x49000000."""
+    chosen = 'xen,xen-bootargs = "%s dom0_mem=64M";\n#address-cells = <2>;\n#size-cells = <2>;\n' % line
+    chosen += module_nodes(0x49000000, path, "")
+    return re.sub(r"(\n\tchosen \{\n(?:\t\t[a-z-]+ = .*;\n)*)", lambda m: m[1] + chosen, text, count=1)
+
+
+def spin_machine(gic, cpus, path, change=lambda text: text, line=QUIET, kernel="gic"):
+    """A machine whose firmware has no PSCI (guest/firmware-arm64/spin-table.S), with a test kernel as dom0."""
+    command = ["-M", "virt,secure=on,virtualization=on,gic-version=%d" % gic, "-cpu", "cortex-a57", "-m", "1024", "-smp",
+               str(cpus), "-display", "none", "-monitor", "none", "-nodefaults", "-serial", "stdio", "-no-reboot"]
+    blob = path + ".dumped"
+    subprocess.run(["qemu-system-aarch64"] + command[:8] + ["-M", "dumpdtb=" + blob], check=True, stdout=subprocess.DEVNULL,
+                   stderr=subprocess.DEVNULL)
+    text = subprocess.run(["dtc", "-q", "-I", "dtb", "-O", "dts", blob], check=True, capture_output=True, text=True).stdout
+    text = re.sub(r'\n\t\t\tenable-method = "psci";', "", text)
+    text = re.sub(r"\n\tpsci \{.*?\n\t\};\n", "\n", text, flags=re.S)
+    for i in range(1, cpus):
+        at = PARK + 0x800 + 8 * i
+        text = text.replace("\n\t\tcpu@%d {\n" % i, "\n\t\tcpu@%d {\n\t\t\tenable-method = \"spin-table\";\n"
+                            "\t\t\tcpu-release-addr = <0x0 0x%x>;\n" % (i, at))
+    path_of = os.path.join(ROOT, "build/guest/arm64", kernel)
+    text = with_kernel(text, path_of, line)
+    assert "psci" not in text
+    return command + ["-bios", STUB] + loader(0x44000000, HV) + loader(0x48000000, make_blob(path, change(text))) + \
+        loader(0x49000000, path_of)
+
+
+@pytest.mark.parametrize("gic", [3, 2])
+def test_spin_table(gic, tmp_path):
+    """A kernel of as many vcpus as there are CPUs; then the machine, which nobody can switch off, says so."""
+    child = spawn(spin_machine(gic, 3, str(tmp_path / "tree")))
+    text = wait_for_all(child, ["3 CPUs online", r"verdict: \w+\s", "Without PSCI the machine cannot be switched off"])
+    child.close(force=True)
+    assert "verdict: pass" in text, text
+    assert text.count("no PSCI in the device tree: the machine can be neither reset nor switched off") == 1, text
+
+
+def test_spin_table_that_makes_no_sense(tmp_path):
+    """One line for each CPU that stays off; the others run."""
+    def change(text):
+        return text.replace("cpu-release-addr = <0x0 0x%x>" % (PARK + 0x808), "cpu-release-addr = <0x0 0x%x>" % (PARK + 0x809))
+
+    child = spawn(spin_machine(3, 3, str(tmp_path / "tree"), change))
+    text = wait_for_all(child, ["2 CPUs online", r"verdict: \w+\s"])
+    child.close(force=True)
+    assert text.count("the CPU with MPIDR 0x1 stays off: its cpu-release-addr makes no sense") == 1, text
+    assert "verdict: pass" in text, text
+
+
 UBOOT = os.environ.get("UBOOT", "/usr/lib/u-boot/qemu_arm64/u-boot.bin")
 
 

@@ -82,6 +82,21 @@ static bool add_reserved(uint64_t start, uint64_t size)
                      ALIGN_UP(end, PAGE_SIZE));
 }
 
+/* Where CPUs look for an address to go to: nobody's memory before they have gone, whether firmware says so or not. */
+static bool reserve_release_addresses(void)
+{
+    int node = -1;
+
+    while ((node = fdt_next_of_type(node, "cpu")) >= 0) {
+        uint64_t at = fdt_number(node, "cpu-release-addr", 0);
+
+        if (at != 0 && !add_reserved(at, sizeof(at))) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool parse_reserved(const void *fdt)
 {
     int parent = fdt_path("/reserved-memory");
@@ -112,7 +127,8 @@ static int parse_memory(const void *fdt, const char **why)
     int node = -1;
 
     while ((node = fdt_next_of_type(node, "memory")) >= 0) {
-        if (!add_memory_node(node)) {
+        /* One that is off is the secure world's. */
+        if (fdt_enabled(node) && !add_memory_node(node)) {
             *why = "its memory nodes make no sense, or are too many";
             return -EINVAL;
         }
@@ -121,7 +137,7 @@ static int parse_memory(const void *fdt, const char **why)
         *why = "it describes no memory";
         return -EINVAL;
     }
-    if (!parse_reserved(fdt)) {
+    if (!parse_reserved(fdt) || !reserve_release_addresses()) {
         *why = "its reserved memory makes no sense, or is too much";
         return -EINVAL;
     }

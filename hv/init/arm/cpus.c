@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Starting the other CPUs, one at a time: PSCI jumps to secondary_start (head.S) on a stack made here; the CPU
- * reports by setting its bit in arch_cpus_online, then idles.
+ * Starting the other CPUs, one at a time: each comes to secondary_start (head.S) on a stack made here and reports by
+ * setting its bit in arch_cpus_online, then idles.
  */
 #include "hv/arch/arm/cpu/clock.h"
 #include "hv/arch/arm/cpu/errata.h"
@@ -72,7 +72,7 @@ static void cpu_start(unsigned int cpu)
     }
     rc = smp_start(cpu, local);
     if (rc != 0) {
-        log_error("CPU %u: PSCI does not start it (%d)\n", cpu, rc);
+        log_error("CPU %u cannot be started (%d)\n", cpu, rc);
         return;
     }
     while (!cpumask_test(&arch_cpus_online, cpu) && arch_clock_now() < end) {

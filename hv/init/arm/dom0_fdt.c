@@ -170,6 +170,8 @@ static int make_cpus(void *fdt, unsigned int vcpus)
             if (rc == 0) {
                 rc = fdt_setprop_string(fdt, node, "enable-method", "psci");
             }
+            while (fdt_delprop(fdt, node, "cpu-release-addr") == 0) { /* a bad tree has it twice */
+            }
             kept++;
             node = fdt_next_subnode(fdt, node);
         } else {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Entry of the image, and of CPUs that PSCI starts: EL2, MMU off, at any 2 MiB boundary. Makes the first page tables
+ * Entry of the image, and of CPUs that PSCI starts or a spin table releases: EL2, MMU off, at any 2 MiB boundary. Makes the first page tables
  * (the image at IMAGE_START, and the gigabyte we run in at itself), switches the MMU on and goes to C.
  */
 #include "hv/arch/arm/arm64/sysreg_values.h"
@@ -110,6 +110,20 @@ mmu_on:
     msr sctlr_el2, x0
     isb
     ret
+
+/* A CPU that a spin table releases: registers say nothing, its number does. */
+    .globl secondary_start_released
+secondary_start_released:
+    msr daifset, #15
+    mrs x1, mpidr_el1
+    ldr x2, =MPIDR_AFFINITY
+    and x1, x1, x2
+    adrp x3, smp_released
+    add x3, x3, :lo12:smp_released
+1:  ldp x2, x0, [x3], #16
+    cbz x0, 9b
+    cmp x1, x2
+    b.ne 1b
 
 /* A CPU that PSCI starts. x0: virtual address of its struct cpu_local. */
     .globl secondary_start

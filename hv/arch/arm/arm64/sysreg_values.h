@@ -29,6 +29,9 @@
 
 #define IMAGE_L0_SLOT 32
 
+/* Of MPIDR_EL1: what tells one CPU from another. */
+#define MPIDR_AFFINITY 0xff00ffffff
+
 /* sizeof(struct cpu_local), offsets in it: asserted by asm_offsets.c. */
 #define CPU_LOCAL_BYTES 320
 #endif

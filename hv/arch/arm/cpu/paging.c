@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Builds the hypervisor's own page tables (stage 1 of EL2, 48 bits, 4 KiB). See paging.h. All of it runs on the boot
- * CPU, but for arch_map_device(), which takes a lock.
+ * CPU, but for arch_map_device() and paging_map_memory(), which take a lock.
  *
  * Tables come from a small pool in the image until the direct map reaches all RAM.
  */
@@ -330,7 +330,7 @@ void paging_flush_instructions(void)
     __asm__ __volatile__("ic ialluis; dsb ish; isb" ::: "memory");
 }
 
-void *arch_map_device(paddr_t start, size_t bytes)
+static void *map_anywhere(paddr_t start, size_t bytes, unsigned int flags)
 {
     uint64_t offset = start.v & ~PAGE_MASK;
     unsigned long count = DIV_ROUND_UP(offset + bytes, PAGE_SIZE);
@@ -342,10 +342,20 @@ void *arch_map_device(paddr_t start, size_t bytes)
     ok = count <= (DEVICE_END - va) >> PAGE_SHIFT;
     if (ok) {
         device_next += count << PAGE_SHIFT;
-        ok = map_pages(va, paddr_to_mfn(start), count, PAGING_RW | PAGING_DEVICE);
+        ok = map_pages(va, paddr_to_mfn(start), count, flags);
     }
     spin_unlock(&device_lock);
     return ok ? (void *)(va + offset) : NULL;
+}
+
+void *arch_map_device(paddr_t start, size_t bytes)
+{
+    return map_anywhere(start, bytes, PAGING_RW | PAGING_DEVICE);
+}
+
+void *paging_map_memory(paddr_t start, size_t bytes)
+{
+    return map_anywhere(start, bytes, PAGING_RW);
 }
 
 /* ---- translations ----------------------------------------------------------------------------- */

@@ -19,6 +19,8 @@ void paging_init(void);
 void paging_init_cpu(void);
 /* All CPUs are up: we are no longer mapped at our physical address. */
 void paging_drop_identity(void);
+/* Bytes of memory that the direct map may not have, cached like it; NULL: no memory for page tables. */
+void *paging_map_memory(paddr_t start, size_t bytes);
 void paging_map(unsigned long va, mfn_t mfn, unsigned long count, unsigned int flags);
 /* Backs [va, va + bytes) with fresh zeroed memory, skipping what is mapped already. */
 void paging_back(unsigned long va, unsigned long bytes);

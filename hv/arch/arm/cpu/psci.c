@@ -37,7 +37,7 @@ void psci_init(void)
     const char *method = node < 0 ? NULL : fdt_text(node, "method");
 
     if (method == NULL) {
-        log_warning("no PSCI in the device tree: one CPU, no reset\n");
+        log_warning("no PSCI in the device tree: the machine can be neither reset nor switched off\n");
     } else {
         conduit = strcmp(method, "hvc") == 0 ? CONDUIT_HVC : CONDUIT_SMC;
     }
@@ -51,7 +51,10 @@ int psci_cpu_on(uint64_t mpidr, uint64_t entry, uint64_t context)
 void arch_reset(enum arch_reset how)
 {
     arch_stop_others();
-    if (how == ARCH_RESET_REBOOT) {
+    if (how != ARCH_RESET_HALT && conduit == CONDUIT_NONE) {
+        printk("Without PSCI the machine cannot be %s: it stands still.\n",
+               how == ARCH_RESET_REBOOT ? "reset" : "switched off");
+    } else if (how == ARCH_RESET_REBOOT) {
         call(PSCI_SYSTEM_RESET, 0, 0, 0);
     } else if (how == ARCH_RESET_POWEROFF) {
         call(PSCI_SYSTEM_OFF, 0, 0, 0);

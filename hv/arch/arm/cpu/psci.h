@@ -29,7 +29,7 @@
 #define PSCI_ALREADY_ON     (-4)
 #define PSCI_ON_PENDING     (-5)
 
-/* Finds the conduit; without /psci there is one CPU and no reset. */
+/* Finds the conduit; without /psci there is no reset, and other CPUs only if they wait in a spin table. */
 void psci_init(void);
 int psci_cpu_on(uint64_t mpidr, uint64_t entry, uint64_t context);
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * CPUs by the device tree's /cpus, started by PSCI. hv/init/arm/cpus.c gives each what it needs first. See smp.h.
+ * CPUs by the device tree's /cpus, started by PSCI; or, where firmware has none, released from a spin table: they
+ * wait until an address stands where they look, and jump there. hv/init/arm/cpus.c gives each what it needs first.
  */
 #include "hv/arch/arm/cpu/smp.h"
 
+#include "hv/arch/arm/arm64/sysreg_values.h"
 #include "hv/arch/arm/cpu/paging.h"
 #include "hv/arch/arm/cpu/psci.h"
 #include "hv/arch/arm/cpu/sysreg.h"
@@ -12,21 +14,45 @@
 #include "hv/lib/string.h"
 #include "hv/upcalls.h"
 
-#define MPIDR_AFFINITY 0xff00ffffffULL
-
-extern const char secondary_start[];
+extern const char secondary_start[], secondary_start_released[];
 
 struct cpumask arch_cpus_online;
 unsigned int arch_cpus_possible = 1;
 unsigned long arch_percpu_offsets[MAX_CPUS];
 unsigned int smp_max_cpus;
 
+/* For CPUs that firmware tells nothing: head.S looks for its own, with the MMU off; one without local is the last. */
+struct released {
+    uint64_t mpidr;
+    struct cpu_local *local;
+};
+extern struct released smp_released[];
+struct released smp_released[MAX_CPUS + 1];
+
 static uint64_t mpidrs[MAX_CPUS];
+static uint64_t release_at[MAX_CPUS]; /* 0: by PSCI */
+static unsigned int released_count;
 static unsigned int stopping;
 
 uint64_t smp_mpidr(unsigned int cpu)
 {
     return mpidrs[cpu];
+}
+
+static void add_cpu(int node, uint64_t id)
+{
+    const char *method = fdt_text(node, "enable-method");
+    uint64_t at = 0;
+
+    if (method != NULL && strcmp(method, "spin-table") == 0) {
+        at = fdt_number(node, "cpu-release-addr", 0);
+        if (at == 0 || (at & 7) != 0) {
+            log_error("the CPU with MPIDR 0x%lx stays off: its cpu-release-addr makes no sense\n", (unsigned long)id);
+            return;
+        }
+    }
+    release_at[arch_cpus_possible] = at;
+    mpidrs[arch_cpus_possible++] = id;
 }
 
 void smp_init(void)
@@ -37,19 +63,35 @@ void smp_init(void)
     int node = -1;
 
     mpidrs[0] = self;
-    while ((node = fdt_next_of_type(node, "cpu")) >= 0) {
-        if (!fdt_cpu_id(node, &id) || (id & MPIDR_AFFINITY) == self || !fdt_enabled(node)) {
-            continue;
-        }
-        if (arch_cpus_possible < limit) {
-            mpidrs[arch_cpus_possible++] = id & MPIDR_AFFINITY;
+    while ((node = fdt_next_of_type(node, "cpu")) >= 0 && arch_cpus_possible < limit) {
+        if (fdt_cpu_id(node, &id) && (id & MPIDR_AFFINITY) != self && fdt_enabled(node)) {
+            add_cpu(node, id & MPIDR_AFFINITY);
         }
     }
+}
+
+/* What it reads has to be in memory: it looks with its caches off. */
+static int release(unsigned int cpu, struct cpu_local *local)
+{
+    volatile uint64_t *at = paging_map_memory(_paddr(release_at[cpu]), sizeof(*at));
+
+    if (at == NULL) {
+        return -ENOMEM;
+    }
+    smp_released[released_count++] = (struct released){ mpidrs[cpu], local };
+    paging_clean_cache(smp_released, sizeof(smp_released));
+    *at = paging_virt_to_phys(secondary_start_released).v;
+    paging_clean_cache((const void *)at, sizeof(*at));
+    __asm__ __volatile__("sev" ::: "memory");
+    return 0;
 }
 
 int smp_start(unsigned int cpu, struct cpu_local *local)
 {
     paging_clean_cache(local, sizeof(*local));
+    if (release_at[cpu] != 0) {
+        return release(cpu, local);
+    }
     return psci_cpu_on(mpidrs[cpu], paging_virt_to_phys(secondary_start).v, (unsigned long)local);
 }
 
