@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Debian's kernel as dom0 under hardware virtualisation (dom0=pvh) with Debian's unmodified xl; on ours or on the peer,
-which wants an IOMMU.
+"""Debian's kernel as dom0 under hardware virtualisation (dom0=pvh) with Debian's unmodified xl, or ours (--tools=ours); on
+ours or on the peer, which wants an IOMMU.
 
 The machine has a disk behind MSI-X (virtio) and one behind MSI (AHCI); what dom0 writes is compared with the host's file.
 """
@@ -15,6 +15,8 @@ LOG = "/var/log/xen/console/guest-%s.log"
 CONFIG = r"""sed 's/^name.*/name = "%%s"/; /^maxmem/d' /etc/xen/guest.cfg > /etc/xen/%%s.cfg; """ \
     r"""printf 'type = "%%s"\ncpus = "%s"\n' >> /etc/xen/%%s.cfg""" % NOT_CPU_0
 SIZE = 64 << 20
+DEVICES = "'disk=[\"file:/tmp/in.img,xvda,r\"]' 'vif=[\"mac=00:16:3e:00:00:0%d,bridge=xenbr0\"]'"
+ADDRESS = {"pv": (2, "10.0.0.2"), "pvh": (3, "10.0.0.3")}
 
 
 @pytest.fixture(scope="module", params=[1, 4])
@@ -73,6 +75,29 @@ def test_guest(m, kind):
     m.ok("xl pause %s; xl unpause %s" % (kind, kind))
     m.ok("xl destroy %s" % kind, 60)
     assert kind not in [line.split()[0] for line in m.ok("xl list").split("\n")]
+
+
+@pytest.mark.parametrize("kind", ["pv", "pvh"])
+def test_devices(m, kind):
+    """Debian's backends in this dom0 map what the guest grants: a disk in a file and one on the machine's AHCI disk, packets
+    both ways, all of it compared."""
+    number, address = ADDRESS[kind]
+    m.ok(CONFIG % (kind, kind, kind, kind) + "; head -c 4194304 /dev/urandom > /tmp/in.img; rm -f " + LOG % kind, 60)
+    told = re.search(r"[0-9a-f]{40}", m.ok("sha1sum < /tmp/in.img", 60)).group(0)
+    m.ok("xl create -q /etc/xen/%s.cfg %s" % (kind, DEVICES % number), 200)
+    m.ok("xl block-attach %s phy:/dev/sda xvdb w" % kind, 100)
+    m.wait_for("cat " + LOG % kind, "guest: up", 200)
+    with m.guest(kind) as g:
+        assert told in g.ok("sha1sum < /dev/xvda", 120)
+        g.ok("dd if=/dev/xvda of=/dev/xvdb bs=65536 conv=fsync", 120)
+        g.ok("ip addr add %s/24 dev eth0 && ip link set eth0 up; rm -f /tmp/sum; (nc -l -p 5000 | sha1sum > /tmp/sum) &" % address, 60)
+        assert g.run("dd if=/dev/zero of=/dev/xvda bs=512 count=1")[0] != 0
+    assert told in m.ok("echo 3 > /proc/sys/vm/drop_caches; head -c 4194304 /dev/sda | sha1sum", 120)
+    m.ok("ping -c 3 -W 5 -s 1400 %s && nc %s 5000 < /tmp/in.img" % (address, address), 200)
+    with m.guest(kind) as g:
+        assert told in g.ok("while ! [ -s /tmp/sum ]; do sleep 1; done; cat /tmp/sum", 120)
+    m.ok("xl destroy %s" % kind, 60)
+    assert m.crash_text() is None
 
 
 def test_power_off(m):
