@@ -3,7 +3,8 @@
  * Every system register of the encoding space of EL1 (op0 2 and 3: 32,768) is read, then written, and what is not
  * refused as an undefined instruction must be in the table below, which says why it is there: so nothing is open by
  * oversight. Rows that are not marked as optional must be there. Then all system instructions (op0 1): those of EL2 and
- * EL3 are refused, the others do no harm.
+ * EL3 are refused, the others do no harm. Last what extensions of the architecture that guests do not have add: no ID
+ * register tells of them, and their instructions are undefined, or as on a CPU without.
  *
  * A register that is open is written with what it holds, so that the kernel goes on; registers that read as zero
  * whatever is written (debug, performance monitors) are tried with ones.
@@ -299,11 +300,120 @@ static void test_instructions(void)
     EXPECT(refused > 16000);
 }
 
+/* ---- extensions ------------------------------------------------------------------------------- */
+
+/* Fields of four bits of ID registers (CRm, op2): no more than `most`. */
+static const struct field {
+    uint8_t crm, op2, shift, most;
+    const char *name;
+} fields[] = {
+    { 4, 0, 8, 0, "EL2" },          { 4, 0, 12, 0, "EL3" },        { 4, 0, 28, 0, "RAS" },
+    { 4, 0, 32, 0, "SVE" },         { 4, 0, 36, 0, "Secure EL2" }, { 4, 0, 40, 0, "MPAM" },
+    { 4, 0, 44, 0, "AMU" },         { 4, 0, 52, 0, "RME" },        { 4, 0, 56, 1, "CSV2 with SCXTNUM" },
+    { 4, 1, 8, 0, "MTE" },          { 4, 1, 12, 0, "RAS" },        { 4, 1, 16, 0, "MPAM" },
+    { 4, 1, 24, 0, "SME" },         { 4, 1, 28, 0, "RNDR trap" },  { 4, 1, 32, 0, "SCXTNUM" },
+    { 4, 1, 36, 0, "NMI" },         { 4, 1, 40, 0, "MTE" },        { 5, 0, 4, 0, "trace" },
+    { 5, 0, 8, 0, "PMU" },          { 5, 0, 32, 0, "SPE" },
+    { 5, 0, 40, 0, "trace filter" }, { 5, 0, 44, 0, "trace buffer" }, { 5, 0, 48, 0, "PMU" },
+    { 5, 0, 52, 0, "BRBE" },        { 5, 0, 60, 0, "PMU" },        { 6, 0, 24, 0, "TME" },
+    { 6, 1, 4, 0, "PAuth" },        { 6, 1, 8, 0, "PAuth" },       { 6, 1, 24, 0, "PAuth" },
+    { 6, 1, 28, 0, "PAuth" },       { 6, 1, 56, 0, "XS" },         { 6, 1, 60, 0, "LS64" },
+    { 6, 2, 0, 0, "WFxT" },         { 6, 2, 8, 0, "PAuth" },       { 6, 2, 12, 0, "PAuth" },
+    { 6, 2, 16, 0, "MOPS" },        { 6, 2, 24, 0, "PAuth" },      { 7, 0, 32, 0, "stage 2, 16 KiB" },
+    { 7, 0, 36, 0, "stage 2, 64 KiB" }, { 7, 0, 40, 0, "stage 2, 4 KiB" }, { 7, 0, 56, 0, "FGT" },
+    { 7, 0, 60, 0, "ECV" },         { 7, 1, 8, 0, "VHE" },         { 7, 1, 16, 0, "LORegions" },
+    { 7, 1, 28, 0, "stage 2 XN" },  { 7, 1, 32, 0, "TWED" },       { 7, 1, 40, 0, "HCRX" },
+    { 7, 2, 12, 0, "IESB" },        { 7, 2, 24, 0, "nested" },     { 7, 2, 40, 0, "stage 2 FWB" },
+    { 7, 2, 56, 0, "EVT" },
+};
+/* Registers (CRm, op2) that read as zero: ZFR0, SMFR0, FPFR0, DFR1, AFR0, AFR1, MMFR3, MMFR4. */
+static const uint8_t zeros[][2] = { { 4, 4 }, { 4, 5 }, { 4, 7 }, { 5, 1 }, { 5, 4 }, { 5, 5 }, { 7, 3 }, { 7, 4 } };
+
+static uint64_t id_register(unsigned int crm, unsigned int op2)
+{
+    code[0] = 0xd5300000U - (2U << 19) + (ENC(3, 0, 0, crm, op2) << 5);
+    code[1] = RET;
+    arm_code_ready(code, 8);
+    return run(0, 0);
+}
+
+static void test_id_registers(void)
+{
+    for (unsigned int i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+        const struct field *f = &fields[i];
+        unsigned int value = (unsigned int)(id_register(f->crm, f->op2) >> f->shift) & 15;
+
+        if (value > f->most) {
+            test_fail("%s is told of: %u (CRm %u op2 %u)", f->name, value, f->crm, f->op2);
+        }
+    }
+    for (unsigned int i = 0; i < sizeof(zeros) / sizeof(zeros[0]); i++) {
+        EXPECT_EQ(id_register(zeros[i][0], zeros[i][1]), 0);
+    }
+}
+
+static const struct instruction {
+    uint32_t code;
+    const char *name;
+} undefined[] = {
+    { 0x04bf5000, "rdvl (SVE)" },       { 0x2518e3e0, "ptrue (SVE)" },  { 0x04603000, "orr z (SVE)" },
+    { 0x04bf5800, "rdsvl (SME)" },      { 0xd503477f, "smstart (SME)" }, { 0xd503467f, "smstop (SME)" },
+    { 0xc00800ff, "zero za (SME)" },    { 0xdac123e0, "paciza" },       { 0xdac127e0, "pacizb" },
+    { 0xdac12be0, "pacdza" },           { 0xdac133e0, "autiza" },       { 0x9ac03000, "pacga" },
+    { 0xd5233060, "tstart (TME)" },     { 0xf83fd000, "ld64b (LS64)" }, { 0x19010440, "cpyfp (MOPS)" },
+};
+
+/* With all that a kernel could switch on for them: CPACR_EL1.ZEN and SMEN, SCTLR_EL1.EnIA and its like. */
+static void test_undefined(void)
+{
+    uint64_t cpacr, sctlr;
+
+    __asm__ volatile("mrs %0, cpacr_el1; mrs %1, sctlr_el1" : "=r"(cpacr), "=r"(sctlr));
+    for (unsigned int i = 0; i < sizeof(undefined) / sizeof(undefined[0]); i++) {
+        unsigned int before = sync_count;
+
+        code[0] = undefined[i].code;
+        code[1] = RET;
+        arm_code_ready(code, 8);
+        __asm__ volatile("msr cpacr_el1, %0; msr sctlr_el1, %1; isb" ::"r"(cpacr | 0x3330000),
+                         "r"(sctlr | 1UL << 31 | 1UL << 30 | 1UL << 27 | 1UL << 13));
+        (void)run(0, (uint64_t)scratch);
+        __asm__ volatile("msr cpacr_el1, %0; msr sctlr_el1, %1; isb" ::"r"(cpacr), "r"(sctlr));
+        if (sync_count != before + 1 || sync_esr >> 26 != 0) {
+            test_fail("%s: %u exceptions, the last 0x%lx", undefined[i].name, sync_count - before,
+                      (unsigned long)sync_esr);
+        }
+    }
+}
+
+/* Memory tags cannot be trapped: they are undefined where the CPU has none, or all zero, and none is kept. */
+static void test_tags(void)
+{
+    uint64_t plain = (uint64_t)scratch, tagged = plain | 5UL << 56, value;
+    unsigned int before = sync_count;
+
+    scratch[0] = 42;
+    __asm__ volatile("mov x10, %1; mov x11, %2\n"
+                     ".inst 0xd920094b\n" /* stg x11, [x10] */
+                     ".inst 0xd960014b\n" /* ldg x11, [x10] */
+                     "mov %0, x11" : "=r"(value) : "r"(plain), "r"(tagged) : "x10", "x11", "memory");
+    EXPECT_EQ(value, sync_count == before ? plain : tagged);
+    EXPECT_EQ(scratch[0], 42);
+    before = sync_count;
+    __asm__ volatile("mov x10, %1; mov x11, #0\n"
+                     ".inst 0x9adf114b\n" /* irg x11, x10 */
+                     "mov %0, x11" : "=r"(value) : "r"(plain) : "x10", "x11");
+    EXPECT_EQ(value, sync_count == before ? plain : 0);
+}
+
 void test_main(void)
 {
     sync_expected = true;
     test_registers();
     test_instructions();
+    test_id_registers();
+    test_undefined();
+    test_tags();
     sync_expected = false;
     EXPECT(hypercall_xen_version(0, NULL) >= 4 << 16);
 }

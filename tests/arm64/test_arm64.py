@@ -24,8 +24,8 @@ BAD = re.compile(r"Panic on CPU|exception in the hypervisor|BUG at|not so:")
 PATIENCE = float(os.environ.get("PATIENCE", "1"))  # stretches time limits, for a busy machine
 
 
-def machine(gic, cpus, memory=2048, cpu="cortex-a57"):
-    return ["-M", "virt,virtualization=on,gic-version=%d" % gic, "-cpu", cpu, "-m", str(memory), "-smp",
+def machine(gic, cpus, memory=2048, cpu="cortex-a57", more=""):
+    return ["-M", "virt,virtualization=on,gic-version=%d%s" % (gic, more), "-cpu", cpu, "-m", str(memory), "-smp",
             str(cpus), "-display", "none", "-monitor", "none", "-nodefaults", "-serial", "stdio", "-no-reboot",
             "-kernel", HV]
 
@@ -105,8 +105,8 @@ def test_more_vcpus_than_cpus():
     d.child.close(force=True)
 
 
-def run_kernel(path, gic=3, cpus=1, seconds=60, cpu="cortex-a57", args="", line=LINE):
-    command = ["timeout", str(int(seconds * PATIENCE)), "qemu-system-aarch64"] + machine(gic, cpus, 1024, cpu)
+def run_kernel(path, gic=3, cpus=1, seconds=60, cpu="cortex-a57", args="", line=LINE, more=""):
+    command = ["timeout", str(int(seconds * PATIENCE)), "qemu-system-aarch64"] + machine(gic, cpus, 1024, cpu, more)
     command += ["-append", line + "dom0_mem=64M"] + kernel(path, args)
     return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           text=True, errors="replace").stdout.replace("\r", "")
@@ -265,8 +265,8 @@ QUIET = LINE.replace("guest_loglvl=all", "guest_loglvl=none")  # each refusal wo
 CPUS = {"basic": 2, "wait": 2, "gic": 2}
 
 
-def check_kernel(name, gic, cpu="cortex-a57", args=""):
-    text = run_kernel(os.path.join(ROOT, "build/guest/arm64", name), gic, CPUS.get(name, 1), 120, cpu, args, QUIET)
+def check_kernel(name, gic, cpu="cortex-a57", args="", more=""):
+    text = run_kernel(os.path.join(ROOT, "build/guest/arm64", name), gic, CPUS.get(name, 1), 120, cpu, args, QUIET, more)
     assert "verdict: pass" in text, text
 
 
@@ -337,10 +337,15 @@ def test_rest_on_gicv2(name):
     check_kernel(name, 2)
 
 
-@pytest.mark.parametrize("name", ["sysreg", "modes"])
-def test_largest_cpu(name):
-    """All system registers there are; PSTATE's newer bits."""
-    check_kernel(name, 3, "max")
+@pytest.mark.parametrize("cpu, more", [("max", ""), ("max", ",mte=on"), ("a64fx", ""), ("neoverse-n1", "")])
+def test_all_system_registers_of_larger_cpus(cpu, more):
+    """SVE, SME, memory tags, pointer authentication, RAS: not told of, and refused."""
+    check_kernel("sysreg", 3, cpu, more=more)
+
+
+def test_modes_of_the_largest_cpu():
+    """PSTATE's newer bits."""
+    check_kernel("modes", 3, "max")
 
 
 @pytest.mark.parametrize("cpu, line", [("cortex-a57", "834220, 1319537"), ("cortex-a72", "1319367"),

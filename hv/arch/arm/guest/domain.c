@@ -34,14 +34,23 @@
 #define HCR_RW   (1ULL << 31) /* EL1 is AArch64 */
 #define HCR_GUEST (HCR_VM | HCR_SWIO | HCR_PTW | HCR_FMO | HCR_IMO | HCR_AMO | HCR_FB | HCR_BSU | HCR_TWI | \
                    HCR_TID3 | HCR_TSC | HCR_TIDCP | HCR_TACR | HCR_RW)
-/* Of extensions that guests are not told of: limited ordering regions, error records. Only where the CPU has them. */
+/*
+ * Of extensions that guests are not told of, only where the CPU has them: limited ordering regions, error records,
+ * who made the memory tags. What HCR_EL2 allows when set stays off: tags (ATA), pointer authentication (API, APK),
+ * SCXTNUM (ENSCXT), fault injection (FIEN).
+ */
 #define HCR_TLOR (1ULL << 35)
 #define HCR_TERR (1ULL << 36)
+#define HCR_TID5 (1ULL << 58)
+#define CPTR_TAM (1ULL << 30)  /* activity monitors */
+#define MDCR_TPMS (1ULL << 14) /* statistical profiling; its buffer's registers trap as E2PB is 0 */
+#define MDCR_TTRF (1ULL << 19) /* the trace filter; the trace buffer's registers trap as E2TB is 0 */
+#define MPAM2_TRAPS (3ULL << 48)
 #define TCR_NO_WALKS (1ULL << 7 | 1ULL << 23)
 #define SCTLR_MMU    1ULL
 #define HCR_IDLE (HCR_FMO | HCR_IMO | HCR_AMO | HCR_RW)
 
-#define CPTR_VALUE 0x1033ffULL & ~(1ULL << 10) /* trace, SVE and SME trap; FP and SIMD do not */
+#define CPTR_VALUE 0x1033ffULL                 /* trace, SVE and SME trap; FP and SIMD do not */
 #define MDCR_TRAPS 0xe60ULL                    /* debug and performance registers trap */
 /* 40 bits from two tables of 1 GiB entries, walks inner shareable and cached. */
 #define VTCR_VALUE (0x80000000ULL | 24 | 1ULL << 6 | 1ULL << 8 | 1ULL << 10 | 3ULL << 12)
@@ -50,6 +59,8 @@
 int console_node = -1;
 
 static uint64_t hcr_guest = HCR_GUEST;
+static uint64_t cptr = CPTR_VALUE;
+static uint64_t mdcr = MDCR_TRAPS;
 static bool has_sme; /* guests are not told, but cannot be kept from its TPIDR2_EL0 */
 
 static unsigned long vmids[BITMAP_LONGS(VMID_MAX + 1)] = { 1 }; /* 0 is nobody's */
@@ -76,15 +87,41 @@ static void virtual_timer_interrupt(unsigned int irq)
     vtimer_interrupt(current_vcpu());
 }
 
+static bool has(uint64_t id, unsigned int shift)
+{
+    return (id >> shift & 15) != 0;
+}
+
 static void choose_traps(void)
 {
-    if ((SYSREG_READ("id_aa64mmfr1_el1") >> 16 & 15) != 0) {
-        hcr_guest |= HCR_TLOR;
+    uint64_t pfr0 = SYSREG_READ("id_aa64pfr0_el1"), pfr1 = SYSREG_READ("id_aa64pfr1_el1");
+    uint64_t dfr0 = SYSREG_READ("id_aa64dfr0_el1");
+
+    hcr_guest |= has(SYSREG_READ("id_aa64mmfr1_el1"), 16) ? HCR_TLOR : 0;
+    hcr_guest |= has(pfr0, 28) ? HCR_TERR : 0;
+    hcr_guest |= (pfr1 >> 8 & 15) >= 2 ? HCR_TID5 : 0;
+    cptr |= has(pfr0, 44) ? CPTR_TAM : 0;
+    mdcr |= has(dfr0, 32) ? MDCR_TPMS : 0;
+    mdcr |= has(dfr0, 40) ? MDCR_TTRF : 0;
+    has_sme = has(pfr1, 24);
+}
+
+/* Registers of EL2 that reset leaves undefined, which say what guests may do of extensions: nothing. */
+static void extensions_off(void)
+{
+    if (has(SYSREG_READ("id_aa64pfr0_el1"), 40) || has(SYSREG_READ("id_aa64pfr1_el1"), 16)) {
+        SYSREG_WRITE("S3_4_C10_C5_0", MPAM2_TRAPS); /* MPAM2_EL2: all in the default partition */
     }
-    if ((SYSREG_READ("id_aa64pfr0_el1") >> 28 & 15) != 0) {
-        hcr_guest |= HCR_TERR;
+    if (has(SYSREG_READ("id_aa64mmfr1_el1"), 40)) {
+        SYSREG_WRITE("S3_4_C1_C2_2", 0); /* HCRX_EL2 */
     }
-    has_sme = (SYSREG_READ("id_aa64pfr1_el1") >> 24 & 15) != 0;
+    if (has(SYSREG_READ("id_aa64mmfr0_el1"), 56)) { /* fine-grained traps; what 0 traps is nothing guests know of */
+        SYSREG_WRITE("S3_4_C1_C1_4", 0);            /* HFGRTR_EL2, HFGWTR_EL2, HFGITR_EL2 */
+        SYSREG_WRITE("S3_4_C1_C1_5", 0);
+        SYSREG_WRITE("S3_4_C1_C1_6", 0);
+        SYSREG_WRITE("S3_4_C3_C1_4", 0);            /* HDFGRTR_EL2, HDFGWTR_EL2 */
+        SYSREG_WRITE("S3_4_C3_C1_5", 0);
+    }
 }
 
 void guest_init(void)
@@ -125,8 +162,9 @@ void guest_init_cpu(void)
     }
     SYSREG_WRITE("vtcr_el2", VTCR_VALUE | range << 16);
     SYSREG_WRITE("hcr_el2", HCR_IDLE);
-    SYSREG_WRITE("cptr_el2", CPTR_VALUE);
-    SYSREG_WRITE("mdcr_el2", (SYSREG_READ("mdcr_el2") & 0x1f) | MDCR_TRAPS);
+    SYSREG_WRITE("cptr_el2", cptr);
+    SYSREG_WRITE("mdcr_el2", (SYSREG_READ("mdcr_el2") & 0x1f) | mdcr);
+    extensions_off();
     SYSREG_WRITE("hstr_el2", 0);
     SYSREG_WRITE("vpidr_el2", SYSREG_READ("midr_el1"));
     SYSREG_WRITE("vttbr_el2", 0);

@@ -14,31 +14,41 @@
 #define REG_MASK REG(3U, 7U, 15U, 15U, 7U)
 #define ICC_SGI1R REG(3, 0, 12, 11, 5)
 
-/* The fields of ID registers that guests see as zero, four bits each. */
+/* Fields of ID registers, four bits each. */
 #define FIELD(n) (0xfULL << (n))
-#define PFR0_HIDDEN  (FIELD(8) | FIELD(12) | FIELD(28) | FIELD(32) | FIELD(40) | FIELD(44) | FIELD(24))
-#define PFR0_GIC     (1ULL << 24) /* system registers of a GICv3 */
-#define PFR1_HIDDEN  (FIELD(8) | FIELD(12) | FIELD(16) | FIELD(24)) /* MTE, RAS, MPAM, SME */
-#define DFR0_HIDDEN  (FIELD(4) | FIELD(8) | FIELD(32) | FIELD(36) | FIELD(40) | FIELD(44))
-#define ISAR1_HIDDEN (FIELD(4) | FIELD(8) | FIELD(24) | FIELD(28))  /* pointer authentication */
-#define ISAR2_HIDDEN (FIELD(8) | FIELD(12) | FIELD(16))
-#define MMFR1_HIDDEN (FIELD(8) | FIELD(16) | FIELD(40))             /* VHE, LORegions, HCX */
-#define MMFR2_HIDDEN (FIELD(24) | FIELD(32))                        /* nested virtualisation */
+#define PFR0_GIC      (1ULL << 24) /* system registers of a GICv3 */
+#define PFR0_CSV2     FIELD(56)
+#define PFR0_CSV2_ONE (1ULL << 56) /* more of it has registers */
 
-/* Registers that may be read, with what of them is hidden. */
+/*
+ * What guests see, everything else is zero: what they can use without us, as of EL0 and EL1. Not: EL2 and EL3, SVE and
+ * SME, RAS, MPAM, AMU, MTE, trace, PMU, SPE, BRBE, TME, pointer authentication, LS64, WFxT, MOPS, what is of stage 2.
+ */
+#define PFR0_SHOWN  (FIELD(0) | FIELD(4) | FIELD(16) | FIELD(20) | FIELD(48) | PFR0_CSV2 | FIELD(60))
+#define PFR1_SHOWN  (FIELD(0) | FIELD(4))                        /* branch targets, SSBS */
+#define DFR0_SHOWN  (FIELD(0) | FIELD(12) | FIELD(20) | FIELD(28)) /* the breakpoints that there always are */
+#define ISAR0_SHOWN (~FIELD(24))
+#define ISAR1_SHOWN (~(FIELD(4) | FIELD(8) | FIELD(24) | FIELD(28) | FIELD(56) | FIELD(60)))
+#define ISAR2_SHOWN (FIELD(4) | FIELD(20) | FIELD(28) | FIELD(52)) /* RPRES, BC, CLRBHB, CSSC */
+#define MMFR0_SHOWN (0xffffffffULL | FIELD(44))                  /* sizes, endianness, granules; ExS */
+#define MMFR1_SHOWN (FIELD(0) | FIELD(4) | FIELD(12) | FIELD(20) | FIELD(24) | FIELD(36) | FIELD(44) | FIELD(48) | \
+                     FIELD(52))
+#define MMFR2_SHOWN (FIELD(0) | FIELD(4) | FIELD(8) | FIELD(16) | FIELD(20) | FIELD(28) | FIELD(36) | FIELD(48) | \
+                     FIELD(52) | FIELD(60))
+
 static const struct id_row {
     uint32_t reg;
-    uint64_t hidden;
+    uint64_t shown;
 } id_rows[] = {
-    { REG(3, 0, 0, 4, 0), PFR0_HIDDEN },
-    { REG(3, 0, 0, 4, 1), PFR1_HIDDEN },
-    { REG(3, 0, 0, 5, 0), DFR0_HIDDEN },
-    { REG(3, 0, 0, 6, 0), 0 },
-    { REG(3, 0, 0, 6, 1), ISAR1_HIDDEN },
-    { REG(3, 0, 0, 6, 2), ISAR2_HIDDEN },
-    { REG(3, 0, 0, 7, 0), 0 },
-    { REG(3, 0, 0, 7, 1), MMFR1_HIDDEN },
-    { REG(3, 0, 0, 7, 2), MMFR2_HIDDEN },
+    { REG(3, 0, 0, 4, 0), PFR0_SHOWN },
+    { REG(3, 0, 0, 4, 1), PFR1_SHOWN },
+    { REG(3, 0, 0, 5, 0), DFR0_SHOWN },
+    { REG(3, 0, 0, 6, 0), ISAR0_SHOWN },
+    { REG(3, 0, 0, 6, 1), ISAR1_SHOWN },
+    { REG(3, 0, 0, 6, 2), ISAR2_SHOWN },
+    { REG(3, 0, 0, 7, 0), MMFR0_SHOWN },
+    { REG(3, 0, 0, 7, 1), MMFR1_SHOWN },
+    { REG(3, 0, 0, 7, 2), MMFR2_SHOWN },
 };
 
 static uint64_t id_read(unsigned int reg)
@@ -74,16 +84,21 @@ static bool is_id_space(unsigned int reg)
     return (reg & ~REG(0, 0, 0, 7, 7)) == REG(3, 0, 0, 0, 0) && (reg >> 1 & 15) >= 1;
 }
 
+static uint64_t pfr0(const struct vcpu *v, uint64_t value)
+{
+    if ((value & PFR0_CSV2) != 0) {
+        value = (value & ~PFR0_CSV2) | PFR0_CSV2_ONE;
+    }
+    return v->domain->arch->vgic.version == 3 ? value | PFR0_GIC : value;
+}
+
 static uint64_t id_value(const struct vcpu *v, unsigned int reg)
 {
     for (unsigned int i = 0; i < ARRAY_SIZE(id_rows); i++) {
         if (id_rows[i].reg == reg) {
-            uint64_t value = id_read(reg) & ~id_rows[i].hidden;
+            uint64_t value = id_read(reg) & id_rows[i].shown;
 
-            if (reg == REG(3, 0, 0, 4, 0) && v->domain->arch->vgic.version == 3) {
-                value |= PFR0_GIC;
-            }
-            return value;
+            return reg == REG(3, 0, 0, 4, 0) ? pfr0(v, value) : value;
         }
     }
     return 0;
