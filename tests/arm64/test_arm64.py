@@ -262,7 +262,7 @@ def test_example_of_the_wiki(tmp_path):
 KERNELS = sorted(name[:-2] for name in os.listdir(os.path.join(ROOT, "guest/tests-arm64")) if name.endswith(".c"))
 SHARED = ["events", "sched"]  # GUEST64_SHARED
 QUIET = LINE.replace("guest_loglvl=all", "guest_loglvl=none")  # each refusal would be a line
-CPUS = {"basic": 2, "wait": 2, "gic": 2}
+CPUS = {"basic": 2, "wait": 2, "gic": 2, "ipi": 2}
 
 
 def check_kernel(name, gic, cpu="cortex-a57", args="", more=""):
@@ -330,6 +330,12 @@ def test_domu_of_each_test_program(tmp_path):
 @pytest.mark.parametrize("name", ["basic", "gic"])
 def test_kernel_gicv2(name):
     check_kernel(name, 2)
+
+
+@pytest.mark.parametrize("gic, cpus", [(3, 1), (3, 2), (2, 1), (2, 2)])
+def test_kernel_ipi_of_more_vcpus_than_cpus(gic, cpus):
+    text = run_kernel(os.path.join(ROOT, "build/guest/arm64/ipi"), gic, cpus, 120, line=QUIET + "dom0_max_vcpus=4 ")
+    assert "note: 4 vcpus" in text and "verdict: pass" in text, text
 
 
 @pytest.mark.parametrize("name", sorted(set(KERNELS + SHARED) - {"basic", "gic"}))
