@@ -227,6 +227,28 @@ fpu_save:
     mrs x2, fpcr
     stp x1, x2, [x0]
     ret
+/* void regs_copy(struct cpu_user_regs *to, const struct cpu_user_regs *from) */
+    .globl regs_copy
+regs_copy:
+    ldp q0, q1, [x1]
+    ldp q2, q3, [x1, #32]
+    ldp q4, q5, [x1, #64]
+    ldp q6, q7, [x1, #96]
+    ldp q16, q17, [x1, #128]
+    ldp q18, q19, [x1, #160]
+    ldp q20, q21, [x1, #192]
+    ldp q22, q23, [x1, #224]
+    ldp q24, q25, [x1, #256]
+    stp q0, q1, [x0]
+    stp q2, q3, [x0, #32]
+    stp q4, q5, [x0, #64]
+    stp q6, q7, [x0, #96]
+    stp q16, q17, [x0, #128]
+    stp q18, q19, [x0, #160]
+    stp q20, q21, [x0, #192]
+    stp q22, q23, [x0, #224]
+    stp q24, q25, [x0, #256]
+    ret
 /* void paging_copy_page(void *to, const void *from): see paging_copy_at_boot() */
     .globl paging_copy_page
 paging_copy_page:

@@ -59,7 +59,7 @@ void gic_dist_init(volatile char *dist)
     }
 }
 
-/* Its list registers are empty whenever no vcpu is loaded. */
+/* Its list registers are empty until a vcpu is loaded. */
 static void start_cpu(void)
 {
     gic->init_cpu();

@@ -53,14 +53,18 @@ struct gic_ops {
     /* Makes it a pending one; hw_irq 0: none behind it. */
     void (*lr_fill)(unsigned int i, unsigned int virq, unsigned int priority, unsigned int hw_irq, unsigned int source,
                     bool eoi_notice);
+    /* What it would write, for a vcpu that is not here. */
+    uint64_t (*lr_make)(unsigned int virq, unsigned int priority, unsigned int hw_irq, unsigned int source,
+                        bool eoi_notice);
     uint64_t (*lr_encode)(const struct gic_lr *lr);
     void (*lr_decode)(uint64_t raw, struct gic_lr *lr);
     uint64_t lr_pending, lr_active;     /* bits of a raw one; neither: it is empty */
     uint64_t (*elrsr)(void);            /* list registers that are empty */
     void (*underflow_notice)(bool on);  /* maintenance interrupt when few are left */
-    void (*switch_on)(bool on);
-    void (*save)(struct gic_vcpu_state *s);
-    void (*restore)(const struct gic_vcpu_state *s);
+    /* A vcpu's state, with the list registers of the set (bits). To restore it switches the interface on. */
+    void (*save)(struct gic_vcpu_state *s, uint64_t *lr, uint32_t set);
+    void (*restore)(const struct gic_vcpu_state *s, const uint64_t *lr, uint32_t set);
+    void (*switch_off)(void);
 };
 
 extern const struct gic_ops *gic;

@@ -129,12 +129,18 @@ static void lr_write(unsigned int i, uint64_t raw)
 }
 
 /* Guests of one security state use group 0 of the virtual interface. */
-static void lr_fill(unsigned int i, unsigned int virq, unsigned int priority, unsigned int hw_irq, unsigned int source,
-                    bool eoi_notice)
+static uint64_t lr_make(unsigned int virq, unsigned int priority, unsigned int hw_irq, unsigned int source,
+                        bool eoi_notice)
 {
     uint32_t behind = hw_irq != 0 ? LR_HW | hw_irq << 10 : (source & 7) << 10 | (eoi_notice ? LR_EOI : 0);
 
-    lr_write(i, LR_PENDING | (priority >> 3) << 23 | behind | virq);
+    return LR_PENDING | (priority >> 3) << 23 | behind | virq;
+}
+
+static void lr_fill(unsigned int i, unsigned int virq, unsigned int priority, unsigned int hw_irq, unsigned int source,
+                    bool eoi_notice)
+{
+    lr_write(i, lr_make(virq, priority, hw_irq, source, eoi_notice));
 }
 
 static uint64_t lr_encode(const struct gic_lr *lr)
@@ -167,21 +173,32 @@ static void underflow_notice(bool on)
     mmio_write32(hyp_if + GICH_HCR, on ? HCR_ON | HCR_UNDERFLOW : HCR_ON);
 }
 
-static void switch_on(bool on)
+static void switch_off(void)
 {
-    mmio_write32(hyp_if + GICH_HCR, on ? HCR_ON : 0);
+    mmio_write32(hyp_if + GICH_HCR, 0);
 }
 
-static void save(struct gic_vcpu_state *s)
+static void save(struct gic_vcpu_state *s, uint64_t *lr, uint32_t set)
 {
     s->vmcr = mmio_read32(hyp_if + GICH_VMCR);
     s->ap0r[0] = mmio_read32(hyp_if + GICH_APR);
+    for (unsigned int i = 0; set >> i != 0; i++) {
+        if ((set >> i & 1) != 0) {
+            lr[i] = lr_read(i);
+        }
+    }
 }
 
-static void restore(const struct gic_vcpu_state *s)
+static void restore(const struct gic_vcpu_state *s, const uint64_t *lr, uint32_t set)
 {
+    mmio_write32(hyp_if + GICH_HCR, HCR_ON);
     mmio_write32(hyp_if + GICH_VMCR, (uint32_t)s->vmcr);
     mmio_write32(hyp_if + GICH_APR, (uint32_t)s->ap0r[0]);
+    for (unsigned int i = 0; set >> i != 0; i++) {
+        if ((set >> i & 1) != 0) {
+            lr_write(i, lr[i]);
+        }
+    }
 }
 
 static const struct gic_ops gicv2_ops = {
@@ -197,15 +214,16 @@ static const struct gic_ops gicv2_ops = {
     .lr_read = lr_read,
     .lr_write = lr_write,
     .lr_fill = lr_fill,
+    .lr_make = lr_make,
     .lr_encode = lr_encode,
     .lr_decode = lr_decode,
     .lr_pending = LR_PENDING,
     .lr_active = LR_ACTIVE,
     .elrsr = elrsr,
     .underflow_notice = underflow_notice,
-    .switch_on = switch_on,
     .save = save,
     .restore = restore,
+    .switch_off = switch_off,
 };
 
 static bool find(struct gic_machine *g)

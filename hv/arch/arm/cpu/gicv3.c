@@ -207,13 +207,19 @@ static void lr_write(unsigned int i, uint64_t raw)
 }
 
 /* Without senders. */
-static void lr_fill(unsigned int i, unsigned int virq, unsigned int priority, unsigned int hw_irq, unsigned int source,
-                    bool eoi_notice)
+static uint64_t lr_make(unsigned int virq, unsigned int priority, unsigned int hw_irq, unsigned int source,
+                        bool eoi_notice)
 {
     uint64_t behind = hw_irq != 0 ? LR_HW | (uint64_t)hw_irq << 32 : eoi_notice ? LR_EOI : 0;
 
     (void)source;
-    lr_write(i, LR_PENDING | LR_GROUP1 | (uint64_t)priority << 48 | behind | virq);
+    return LR_PENDING | LR_GROUP1 | (uint64_t)priority << 48 | behind | virq;
+}
+
+static void lr_fill(unsigned int i, unsigned int virq, unsigned int priority, unsigned int hw_irq, unsigned int source,
+                    bool eoi_notice)
+{
+    lr_write(i, lr_make(virq, priority, hw_irq, source, eoi_notice));
 }
 
 static uint64_t lr_encode(const struct gic_lr *lr)
@@ -247,13 +253,38 @@ static void underflow_notice(bool on)
     SYSREG_WRITE(ICH_HCR_EL2, on ? hcr | HCR_UNDERFLOW : hcr & ~HCR_UNDERFLOW);
 }
 
-static void switch_on(bool on)
+static void switch_off(void)
 {
-    SYSREG_WRITE(ICH_HCR_EL2, on ? HCR_ON : 0);
+    SYSREG_WRITE(ICH_HCR_EL2, 0);
     isb();
 }
 
-static void save(struct gic_vcpu_state *s)
+/* Seldom more than the first. */
+static void lrs_save(uint64_t *lr, uint32_t set)
+{
+#define SAVE(n, crm, op2) \
+    if (set >> n == 0) { \
+        return; \
+    } \
+    if ((set >> n & 1) != 0) { \
+        lr[n] = SYSREG_READ("S3_4_C12_C" #crm "_" #op2); \
+    }
+    EACH_LR(SAVE)
+}
+
+static void lrs_restore(const uint64_t *lr, uint32_t set)
+{
+#define RESTORE(n, crm, op2) \
+    if (set >> n == 0) { \
+        return; \
+    } \
+    if ((set >> n & 1) != 0) { \
+        SYSREG_WRITE("S3_4_C12_C" #crm "_" #op2, lr[n]); \
+    }
+    EACH_LR(RESTORE)
+}
+
+static void save(struct gic_vcpu_state *s, uint64_t *lr, uint32_t set)
 {
     s->vmcr = SYSREG_READ(ICH_VMCR_EL2);
     s->ap0r[0] = SYSREG_READ("S3_4_C12_C8_0");
@@ -268,10 +299,12 @@ static void save(struct gic_vcpu_state *s)
         s->ap0r[3] = SYSREG_READ("S3_4_C12_C8_3");
         s->ap1r[3] = SYSREG_READ("S3_4_C12_C9_3");
     }
+    lrs_save(lr, set);
 }
 
-static void restore(const struct gic_vcpu_state *s)
+static void restore(const struct gic_vcpu_state *s, const uint64_t *lr, uint32_t set)
 {
+    SYSREG_WRITE(ICH_HCR_EL2, HCR_ON); /* seen by the guest after the next isb() or eret */
     SYSREG_WRITE(ICH_VMCR_EL2, s->vmcr);
     SYSREG_WRITE("S3_4_C12_C8_0", s->ap0r[0]);
     SYSREG_WRITE("S3_4_C12_C9_0", s->ap1r[0]);
@@ -285,6 +318,7 @@ static void restore(const struct gic_vcpu_state *s)
         SYSREG_WRITE("S3_4_C12_C8_3", s->ap0r[3]);
         SYSREG_WRITE("S3_4_C12_C9_3", s->ap1r[3]);
     }
+    lrs_restore(lr, set);
 }
 
 static const struct gic_ops gicv3_ops = {
@@ -300,15 +334,16 @@ static const struct gic_ops gicv3_ops = {
     .lr_read = lr_read,
     .lr_write = lr_write,
     .lr_fill = lr_fill,
+    .lr_make = lr_make,
     .lr_encode = lr_encode,
     .lr_decode = lr_decode,
     .lr_pending = LR_PENDING,
     .lr_active = LR_ACTIVE,
     .elrsr = elrsr,
     .underflow_notice = underflow_notice,
-    .switch_on = switch_on,
     .save = save,
     .restore = restore,
+    .switch_off = switch_off,
 };
 
 static void dist_init(void)

@@ -394,31 +394,17 @@ static void sysregs_restore(const struct arch_sysregs *s)
     SYSREG_WRITE("mdscr_el1", s->mdscr);
 }
 
-/* An assignment would be a call of memcpy(). */
-static void regs_copy(struct cpu_user_regs *to, const struct cpu_user_regs *from)
-{
-    struct quarter {
-        uint64_t words[4];
-    };
-    struct quarter *t = (void *)to;
-    const struct quarter *f = (const void *)from;
-
-    _Static_assert(sizeof(*to) == 9 * sizeof(*t), "all of them, and no more");
-#pragma GCC unroll 9
-    for (unsigned int i = 0; i < 9; i++) {
-        t[i] = f[i];
-    }
-}
+_Static_assert(sizeof(struct cpu_user_regs) == 18 * 16, "regs_copy() copies all of them, and no more");
 
 static void leave_vcpu(struct vcpu *v)
 {
     struct arch_vcpu *a = v->arch;
 
-    regs_copy(&a->regs, guest_regs());
     vgic_save(v);
     vtimer_save(v);
     sysregs_save(&a->sys);
     fpu_save(&a->fpu);
+    regs_copy(&a->regs, guest_regs());
 }
 
 /* To their guest two vcpus are two CPUs: what the one cached for itself, under the same VMID and perhaps the same ASID,
@@ -449,15 +435,16 @@ static void enter_vcpu(struct vcpu *v)
     if (has_sme) {
         SYSREG_WRITE("S3_3_C13_C0_5", 0);
     }
+    regs_copy(guest_regs(), &a->regs);
     fpu_restore(&a->fpu);
     vtimer_restore(v);
     vgic_load(v);
-    regs_copy(guest_regs(), &a->regs);
     isb();
 }
 
 static void enter_idle(void)
 {
+    gic->switch_off();
     SYSREG_WRITE("hcr_el2", HCR_IDLE);
     SYSREG_WRITE("vttbr_el2", 0);
     isb();
@@ -482,7 +469,7 @@ void arch_switch(struct vcpu *prev, struct vcpu *next)
     if (vcpu_is_idle(next)) {
         stack_reset_and_call(sched_idle_loop);
     }
-    vcpu_areas_refresh(next);
+    vcpu_runstate_publish(next);
     stack_reset_and_call(resume_guest);
 }
 

@@ -71,7 +71,7 @@ struct vgic_vcpu {
     bool loaded;              /* list registers are the CPU's */
     bool notice;              /* while loaded: an interrupt of ours is due when they run empty */
     bool again;               /* one that is active pends once more, and nothing tells when it has ended */
-    uint64_t lr[GIC_LR_MAX];  /* else they are here */
+    uint64_t lr[GIC_LR_MAX];  /* else they are here; those not in use are 0 */
     struct gic_vcpu_state hw;
 };
 
@@ -91,7 +91,7 @@ struct arch_domain {
 struct arch_vcpu {
     uint32_t exit_work;       /* something for vgic_flush(); set under the lock of the vgic */
     bool online;              /* by PSCI */
-    struct cpu_user_regs regs; /* while it does not run */
+    struct cpu_user_regs regs ALIGNED(16); /* while it does not run */
     struct arch_sysregs sys;
     struct arch_fpu fpu;
     uint64_t vmpidr;
@@ -160,5 +160,7 @@ long hvm_param_op(unsigned long op, guest_ptr_t arg);
 
 void fpu_save(struct arch_fpu *f);
 void fpu_restore(const struct arch_fpu *f);
+/* By the registers of the FPU, which are nobody's between the two above. */
+void regs_copy(struct cpu_user_regs *to, const struct cpu_user_regs *from);
 
 #endif

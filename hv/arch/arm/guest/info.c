@@ -143,17 +143,10 @@ long arch_hvm_op(unsigned long op, guest_ptr_t arg)
 
 /* ---- time ------------------------------------------------------------------------------------------ */
 
-/* Guests count by the virtual timer; the record only says when it was written. */
+/* Guests count by the virtual timer: there is no record of it for them. */
 void arch_update_vcpu_time(struct vcpu *v)
 {
-    struct vcpu_time_info *t = &v->info->time;
-
-    WRITE_ONCE(t->version, t->version + 1);
-    smp_wmb(); /* odd version before the body */
-    t->system_time = arch_clock_now();
-    t->tsc_timestamp = clock_ticks() - v->domain->arch->counter_offset;
-    smp_wmb(); /* body before the even version */
-    WRITE_ONCE(t->version, t->version + 1);
+    (void)v;
 }
 
 int arch_register_vcpu_time(struct vcpu *v, guest_ptr_t va)

@@ -11,6 +11,7 @@
 #include "hv/arch/arm/guest/vgic.h"
 
 #include "hv/arch_cpu.h"
+#include "hv/base/percpu.h"
 #include "hv/base/printk.h"
 #include "hv/core/sched.h"
 #include "hv/lib/string.h"
@@ -19,6 +20,7 @@
 #define PRIORITY_LOWEST 0xf8U
 
 static struct domain *irq_owner[GIC_IRQ_MAX]; /* of hardware interrupts; set before their guest runs */
+static PERCPU(uint32_t, lr_left);             /* list registers that the last vcpu here did not clear */
 
 struct virq *vgic_find(struct vcpu *v, unsigned int irq)
 {
@@ -203,8 +205,8 @@ static NOINLINE struct vcpu *queue(struct domain *d, struct virq *q)
     return v;
 }
 
-/* Under the lock. */
-static void lr_fill(struct vcpu *v, unsigned int i, struct virq *q)
+/* Under the lock; loaded: v runs here, else its list registers are in memory. */
+static ALWAYS_INLINE void lr_fill(struct vcpu *v, unsigned int i, struct virq *q, bool loaded)
 {
     struct vgic_vcpu *vg = &v->arch->vgic;
 
@@ -218,20 +220,21 @@ static void lr_fill(struct vcpu *v, unsigned int i, struct virq *q)
     q->lr = (uint8_t)i;
     vg->lr_used |= 1U << i;
     vg->lr_virq[i] = q->id;
-    gic->lr_fill(i, q->id, q->priority, q->hw_irq, q->lr_source, q->pending);
+    if (loaded) {
+        gic->lr_fill(i, q->id, q->priority, q->hw_irq, q->lr_source, q->pending);
+    } else {
+        vg->lr[i] = gic->lr_make(q->id, q->priority, q->hw_irq, q->lr_source, q->pending);
+    }
 }
 
-/*
- * Under the lock, the short way of an interrupt of the vcpu that runs here: into the list register it had last, or
- * into one nobody has. False: it is not that simple, or others wait.
- */
-static bool lr_put(struct vcpu *v, struct virq *q)
+/* Into the list register it had last, or into one nobody has. False: it is not that simple, or others wait. */
+static ALWAYS_INLINE bool lr_put(struct vcpu *v, struct virq *q, bool loaded)
 {
     struct vgic_vcpu *vg = &v->arch->vgic;
     unsigned int i = q->lr;
 
-    if (v != current_vcpu() || !vg->loaded || !list_empty(&vg->waiting) || vg->again || !q->enabled ||
-        !v->domain->arch->vgic.enabled || !v->arch->online) {
+    if (!list_empty(&vg->waiting) || vg->again || !q->enabled || !v->domain->arch->vgic.enabled ||
+        !v->arch->online) {
         return false;
     }
     if (i == VIRQ_NO_LR) {
@@ -244,7 +247,7 @@ static bool lr_put(struct vcpu *v, struct virq *q)
     } else if (q->holder != v || q->deactivate || q->withdraw) {
         return false;
     } else {
-        uint64_t raw = gic->lr_read(i);
+        uint64_t raw = loaded ? gic->lr_read(i) : vg->lr[i];
 
         if ((raw & gic->lr_pending) != 0 && q->source == 0) {
             q->pending = false; /* it pends already */
@@ -254,8 +257,20 @@ static bool lr_put(struct vcpu *v, struct virq *q)
             return false;
         }
     }
-    lr_fill(v, i, q);
+    lr_fill(v, i, q, loaded);
     return true;
+}
+
+/* For a vcpu that runs nowhere: what vgic_save() wrote is seen, and vgic_load() waits for the lock. */
+static NOINLINE bool lr_put_saved(struct vcpu *v, struct virq *q)
+{
+    return !__atomic_load_n(&v->arch->vgic.loaded, __ATOMIC_ACQUIRE) && lr_put(v, q, false);
+}
+
+/* Under the lock, the short way of an interrupt of a vcpu that runs here or nowhere. */
+static bool put(struct vcpu *v, struct virq *q)
+{
+    return v == current_vcpu() && v->arch->vgic.loaded ? lr_put(v, q, true) : lr_put_saved(v, q);
 }
 
 /* source: bits of the CPUs that sent a GICv2's SGI. */
@@ -268,9 +283,9 @@ static void make_pending(struct domain *d, struct virq *q, uint16_t source)
 
     q->pending = true;
     q->source |= source;
-    if (lr_put(v, q)) {
+    if (put(v, q)) {
         spin_unlock_irqrestore(&g->lock, flags);
-        vcpu_unblock(v); /* it was about to sleep */
+        vcpu_unblock(v); /* it may sleep; if it is not loaded, vgic_save() came after its VCPU_BLOCKED */
     } else {
         unlock_and_kick(g, flags, queue(d, q));
     }
@@ -517,6 +532,7 @@ static struct vcpu *lr_release(struct vcpu *v, unsigned int i, struct virq *q)
 
     gic->lr_write(i, 0); /* which also ends its maintenance interrupt */
     v->arch->vgic.lr_used &= ~(1U << i);
+    v->arch->vgic.lr[i] = 0;
     q->lr = VIRQ_NO_LR;
     tell = queue(v->domain, q);
     return tell != v ? tell : NULL;
@@ -555,7 +571,7 @@ void vgic_flush(struct vcpu *v)
             break;
         }
         wait_remove(q);
-        lr_fill(v, (unsigned int)__builtin_ctz(unused), q);
+        lr_fill(v, (unsigned int)__builtin_ctz(unused), q, true);
     }
     more = g->enabled && !list_empty(&vg->waiting);
     if (more != vg->notice) {
@@ -573,29 +589,20 @@ void vgic_save(struct vcpu *v)
 {
     struct vgic_vcpu *vg = &v->arch->vgic;
 
-    for (uint32_t used = vg->lr_used; used != 0; used &= used - 1) {
-        unsigned int i = (unsigned int)__builtin_ctz(used);
-
-        vg->lr[i] = gic->lr_read(i);
-        gic->lr_write(i, 0);
-    }
-    gic->save(&vg->hw);
-    gic->switch_on(false);
-    vg->loaded = false;
+    gic->save(&vg->hw, vg->lr, vg->lr_used);
+    this_cpu(lr_left) = vg->lr_used;
+    __atomic_store_n(&vg->loaded, false, __ATOMIC_RELEASE);
 }
 
 void vgic_load(struct vcpu *v)
 {
     struct vgic_vcpu *vg = &v->arch->vgic;
+    struct vgic *g = &v->domain->arch->vgic;
 
-    gic->switch_on(true);
-    gic->restore(&vg->hw);
-    for (uint32_t used = vg->lr_used; used != 0; used &= used - 1) { /* the others are empty */
-        unsigned int i = (unsigned int)__builtin_ctz(used);
-
-        gic->lr_write(i, vg->lr[i]);
-    }
-    vg->loaded = true;
+    spin_lock(&g->lock);
+    vg->loaded = true; /* from here on nobody else fills them */
+    spin_unlock(&g->lock);
+    gic->restore(&vg->hw, vg->lr, vg->lr_used | this_cpu(lr_left)); /* the others are empty */
     vg->notice = false;
     if (!list_empty(&vg->waiting) || vg->again) { /* what came meanwhile says so itself; this was there before */
         v->arch->exit_work = 1;
@@ -610,7 +617,7 @@ bool vgic_due(const struct vcpu *v)
     if (!list_empty(&vg->waiting)) {
         return true;
     }
-    for (uint32_t used = vg->lr_used; used != 0; used &= used - 1) {
+    for (uint32_t used = vg->lr_used & ~(uint32_t)gic->elrsr(); used != 0; used &= used - 1) {
         if ((gic->lr_read((unsigned int)__builtin_ctz(used)) & gic->lr_pending) != 0) {
             return true;
         }

@@ -4,7 +4,8 @@
  * emulated, the CPU interface is the hardware's virtual one, fed through list registers.
  *
  * An interrupt that became pending waits in its vcpu's list until vgic_flush() finds it a list register, on the way
- * into the guest. While the vcpu is loaded only its CPU touches its list registers; others set exit_work and kick.
+ * into the guest, or goes straight into one. While the vcpu is loaded only its CPU touches its list registers; others
+ * set exit_work and kick. While it is not they are in memory, under the lock.
  */
 #ifndef HV_ARCH_ARM_GUEST_VGIC_H
 #define HV_ARCH_ARM_GUEST_VGIC_H
