@@ -56,8 +56,8 @@ def run(command, last, timeout=600):
         timer.kill()
         qemu.kill()
         qemu.wait()
-    if last not in figures:
-        print(text[-3000:])
+    if last not in figures: # what is missing has no figure in the table
+        print("no figure %s in %d s; the console's last lines:\n%s" % (last, timeout, text[-3000:]))
     return figures
 
 

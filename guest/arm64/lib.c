@@ -17,7 +17,7 @@
 #include "guest/libguest/test.h"
 #include <percpu.h>
 
-#define EVENT_PPI   31
+#define EVENT_PPI   31 /* unless the device tree says another: Debian's Xen gives dom0 the first one that is free */
 #define PSCI_CPU_ON 0xc4000003UL
 #define CPUS        8U
 #define STACK_SIZE  16384U
@@ -44,6 +44,7 @@ static void (*cpu_work[CPUS])(unsigned int vcpu);
 static char command_line[400];
 static unsigned int mapped_slots;
 static bool has_uart;
+static unsigned int event_ppi = EVENT_PPI;
 static struct percpu percpus[CPUS];
 
 long hypercall5(unsigned long nr, unsigned long a, unsigned long b, unsigned long c, unsigned long d,
@@ -153,28 +154,34 @@ static uint32_t tree_word(const char *at)
     return __builtin_bswap32(value);
 }
 
-/* The first bootargs there is, which is that of /chosen: names of properties are offsets into the strings. */
-static void find_command_line(const char *tree)
+/*
+ * The first bootargs there is, which is that of /chosen, and the interrupt of /hypervisor, a local one (its cells: 1,
+ * number less 16, flags). Names of properties are offsets into the strings.
+ */
+static void tree_property(const char *node, const char *name, const char *value)
+{
+    if (strcmp(name, "bootargs") == 0 && command_line[0] == '\0') {
+        (void)print_to(command_line, sizeof(command_line), "%s", value);
+    } else if (strcmp(node, "hypervisor") == 0 && strcmp(name, "interrupts") == 0) {
+        event_ppi = 16 + tree_word(value + 4);
+    }
+}
+
+static void tree_read(const char *tree)
 {
     const char *at = tree + tree_word(tree + 8);
     const char *strings = tree + tree_word(tree + 12);
+    const char *node = "";
+    uint32_t token;
 
-    for (;;) {
-        uint32_t token = tree_word(at);
-
+    while ((token = tree_word(at)) != 9) { /* the end */
         at += 4;
         if (token == 1) { /* a node begins: its name */
+            node = at;
             at += (strlen(at) + 4) & ~3UL;
         } else if (token == 3) {
-            uint32_t size = tree_word(at);
-
-            if (strcmp(strings + tree_word(at + 4), "bootargs") == 0) {
-                (void)print_to(command_line, sizeof(command_line), "%s", at + 8);
-                return;
-            }
-            at += 8 + ((size + 3) & ~3U);
-        } else if (token == 9) {
-            return;
+            tree_property(node, strings + tree_word(at + 4), at + 8);
+            at += 8 + ((tree_word(at) + 3) & ~3U);
         }
     }
 }
@@ -294,7 +301,7 @@ static void gic_start_cpu(void)
         write32(gic_cpu, 1);
     }
     write32(gic_local() + 0x100, 0xffff);
-    gic_enable_local(EVENT_PPI);
+    gic_enable_local(event_ppi);
 }
 
 static void gic_start(void)
@@ -359,7 +366,7 @@ void arm_irq(void)
     if ((irq & 1023) < 1020) {
         __atomic_add_fetch(&irq_count[irq & 1023], 1, __ATOMIC_RELAXED);
     }
-    if ((irq & 1023) == EVENT_PPI) {
+    if ((irq & 1023) == event_ppi) {
         events_upcall(NULL);
     } else if ((irq & 1023) == 27) {
         __asm__ volatile("msr cntv_ctl_el0, xzr; isb");
@@ -430,7 +437,7 @@ static void gic_find(void)
 void arm_start(uint64_t fdt, uint64_t began)
 {
     start_counter = began;
-    find_command_line((const char *)fdt);
+    tree_read((const char *)fdt);
     find_uart((const char *)fdt);
     shared_info_start();
     gic_find();

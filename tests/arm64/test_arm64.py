@@ -99,6 +99,35 @@ def test_dom0_and_guest(dom0):
     dom0.until("[ \"$(xl info free_memory)\" = %s ]" % free)
 
 
+@pytest.mark.parametrize("gic", [3, 2])
+def test_guest_loader(gic, tmp_path):
+    """The command line of QEMU's documentation of its guest-loader, which is how all tests here start dom0: what it
+    writes into the device tree, and a dom0 of Debian that has those modules and arguments."""
+    kernel_at, initrd_at, initrd = 0x42000000, 0x47000000, os.path.join(IMAGE, "dom0.cpio.gz")
+    image, args = os.path.join(IMAGE, "vmlinuz"), "console=hvc0 quiet proxenos.script=rig loader=a,b"
+    command = machine(gic, 2) + ["-append", LINE + "dom0_mem=1G,max:1G"] + kernel(image, args, kernel_at)
+    command += ["-device", "guest-loader,addr=0x%x,initrd=%s" % (initrd_at, initrd)]
+    tree = str(tmp_path / "tree.dtb")
+    subprocess.run(["qemu-system-aarch64"] + command + ["-M", "dumpdtb=" + tree], check=True, capture_output=True)
+    for at, kind, path in [(kernel_at, "kernel", image), (initrd_at, "ramdisk", initrd)]:
+        node = "/chosen/module@0x%x" % at
+        get = ["fdtget", tree, node]
+        assert subprocess.check_output(get + ["compatible"], text=True).split() == ["multiboot,module", "multiboot," + kind]
+        reg = subprocess.check_output(get[:1] + ["-t", "i"] + get[1:] + ["reg"], text=True).split()
+        assert [int(x) for x in reg] == [0, at, 0, os.path.getsize(path)]
+    child = spawn(command)
+    d = Dom0.__new__(Dom0)
+    d.child, d.text = child, ""
+    d.wait("@@ready@@")
+    assert d.ok("cat /proc/cmdline") == args
+    # The ramdisk's size as the kernel was told it, and memory as the hypervisor was.
+    tell = "hexdump -v -e '8/1 \"%02x\"' /proc/device-tree/chosen/linux,initrd-{}"
+    start, end = [int(d.ok(tell.format(w)), 16) for w in ("start", "end")]
+    assert end - start == os.path.getsize(initrd)
+    assert re.search(r"^Domain-0 +0 +1024 +2 ", d.ok("xl list"), re.M)
+    d.child.close(force=True)
+
+
 def test_more_vcpus_than_cpus():
     d = Dom0(3, 1, line="dom0_mem=768M dom0_max_vcpus=2")
     assert d.ok("nproc") == "2"
