@@ -102,8 +102,9 @@ def test_dom0_and_guest(dom0):
 @pytest.mark.parametrize("gic", [3, 2])
 def test_guest_loader(gic, tmp_path):
     """The command line of QEMU's documentation of its guest-loader, which is how all tests here start dom0: what it
-    writes into the device tree, and a dom0 of Debian that has those modules and arguments."""
-    kernel_at, initrd_at, initrd = 0x42000000, 0x47000000, os.path.join(IMAGE, "dom0.cpio.gz")
+    writes into the device tree, and a dom0 of Debian that has those modules and arguments. The ramdisk is behind that tree,
+    which lies at 0x48000000."""
+    kernel_at, initrd_at, initrd = 0x42000000, 0x49000000, os.path.join(IMAGE, "dom0.cpio.gz")
     image, args = os.path.join(IMAGE, "vmlinuz"), "console=hvc0 quiet proxenos.script=rig loader=a,b"
     command = machine(gic, 2) + ["-append", LINE + "dom0_mem=1G,max:1G"] + kernel(image, args, kernel_at)
     command += ["-device", "guest-loader,addr=0x%x,initrd=%s" % (initrd_at, initrd)]
@@ -124,7 +125,7 @@ def test_guest_loader(gic, tmp_path):
     tell = "hexdump -v -e '8/1 \"%02x\"' /proc/device-tree/chosen/linux,initrd-{}"
     start, end = [int(d.ok(tell.format(w)), 16) for w in ("start", "end")]
     assert end - start == os.path.getsize(initrd)
-    assert re.search(r"^Domain-0 +0 +1024 +2 ", d.ok("xl list"), re.M)
+    assert "dom0: 1024 MiB in" in d.text and re.search(r"^Domain-0 +0 +\d+ +2 ", d.ok("xl list"), re.M)
     d.child.close(force=True)
 
 
@@ -455,6 +456,11 @@ BAD_TREES = {  # name: (what /chosen has more, what else is changed, the line)
               "the device tree is refused: a boot module does not lie in memory"),
     "many": ("".join(MODULE % (a, "kernel", a, 0x1000) for a in range(0x49000000, 0x49000000 + 40 * 0x10000, 0x10000)),
              None, "the device tree is refused: it has too many boot modules"),
+    # QEMU's loaders do not see that its own device tree, at 128 MiB, goes into such a module.
+    "blob": (MODULE % (0x47000000, "kernel", 0x47000000, 0x1400000), None,
+             "the device tree is refused: a boot module lies over the device tree"),
+    "image": (MODULE % (0x40210000, "kernel", 0x40210000, 0x1000), None,
+              "the device tree is refused: a boot module lies over the hypervisor"),
     "reserved": ("", (r"\n\t(psci) \{", '\n\treserved-memory { #address-cells = <2>; #size-cells = <2>; ranges;\n'
                       'fw@0 { reg = <0xffffffff 0xfffff000 0x0 0x2000>; }; };\n\t\\1 {'),
                  "the device tree is refused: its reserved memory makes no sense, or is too much"),

@@ -16,9 +16,11 @@
 #include "hv/init/arm/main.h"
 #include "tests/fuzz/fuzz.h"
 
-#define FDT_START 0x48000000UL
-#define ROOM      0x20000U
-#define BANK      0x40000000UL
+#define FDT_START   0x48000000UL
+#define IMAGE_START 0x40200000UL
+#define IMAGE_SIZE  0x40000UL
+#define ROOM        0x20000U
+#define BANK        0x40000000UL
 
 struct gic_machine gic_machine;
 
@@ -51,6 +53,8 @@ static void expect_modules(void)
         bool in_ram = false;
 
         EXPECT(m->start < m->end);
+        EXPECT(m->end <= FDT_START || m->start >= FDT_START + fdt_machine_size());
+        EXPECT(m->end <= IMAGE_START || m->start >= IMAGE_START + IMAGE_SIZE);
         for (unsigned int j = 0; j < machine.ram_count; j++) {
             in_ram = in_ram || (m->start >= machine.ram[j].start && m->end <= machine.ram[j].end);
         }
@@ -143,7 +147,7 @@ void fuzz_one(const uint8_t *data, size_t size)
     blob = malloc(size - 1);
     memcpy(blob, data + 1, size - 1);
     fdt_machine = NULL;
-    machine = (struct machine){ 0 };
+    machine = (struct machine){ .image_start = IMAGE_START, .image_size = IMAGE_SIZE };
     bootinfo = (struct bootinfo){ 0 };
     if (fdt_check_header(blob) != 0 || fdt_totalsize(blob) <= size - 1) {
         if (bootinfo_parse(blob, FDT_START, &why) == 0) {

@@ -176,6 +176,34 @@ static bool in_ram(uint64_t start, uint64_t end)
     return false;
 }
 
+static bool module_overlaps(const struct boot_module *m, uint64_t start, uint64_t size)
+{
+    return m->start < start + size && start < m->end;
+}
+
+/* Loaders do not look whether they put one thing over another. */
+static int check_overlap(const struct boot_module *m, const char **why)
+{
+    for (unsigned int i = 0; i < bootinfo.module_count; i++) {
+        const struct boot_module *other = &bootinfo.modules[i];
+
+        /* Guests may share one kernel: the same file is no overlap. */
+        if (m->start != other->start && module_overlaps(m, other->start, other->end - other->start)) {
+            *why = "boot modules overlap";
+            return -EINVAL;
+        }
+    }
+    if (module_overlaps(m, bootinfo.fdt_start, fdt_machine_size())) {
+        *why = "a boot module lies over the device tree";
+        return -EINVAL;
+    }
+    if (module_overlaps(m, machine.image_start, machine.image_size)) {
+        *why = "a boot module lies over the hypervisor";
+        return -EINVAL;
+    }
+    return 0;
+}
+
 static int add_module(int node, int domain, const char **why)
 {
     struct boot_module *m = &bootinfo.modules[bootinfo.module_count];
@@ -190,13 +218,8 @@ static int add_module(int node, int domain, const char **why)
         *why = "a boot module does not lie in memory";
         return -EINVAL;
     }
-    for (unsigned int i = 0; i < bootinfo.module_count; i++) {
-        /* Guests may share one kernel: the same file is no overlap. */
-        if (m->start < bootinfo.modules[i].end && bootinfo.modules[i].start < m->end &&
-            m->start != bootinfo.modules[i].start) {
-            *why = "boot modules overlap";
-            return -EINVAL;
-        }
+    if (check_overlap(m, why) != 0) {
+        return -EINVAL;
     }
     m->kind = kind_of(node);
     if (m->kind == MODULE_UNKNOWN) {

@@ -36,6 +36,7 @@
 #include "hv/mm/frame.h"
 #include "hv/mm/page_alloc.h"
 
+extern const char image_begin[], image_end[];
 NORETURN void boot_start(uint64_t fdt_start, uint64_t image_start);
 
 /* First, so that everything after it may ask which CPU it is on. */
@@ -178,6 +179,7 @@ NORETURN void boot_start(uint64_t fdt_start, uint64_t image_start)
 
     boot_cpu_identify();
     machine.image_start = image_start;
+    machine.image_size = (uint64_t)(image_end - image_begin);
     traps_init_cpu();                      /* faults are dumped, once there is a console */
     rc = bootinfo_parse(paging_map_fdt(fdt_start), fdt_start, &why);
     if (fdt_machine == NULL) {

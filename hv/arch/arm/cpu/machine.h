@@ -17,6 +17,7 @@ struct machine_range {
 
 struct machine {
     uint64_t image_start;   /* where the loader put us */
+    uint64_t image_size;
     unsigned int ram_count; /* ascending, not overlapping, whole pages */
     struct machine_range ram[MACHINE_RANGES_MAX];
     unsigned int reserved_count; /* firmware's: not ours to use or map */
