@@ -335,63 +335,55 @@ bool arch_interrupt_due(const struct vcpu *v)
 
 /* ---- the switch -------------------------------------------------------------------------------- */
 
+/* Neighbours in the structure, so that one instruction moves both. */
+#define SAVE(s, first, first_name, second, second_name)                                          \
+    do {                                                                                         \
+        uint64_t save_first = SYSREG_READ(first_name), save_second = SYSREG_READ(second_name);   \
+                                                                                                 \
+        (s)->first = save_first;                                                                 \
+        (s)->second = save_second;                                                               \
+    } while (0)
+#define RESTORE(s, first, first_name, second, second_name)                                       \
+    do {                                                                                         \
+        uint64_t restore_first = (s)->first, restore_second = (s)->second;                       \
+                                                                                                 \
+        SYSREG_WRITE(first_name, restore_first);                                                 \
+        SYSREG_WRITE(second_name, restore_second);                                               \
+    } while (0)
+
 static void sysregs_save(struct arch_sysregs *s)
 {
-    s->sp_el0 = SYSREG_READ("sp_el0");
-    s->sp_el1 = SYSREG_READ("sp_el1");
-    s->elr_el1 = SYSREG_READ("elr_el1");
-    s->spsr_el1 = SYSREG_READ("spsr_el1");
-    s->sctlr = SYSREG_READ("sctlr_el1");
-    s->cpacr = SYSREG_READ("cpacr_el1");
-    s->ttbr0 = SYSREG_READ("ttbr0_el1");
-    s->ttbr1 = SYSREG_READ("ttbr1_el1");
-    s->tcr = SYSREG_READ("tcr_el1");
-    s->mair = SYSREG_READ("mair_el1");
-    s->amair = SYSREG_READ("amair_el1");
-    s->esr = SYSREG_READ("esr_el1");
-    s->far = SYSREG_READ("far_el1");
-    s->afsr0 = SYSREG_READ("afsr0_el1");
-    s->afsr1 = SYSREG_READ("afsr1_el1");
-    s->vbar = SYSREG_READ("vbar_el1");
-    s->contextidr = SYSREG_READ("contextidr_el1");
-    s->tpidr_el0 = SYSREG_READ("tpidr_el0");
-    s->tpidrro_el0 = SYSREG_READ("tpidrro_el0");
-    s->tpidr_el1 = SYSREG_READ("tpidr_el1");
-    s->csselr = SYSREG_READ("csselr_el1");
-    s->par = SYSREG_READ("par_el1");
-    s->cntkctl = SYSREG_READ("cntkctl_el1");
-    s->mdscr = SYSREG_READ("mdscr_el1");
+    SAVE(s, sp_el0, "sp_el0", sp_el1, "sp_el1");
+    SAVE(s, elr_el1, "elr_el1", spsr_el1, "spsr_el1");
+    SAVE(s, sctlr, "sctlr_el1", cpacr, "cpacr_el1");
+    SAVE(s, ttbr0, "ttbr0_el1", ttbr1, "ttbr1_el1");
+    SAVE(s, mair, "mair_el1", amair, "amair_el1");
+    SAVE(s, tcr, "tcr_el1", esr, "esr_el1");
+    SAVE(s, far, "far_el1", afsr0, "afsr0_el1");
+    SAVE(s, afsr1, "afsr1_el1", vbar, "vbar_el1");
+    SAVE(s, contextidr, "contextidr_el1", tpidr_el0, "tpidr_el0");
+    SAVE(s, tpidrro_el0, "tpidrro_el0", tpidr_el1, "tpidr_el1");
+    SAVE(s, csselr, "csselr_el1", par, "par_el1");
+    SAVE(s, cntkctl, "cntkctl_el1", mdscr, "mdscr_el1");
 }
 
 static void sysregs_restore(const struct arch_sysregs *s)
 {
-    SYSREG_WRITE("sp_el0", s->sp_el0);
-    SYSREG_WRITE("sp_el1", s->sp_el1);
-    SYSREG_WRITE("elr_el1", s->elr_el1);
-    SYSREG_WRITE("spsr_el1", s->spsr_el1);
-    SYSREG_WRITE("sctlr_el1", s->sctlr);
-    SYSREG_WRITE("cpacr_el1", s->cpacr);
-    SYSREG_WRITE("ttbr0_el1", s->ttbr0);
-    SYSREG_WRITE("ttbr1_el1", s->ttbr1);
-    SYSREG_WRITE("mair_el1", s->mair);
-    SYSREG_WRITE("amair_el1", s->amair);
+    RESTORE(s, sp_el0, "sp_el0", sp_el1, "sp_el1");
+    RESTORE(s, elr_el1, "elr_el1", spsr_el1, "spsr_el1");
+    RESTORE(s, sctlr, "sctlr_el1", cpacr, "cpacr_el1");
+    RESTORE(s, ttbr0, "ttbr0_el1", ttbr1, "ttbr1_el1");
+    RESTORE(s, mair, "mair_el1", amair, "amair_el1");
     if (unlikely(errata_speculative_walk)) {
-        isb();
+        isb(); /* what TCR_EL1 uses is there */
     }
-    SYSREG_WRITE("tcr_el1", s->tcr); /* what it uses is there */
-    SYSREG_WRITE("esr_el1", s->esr);
-    SYSREG_WRITE("far_el1", s->far);
-    SYSREG_WRITE("afsr0_el1", s->afsr0);
-    SYSREG_WRITE("afsr1_el1", s->afsr1);
-    SYSREG_WRITE("vbar_el1", s->vbar);
-    SYSREG_WRITE("contextidr_el1", s->contextidr);
-    SYSREG_WRITE("tpidr_el0", s->tpidr_el0);
-    SYSREG_WRITE("tpidrro_el0", s->tpidrro_el0);
-    SYSREG_WRITE("tpidr_el1", s->tpidr_el1);
-    SYSREG_WRITE("csselr_el1", s->csselr);
-    SYSREG_WRITE("par_el1", s->par);
-    SYSREG_WRITE("cntkctl_el1", s->cntkctl);
-    SYSREG_WRITE("mdscr_el1", s->mdscr);
+    RESTORE(s, tcr, "tcr_el1", esr, "esr_el1");
+    RESTORE(s, far, "far_el1", afsr0, "afsr0_el1");
+    RESTORE(s, afsr1, "afsr1_el1", vbar, "vbar_el1");
+    RESTORE(s, contextidr, "contextidr_el1", tpidr_el0, "tpidr_el0");
+    RESTORE(s, tpidrro_el0, "tpidrro_el0", tpidr_el1, "tpidr_el1");
+    RESTORE(s, csselr, "csselr_el1", par, "par_el1");
+    RESTORE(s, cntkctl, "cntkctl_el1", mdscr, "mdscr_el1");
 }
 
 _Static_assert(sizeof(struct cpu_user_regs) == 18 * 16, "regs_copy() copies all of them, and no more");

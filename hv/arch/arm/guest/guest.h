@@ -27,7 +27,7 @@ struct arch_fpu {
 /* EL1 and EL0 state that is in the CPU while the vcpu runs. */
 struct arch_sysregs {
     uint64_t sp_el0, sp_el1, elr_el1, spsr_el1;
-    uint64_t sctlr, cpacr, ttbr0, ttbr1, tcr, mair, amair;
+    uint64_t sctlr, cpacr, ttbr0, ttbr1, mair, amair, tcr;
     uint64_t esr, far, afsr0, afsr1, vbar, contextidr;
     uint64_t tpidr_el0, tpidrro_el0, tpidr_el1;
     uint64_t csselr, par, cntkctl, mdscr;
