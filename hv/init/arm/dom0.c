@@ -148,8 +148,7 @@ static void allocate_memory(void)
 
 static void copy_in(uint64_t to, const struct boot_module *m)
 {
-    paging_copy_at_boot(at_machine(to), at_machine(m->start), m->end - m->start);
-    paging_clean_cache(at_machine(to), m->end - m->start);
+    paging_copy_clean(at_machine(to), at_machine(m->start), m->end - m->start);
 }
 
 /* The kernel at the start of the first bank, the initrd at its end, the device tree below that. */

@@ -57,12 +57,10 @@ static uint64_t load_part(const struct piece *p, uint64_t at, uint64_t end, char
     uint64_t whole = ALIGN_DOWN(bytes, PAGE_SIZE);
 
     if (whole < bytes) {
-        arch_page_clear(page + whole);
+        paging_clear_clean(page + whole, PAGE_SIZE);
     }
-    paging_copy_at_boot(page, from, bytes);
-    bytes = ALIGN_UP(bytes, PAGE_SIZE);
-    paging_clean_cache(page, bytes);
-    return at + bytes;
+    paging_copy_clean(page, from, bytes);
+    return at + ALIGN_UP(bytes, PAGE_SIZE);
 }
 
 /* What the guest finds there, with its caches off as well: its kernel, its ramdisk, or nothing. */

@@ -249,26 +249,25 @@ regs_copy:
     stp q22, q23, [x0, #224]
     stp q24, q25, [x0, #256]
     ret
-/* void paging_copy_page(void *to, const void *from): see paging_copy_at_boot() */
-    .globl paging_copy_page
-paging_copy_page:
-    mov x2, #(4096 / 256)
-1:  ldp q0, q1, [x1], #32
+/* void paging_copy_clean_page(void *to, const void *from): see paging_copy_clean(). Any address in a line cleans it: x0
+ * is 32 bytes behind where the next store goes. */
+    .globl paging_copy_clean_page
+paging_copy_clean_page:
+    mov x2, #(4096 / 512)
+    sub x0, x0, #32
+1:
+    .rept 4
+    ldp q0, q1, [x1], #32
     ldp q2, q3, [x1], #32
     ldp q4, q5, [x1], #32
     ldp q6, q7, [x1], #32
-    ldp q16, q17, [x1], #32
-    ldp q18, q19, [x1], #32
-    ldp q20, q21, [x1], #32
-    ldp q22, q23, [x1], #32
-    stp q0, q1, [x0], #32
-    stp q2, q3, [x0], #32
-    stp q4, q5, [x0], #32
-    stp q6, q7, [x0], #32
-    stp q16, q17, [x0], #32
-    stp q18, q19, [x0], #32
-    stp q20, q21, [x0], #32
-    stp q22, q23, [x0], #32
+    stp q0, q1, [x0, #32]!
+    stp q2, q3, [x0, #32]!
+    dc cvac, x0
+    stp q4, q5, [x0, #32]!
+    stp q6, q7, [x0, #32]!
+    dc cvac, x0
+    .endr
     subs x2, x2, #1
     b.ne 1b
     ret

@@ -19,6 +19,7 @@
 #include "hv/mm/page_alloc.h"
 
 #define LARGE_PAGES 512UL
+#define LARGE_SIZE  (LARGE_PAGES << PAGE_SHIFT)
 #define POOL_PAGES  24
 #define PTE_ADDRESS 0x0000fffffffff000ULL
 #define PTE_XN      (1ULL << 54)
@@ -180,7 +181,7 @@ void paging_back(unsigned long va, unsigned long bytes)
 
 const void *paging_map_fdt(uint64_t start)
 {
-    uint64_t block = ALIGN_DOWN(start, LARGE_PAGES << PAGE_SHIFT);
+    uint64_t block = ALIGN_DOWN(start, LARGE_SIZE);
 
     for (uint64_t i = 0; i < 2; i++) {
         paging_image_l2[FDT_SLOT + i] = (block + (i << 21)) | PTE_BLOCK_RAM | PTE_RO | PTE_XN;
@@ -339,9 +340,12 @@ static void *map_anywhere(paddr_t start, size_t bytes, unsigned int flags)
 
     spin_lock(&device_lock);
     va = device_next;
-    ok = count <= (DEVICE_END - va) >> PAGE_SHIFT;
+    if (count >= LARGE_PAGES) { /* where large blocks can map it */
+        va = ALIGN_UP(va, LARGE_SIZE) + ALIGN_DOWN(start.v & (LARGE_SIZE - 1), PAGE_SIZE);
+    }
+    ok = va < DEVICE_END && count <= (DEVICE_END - va) >> PAGE_SHIFT;
     if (ok) {
-        device_next += count << PAGE_SHIFT;
+        device_next = va + (count << PAGE_SHIFT);
         ok = map_pages(va, paddr_to_mfn(start), count, flags);
     }
     spin_unlock(&device_lock);
@@ -420,16 +424,19 @@ void paging_clear_clean(void *pages, size_t bytes)
     dsb_sy();
 }
 
-void paging_copy_page(void *to, const void *from); /* entry.S */
+void paging_copy_clean_page(void *to, const void *from); /* entry.S */
 
-void paging_copy_at_boot(void *to, const void *from, size_t bytes)
+/* By 64 bytes, a part of one line, each cleaned when it is written. */
+void paging_copy_clean(void *to, const void *from, size_t bytes)
 {
-    size_t whole = ALIGN_DOWN(bytes, PAGE_SIZE);
+    bool by_line = (SYSREG_READ("ctr_el0") >> 16 & 0xf) >= 4 && ((unsigned long)to & 63) == 0;
+    size_t whole = by_line ? ALIGN_DOWN(bytes, PAGE_SIZE) : 0;
 
     for (size_t i = 0; i < whole; i += PAGE_SIZE) {
-        paging_copy_page(to + i, from + i);
+        paging_copy_clean_page(to + i, from + i);
     }
     arch_bytes_copy(to + whole, from + whole, bytes - whole);
+    paging_clean_cache(to + whole, bytes - whole);
 }
 
 void arch_page_copy(void *dst, const void *src)

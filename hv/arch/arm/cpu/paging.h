@@ -34,8 +34,8 @@ void paging_flush_cache(const void *va, size_t bytes);
 void paging_flush_instructions(void);
 /* Zeroes whole pages, as far as to memory. */
 void paging_clear_clean(void *pages, size_t bytes);
-/* By the FP registers: only while no guest has run on this CPU. */
-void paging_copy_at_boot(void *to, const void *from, size_t bytes);
+/* Copies as far as to memory, by the FP registers: only while no guest has run on this CPU. */
+void paging_copy_clean(void *to, const void *from, size_t bytes);
 
 /* First of all: tells boot_alloc.h what RAM there is, but for the image and what is reserved. */
 void paging_boot_memory(void);
