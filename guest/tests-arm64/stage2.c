@@ -150,6 +150,62 @@ static void test_tables(void)
     bad_table(RAM_START + (arm_physical(boot_l1) < RAM_START + 0x20000000UL ? 0x3f000000UL : 0)); /* not ours */
 }
 
+/* ---- large pages that are split while somebody uses them ------------------------------------------ */
+
+#define BLOCK       0x200000UL
+#define BLOCKS      16U
+#define SPLIT_FROM  (8 * BLOCK) /* behind the test itself */
+
+static volatile uint64_t block_at;
+static volatile unsigned int rounds, refusals;
+static volatile bool stop;
+
+static void use_block(unsigned int vcpu)
+{
+    while (!stop) {
+        char *page = (char *)block_at + (vcpu + rounds % 8) * PAGE;
+
+        *(volatile uint64_t *)page = rounds;
+        refusals += hypercall_xen_version(1, page) != 0;
+        rounds++;
+    }
+    __atomic_store_n(&block_at, 0, __ATOMIC_SEQ_CST);
+}
+
+/* A page of each block is given back while another vcpu writes the others, and has hypercalls write them. */
+static void test_splits(void)
+{
+    unsigned int before = sync_count;
+    uint64_t start = (arm_physical(boot_l1) & ~(BLOCK - 1)) + SPLIT_FROM;
+
+    block_at = start;
+    if (arm_cpu_start(1, use_block) != 0) {
+        test_note("one vcpu: nobody uses what is split");
+        return;
+    }
+    for (unsigned int i = 0; i < BLOCKS; i++) {
+        xen_pfn_t gfn = (start + i * BLOCK) / PAGE + 100;
+        struct xen_memory_reservation r = { .nr_extents = 1, .domid = DOMID_SELF };
+        unsigned int then;
+
+        set_xen_guest_handle(r.extent_start, &gfn);
+        block_at = start + i * BLOCK;
+        then = rounds;
+        for (unsigned int n = 0; n < 10000000 && rounds - then < 50; n++) {
+            __asm__ volatile("yield" ::: "memory");
+        }
+        EXPECT_EQ(hypercall_memory_op(XENMEM_decrease_reservation, &r), 1);
+    }
+    stop = true;
+    for (unsigned int n = 0; n < 100000000 && block_at != 0; n++) {
+        __asm__ volatile("yield" ::: "memory");
+    }
+    EXPECT_EQ(block_at, 0);
+    EXPECT_EQ(refusals, 0);
+    EXPECT_EQ(sync_count, before);
+    test_note("%u rounds beside %u splits", rounds, BLOCKS);
+}
+
 void test_main(void)
 {
     if (!start_is_dom0()) {
@@ -160,6 +216,7 @@ void test_main(void)
     test_every_way();
     test_controller();
     test_tables();
+    test_splits();
     sync_expected = false;
     test_note("%u exceptions", sync_count);
     EXPECT(hypercall_xen_version(0, NULL) >= 4 << 16);

@@ -75,6 +75,9 @@ MUST_CHECK int arch_p2m_remove(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned 
 /* core/p2m.c took something out of d's space (after p2m->generation grew): returns when no CPU of d can reach it
  * any more. Interrupts are on, no lock is held. */
 void arch_p2m_flush(struct domain *d);
+/* The same by the tables, for an architecture that wants an entry in use to be emptied and forgotten before another
+ * takes its place (ARCH_P2M_BREAKS of <arch_p2m.h>). p2m.lock is held. */
+void arch_p2m_invalidate(const struct p2m *p);
 gfn_t arch_mfn_to_gfn(struct domain *d, mfn_t mfn);
 void arch_set_m2p(mfn_t mfn, uint64_t pfn);
 /* XENMEM_add_to_physmap(_batch), one page; foreign for XENMAPSPACE_gmfn_foreign. */

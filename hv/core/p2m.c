@@ -4,7 +4,8 @@
  * (add_to_physmap, grants) is in p2m_space.c.
  *
  * A change prepares the tables it may need before it takes the lock, so nothing allocates inside. An entry is
- * written with one store; a large leaf that must be split is replaced by a full table of the same meaning.
+ * written with one store; a large leaf that must be split is replaced by a full table of the same meaning, where the
+ * architecture wants it so by way of an empty entry.
  */
 #include "hv/core/p2m.h"
 
@@ -100,6 +101,10 @@ static uint64_t *table_below(struct p2m *p, uint64_t *slot, unsigned int level)
     for (unsigned int i = 0; is_marked(old) && i < P2M_ENTRIES; i++) {
         table[i] = ON_DEMAND;
     }
+    if (ARCH_P2M_BREAKS && arch_p2m_present(old)) {
+        __atomic_store_n(slot, 0, __ATOMIC_SEQ_CST);
+        arch_p2m_invalidate(p);
+    }
     /* Release: who walks in sees the table filled. */
     __atomic_store_n(slot, arch_p2m_table(arch_direct_mfn(table)), __ATOMIC_RELEASE);
     return table;
@@ -131,11 +136,25 @@ uint64_t p2m_find_leaf(const struct p2m *p, uint64_t gfn, unsigned int *level)
 }
 
 /* ---- Looking up --------------------------------------------------------------------------- */
+/* Where a large leaf that is being split is not there for a moment (ARCH_P2M_BREAKS), the lock tells what is. */
+static uint64_t find_settled(struct p2m *p, uint64_t gfn, unsigned int *level)
+{
+    uint64_t e;
+
+    spin_lock(&p->lock);
+    e = p2m_find_leaf(p, gfn, level);
+    spin_unlock(&p->lock);
+    return e;
+}
+
 mfn_t p2m_lookup(const struct domain *d, gfn_t gfn, enum p2m_type *type)
 {
     unsigned int level = 1;
     uint64_t e = in_space(gfn_x(gfn)) ? p2m_find_leaf(d->p2m, gfn_x(gfn), &level) : 0;
 
+    if (ARCH_P2M_BREAKS && !arch_p2m_present(e) && in_space(gfn_x(gfn))) {
+        e = find_settled(d->p2m, gfn_x(gfn), &level);
+    }
     if (!arch_p2m_present(e)) {
         if (type != NULL) {
             *type = is_marked(e) ? P2M_ON_DEMAND : P2M_NONE;

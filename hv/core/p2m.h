@@ -9,9 +9,9 @@
  * References: a P2M_RAM leaf holds none, the page is the domain's own. P2M_SHARED, P2M_FOREIGN and
  * P2M_FOREIGN_RO leaves hold what p2m_add_to_physmap() took, P2M_GRANT ones what the grant code took.
  *
- * Reading is without lock: a table is never freed before the domain. What p2m_lookup() found may be gone at once,
- * so a frame is used only with a reference (p2m_get_frame()), or with interrupts off on a CPU that
- * arch_p2m_flush() waits for.
+ * Reading is without lock, but for what seems not to be there: a table is never freed before the domain. What
+ * p2m_lookup() found may be gone at once, so a frame is used only with a reference (p2m_get_frame()), or with
+ * interrupts off on a CPU that arch_p2m_flush() waits for.
  *
  * Lock: p2m.lock (LOCK_P2M) for changes. Removing flushes before it returns.
  */
@@ -58,6 +58,7 @@ struct p2m {
     bool cache_closed;        /* the domain dies: no more pages come */
     /* log-dirty, see below: */
     bool logging;             /* atomic */
+    uint16_t hardware_id;     /* set once: what the hardware knows the translations by, if the tables do not tell */
     uint32_t log_faults;      /* under lock: first writes since the log was last cleared */
     /* where a walk of the log that gave way goes on: one at a time */
     unsigned int log_walk;

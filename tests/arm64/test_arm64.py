@@ -292,7 +292,7 @@ def test_example_of_the_wiki(tmp_path):
 KERNELS = sorted(name[:-2] for name in os.listdir(os.path.join(ROOT, "guest/tests-arm64")) if name.endswith(".c"))
 SHARED = ["events", "sched"]  # GUEST64_SHARED
 QUIET = LINE.replace("guest_loglvl=all", "guest_loglvl=none")  # each refusal would be a line
-CPUS = {"basic": 2, "wait": 2, "gic": 2, "ipi": 2}
+CPUS = {"basic": 2, "wait": 2, "gic": 2, "ipi": 2, "stage2": 2}
 
 
 def check_kernel(name, gic, cpu="cortex-a57", args="", more=""):

@@ -132,6 +132,13 @@ void arch_p2m_flush(struct domain *d)
     fake_p2m_flushes++;
 }
 
+unsigned int fake_p2m_invalidations;
+
+void arch_p2m_invalidate(const struct p2m *p)
+{
+    fake_p2m_invalidations++;
+}
+
 /* ---- Memory ------------------------------------------------------------------------------ */
 /* Every fake domain counts machine frames, a translated one too. */
 struct frame *arch_get_gfn(struct domain *d, gfn_t gfn, bool writable)

@@ -31,5 +31,7 @@ void fake_slot_clear(struct fake_slot *s);
 uint64_t fake_m2p(mfn_t mfn);
 /* Calls of arch_p2m_flush(). */
 extern unsigned int fake_p2m_flushes;
+/* Calls of arch_p2m_invalidate(). */
+extern unsigned int fake_p2m_invalidations;
 
 #endif

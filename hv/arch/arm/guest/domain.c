@@ -260,7 +260,8 @@ int arch_domain_init(struct domain *d)
         rc = vgic_domain_init(d, ALIGN_UP(d->config.arch.nr_spis, 32U));
     }
     if (rc == 0) {
-        a->vttbr = mfn_to_paddr(d->p2m->root).v | (uint64_t)a->vmid << 48;
+        d->p2m->hardware_id = (uint16_t)a->vmid;
+        a->vttbr = guest_vttbr(d->p2m);
         rc = guest_layout(d);
     }
     if (rc != 0) {

@@ -16,6 +16,7 @@
 #define GUEST_VCPUS_MAX 128U
 #define HVM_PARAMS      40U
 
+struct p2m;
 struct vpl011;
 
 struct arch_fpu {
@@ -155,8 +156,8 @@ enum { VTIMER_CTL, VTIMER_CVAL, VTIMER_TVAL };
 /* memory.c */
 int guest_vmid_alloc(struct domain *d);
 void guest_vmid_free(struct domain *d);
-/* hvm_params.c */
-long hvm_param_op(unsigned long op, guest_ptr_t arg);
+/* VTTBR_EL2 of a domain's tables. */
+uint64_t guest_vttbr(const struct p2m *p);
 
 void fpu_save(struct arch_fpu *f);
 void fpu_restore(const struct arch_fpu *f);

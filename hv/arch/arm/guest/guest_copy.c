@@ -8,11 +8,15 @@
 
 #include "hv/arch/arm/cpu/sysreg.h"
 #include "hv/arch_cpu.h"
+#include "hv/core/domain.h"
+#include "hv/core/p2m.h"
+#include "hv/core/vcpu.h"
 #include "hv/lib/string.h"
 #include "hv/mm/frame.h"
 #include "hv/mm/map.h"
 
 #define PAR_FAULT   1UL
+#define SETTLE_TRIES 3U /* its table and the page may lie in two places that change one after the other */
 #define PAR_ADDRESS 0x0000fffffffff000ULL
 
 enum copy { COPY_FROM, COPY_TO, COPY_CLEAR };
@@ -51,6 +55,21 @@ static struct frame *frame_at(unsigned long va, bool write)
     return f;
 }
 
+/* The same when another vcpu is just changing what covers the page, which for that moment is not there. */
+static NOINLINE struct frame *frame_at_settled(unsigned long va, bool write)
+{
+    struct p2m *p = current_domain()->p2m;
+    struct frame *f = NULL;
+
+    for (unsigned int i = 0; i < SETTLE_TRIES && f == NULL; i++) {
+        spin_lock(&p->lock);
+        spin_unlock(&p->lock);
+        dsb_ish(); /* a new entry before the walk */
+        f = frame_at(va, write);
+    }
+    return f;
+}
+
 /* Bytes not copied. */
 static size_t copy(enum copy kind, char *ours, unsigned long va, size_t bytes)
 {
@@ -60,6 +79,9 @@ static size_t copy(enum copy kind, char *ours, unsigned long va, size_t bytes)
         struct frame *f = frame_at(va, kind != COPY_FROM);
         char *theirs;
 
+        if (unlikely(f == NULL)) {
+            f = frame_at_settled(va, kind != COPY_FROM);
+        }
         if (f == NULL) {
             break;
         }
@@ -110,6 +132,9 @@ long copy_u32_from_guest(guest_ptr_t src)
         return copy_from_guest(&value, src, sizeof(value)) == 0 ? (long)value : -EFAULT;
     }
     f = frame_at(src.va, false);
+    if (unlikely(f == NULL)) {
+        f = frame_at_settled(src.va, false);
+    }
     if (unlikely(f == NULL)) {
         return -EFAULT;
     }

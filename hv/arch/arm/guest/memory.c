@@ -42,8 +42,13 @@ int arch_p2m_remove(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned int order)
     return p2m_remove(d, gfn, mfn, order);
 }
 
+uint64_t guest_vttbr(const struct p2m *p)
+{
+    return mfn_to_paddr(p->root).v | (uint64_t)p->hardware_id << 48;
+}
+
 /* By VMID on all CPUs; VTTBR_EL2 says which, so it is the domain's for a moment. */
-void arch_p2m_flush(struct domain *d)
+void arch_p2m_invalidate(const struct p2m *p)
 {
     unsigned long flags = arch_irq_save();
     uint64_t saved = SYSREG_READ("vttbr_el2");
@@ -53,7 +58,7 @@ void arch_p2m_flush(struct domain *d)
     if (unlikely(errata_speculative_walk)) {
         guest_walks_off(sctlr);
     }
-    SYSREG_WRITE("vttbr_el2", d->arch->vttbr);
+    SYSREG_WRITE("vttbr_el2", guest_vttbr(p));
     isb();
     __asm__ __volatile__("tlbi vmalls12e1is" ::: "memory");
     dsb_ish();
@@ -67,6 +72,11 @@ void arch_p2m_flush(struct domain *d)
         guest_walks_on(sctlr, tcr);
     }
     arch_irq_restore(flags);
+}
+
+void arch_p2m_flush(struct domain *d)
+{
+    arch_p2m_invalidate(d->p2m);
 }
 
 /* There is no table from machine to guest frames: nobody on Arm is told numbers of it. */

@@ -11,6 +11,7 @@
 #define P2M_ROOT_LEVEL 3
 #define P2M_ROOT_ORDER 1
 #define ARCH_P2M_ON_DEMAND false /* a fault on a marked entry populates it */
+#define ARCH_P2M_BREAKS true /* break before make, Arm ARM D8.14 */
 #define P2M_GFN_BITS   28
 
 #define S2_VALID      1ULL

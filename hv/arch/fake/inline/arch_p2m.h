@@ -9,6 +9,7 @@
 #define P2M_ROOT_LEVEL 3
 #define P2M_ROOT_ORDER 1
 #define ARCH_P2M_ON_DEMAND true /* a fault on a marked entry populates it */
+#define ARCH_P2M_BREAKS true
 #define P2M_GFN_BITS   28
 #define p2m_leaf_level 2U
 

@@ -13,6 +13,7 @@
 #define P2M_ROOT_LEVEL 4
 #define P2M_ROOT_ORDER 0
 #define ARCH_P2M_ON_DEMAND true /* a fault on a marked entry populates it */
+#define ARCH_P2M_BREAKS false /* an entry in use may become another at once */
 #define P2M_GFN_BITS   36
 
 #define P2M_ENTRY_READ  0x1UL
