@@ -11,7 +11,7 @@ GUEST64_LIB := $(patsubst guest/%.c,$(GUEST64_OUT)/obj/%.o,$(addprefix guest/lib
     guest/arm64/lib.c) $(addprefix $(GUEST64_OUT)/obj/,arm64/start.o string.o)
 GUEST64_TESTS := $(patsubst guest/tests-arm64/%.c,%,$(wildcard guest/tests-arm64/*.c))
 
-GUEST64_SHARED := events sched
+GUEST64_SHARED := events sched version
 
 # Firmware for QEMU's -bios (guest/firmware-arm64): build/guest/arm64/NAME.bin
 GUEST64_FIRMWARE := spin-table

@@ -290,7 +290,7 @@ def test_example_of_the_wiki(tmp_path):
 
 
 KERNELS = sorted(name[:-2] for name in os.listdir(os.path.join(ROOT, "guest/tests-arm64")) if name.endswith(".c"))
-SHARED = ["events", "sched"]  # GUEST64_SHARED
+SHARED = ["events", "sched", "version"]  # GUEST64_SHARED
 QUIET = LINE.replace("guest_loglvl=all", "guest_loglvl=none")  # each refusal would be a line
 CPUS = {"basic": 2, "wait": 2, "gic": 2, "ipi": 2, "stage2": 2}
 
@@ -517,7 +517,7 @@ def wait_for_all(child, patterns):
 
 def test_kernels_as_guests_of_the_device_tree(tmp_path):
     """All that need no rights, each beside another, without a dom0."""
-    for names in [("basic", "events"), ("gic", "random"), ("sysreg", "calls"), ("wait", "sched"), ("readonly", "basic")]:
+    for names in [("basic", "events"), ("gic", "random"), ("sysreg", "calls"), ("wait", "sched"), ("readonly", "version")]:
         paths = [os.path.join(ROOT, "build/guest/arm64", n) for n in names]
         guests = [(2, 64, 0x50000000 + i * 0x1000000, p, "") for i, p in enumerate(paths)]
         blob = domains_tree(str(tmp_path / "tree"), 3, 2, guests, line=QUIET)

@@ -3,7 +3,8 @@
 """Checks which way includes point: a file may include its own layer or a lower one, by full path.
 
 Tests and the fake architecture stand outside. Contract headers lie low, whoever implements them. In the toolstack
-folders of one layer do not include each other (docs/toolstack.md)."""
+folders of one layer do not include each other (docs/toolstack.md). Common code of the hypervisor has no preprocessor
+conditional on an architecture, and up to calls/ it includes no header of one."""
 import glob
 import re
 import sys
@@ -23,6 +24,13 @@ TOOL_LAYERS = [  # of the hypervisor the tools may have only pure code
     (r"lib/(call|evtchn|gnttab|foreignmemory|devicemodel)/", 3), (r"lib/(ctrl|store)/", 4),
     (r"lib/(build|conf|console)/", 5), (r"lib/(domain|migrate)/", 6), (r"cmd/", 7),
 ]
+
+# Folders of an architecture: what differs between them differs by file.
+OWN = re.compile(r"hv/arch/|hv/init/\w+/")
+GUARD = re.compile(r"#\s*ifndef HV_\w+_H\s*$")
+CONDITIONAL = re.compile(r"\s*#\s*(if|ifdef|ifndef|elif)\b.*?(arm|aarch|x86|i386|amd64|riscv|__LP64__)", re.I)
+# Built for x86 only (HV_SKIP_arm in the Makefile).
+X86_ONLY = re.compile(r"hv/init/|hv/drivers/msi\.c")
 
 
 def layer(path, layers=None):
@@ -57,18 +65,33 @@ def check_tools(path, target):
     return None
 
 
+def architectures(path):
+    """Conditionals on an architecture, and inclusions of its headers, in a common file."""
+    if OWN.match(path) or not path.startswith("hv/"):
+        return
+    for number, line in enumerate(open(path), 1):
+        if CONDITIONAL.match(line) and not GUARD.match(line):
+            yield number, "asks for an architecture: that is what files are for"
+    for number, target in includes(path):
+        if target.startswith("hv/arch/") and not X86_ONLY.match(path):
+            yield number, target + " is of one architecture"
+
+
 def main():
     bad = 0
     for tops, check in (("hv",), check_hypervisor), (("lib", "cmd"), check_tools):
         for path in sorted(p for top in tops for p in glob.glob(top + "/**/*.[chS]", recursive=True)):
             if path.endswith("_test.c") or path.startswith("hv/arch/fake/"):
                 continue
+            for number, why in architectures(path):
+                print(f"{path}:{number}: {why}")
+                bad += 1
             for number, target in includes(path):
                 why = check(path, target)
                 if why:
                     print(f"{path}:{number}: {target} {why}")
                     bad += 1
-    print(f"layers: {bad} wrong includes")
+    print(f"layers: {bad} wrong includes or conditionals")
     return bad != 0
 
 

@@ -6,10 +6,14 @@
 #ifndef GUEST_LIBGUEST_X86_PERCPU_H
 #define GUEST_LIBGUEST_X86_PERCPU_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "guest/libguest/start.h"
 #include "guest/libguest/x86/traps.h"
+
+#define GUEST_IS_X86     true
+#define GUEST_CAPABILITY "xen-3.0-x86_64"
 
 struct percpu {
     unsigned int vcpu;

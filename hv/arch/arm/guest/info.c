@@ -20,11 +20,10 @@
 
 #define NS_PER_SECOND 1000000000ULL
 
-
 unsigned int arch_features(const struct domain *d)
 {
-    unsigned int f = 1U << XENFEAT_auto_translated_physmap | 1U << XENFEAT_memory_op_vnode_supported |
-                     1U << XENFEAT_ARM_SMCCC_supported;
+    unsigned int f = 1U << XENFEAT_writable_page_tables | 1U << XENFEAT_auto_translated_physmap |
+                     1U << XENFEAT_memory_op_vnode_supported | 1U << XENFEAT_ARM_SMCCC_supported;
 
     f |= 1U << (d->arch->is_direct ? XENFEAT_direct_mapped : XENFEAT_not_direct_mapped);
     return d->is_hardware ? f | 1U << XENFEAT_dom0 : f;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Numbers C has as enums, for assembly; guest_asm.c's build asserts that they agree. */
+/* Numbers C has as enums, for assembly; guest/asm_offsets.c asserts that they agree. */
 #ifndef HV_ARCH_ARM_INLINE_ABI_NUMBERS_H
 #define HV_ARCH_ARM_INLINE_ABI_NUMBERS_H
 
