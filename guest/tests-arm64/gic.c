@@ -3,7 +3,8 @@
  * An interrupt controller used badly: distributor, redistributor and SGI registers written and read at random, in all
  * sizes, from one vcpu or from two at once; then everything reset, and it works. More interrupts pending at once than
  * there are list registers: each comes exactly once, the most urgent first. An SGI that already is in a list register
- * is withdrawn and made pending again. Command line: calls=N (default 50000), seed=N.
+ * is withdrawn and made pending again. That another vcpu has ended an interrupt is seen soon. Command line: calls=N
+ * (default 50000), seed=N.
  */
 #include "guest/arm64/guest.h"
 #include "guest/libguest/hypercall.h"
@@ -112,6 +113,75 @@ static void other_vcpu(unsigned int vcpu)
     __atomic_store_n(&stopped, true, __ATOMIC_SEQ_CST);
 }
 
+/* ---- one vcpu sees when another has ended an interrupt ----------------------------------------- */
+
+#define ACTIVE_SPI 60U
+enum { ROUTED = 1, ACTIVE, ENDED, GO_ON };
+static volatile unsigned int phase;
+
+static void phase_wait(unsigned int wanted)
+{
+    for (unsigned int i = 0; i < 100000000 && phase < wanted; i++) {
+        __asm__ volatile("yield" ::: "memory");
+    }
+}
+
+/* Sleeps while it is active, so that its list register is saved, and does nothing that traps once it has ended. */
+static void second_vcpu(unsigned int vcpu)
+{
+    uint64_t irq;
+
+    phase_wait(ROUTED);
+    if (phase == ROUTED) {
+        gic_enable_local(27);
+        do {
+            irq = gic_acknowledge();
+        } while ((irq & 1023) != ACTIVE_SPI);
+        phase = ACTIVE;
+        __asm__ volatile("msr cntv_tval_el0, %0; msr cntv_ctl_el0, %1; isb; wfi" ::"r"(62500UL), "r"(1UL) : "memory");
+        __asm__ volatile("msr cntv_ctl_el0, xzr; isb" ::: "memory");
+        gic_end(irq);
+        phase = ENDED;
+    }
+    while (phase != GO_ON) {
+        __asm__ volatile("" ::: "memory");
+    }
+    other_vcpu(vcpu);
+}
+
+static bool spi_is_active(void)
+{
+    return read32(gic_dist + 0x300 + ACTIVE_SPI / 32 * 4) >> ACTIVE_SPI % 32 & 1;
+}
+
+/* True when the second vcpu is there. */
+static bool test_active(void)
+{
+    bool two = arm_cpu_start(1, second_vcpu) == 0;
+    unsigned int polls = 0;
+
+    if (two && (read32(gic_dist + 4) & 31) > 0) {
+        if (is_gicv3()) {
+            __asm__ volatile("str %0, [%1]" ::"r"(1UL), "r"(gic_dist + 0x6000 + ACTIVE_SPI * 8) : "memory");
+        } else {
+            __asm__ volatile("strb %w0, [%1]" ::"r"(2), "r"(gic_dist + 0x800 + ACTIVE_SPI) : "memory");
+        }
+        write32(gic_dist + 0x100 + ACTIVE_SPI / 32 * 4, 1U << ACTIVE_SPI % 32);
+        phase = ROUTED;
+        write32(gic_dist + 0x200 + ACTIVE_SPI / 32 * 4, 1U << ACTIVE_SPI % 32);
+        phase_wait(ACTIVE);
+        phase_wait(ENDED);
+        EXPECT_EQ(phase, ENDED);
+        while (polls < 10000 && spi_is_active()) {
+            polls++;
+        }
+        EXPECT(!spi_is_active());
+        test_note("the end of another vcpu's interrupt is seen after %u looks", polls);
+    }
+    phase = GO_ON;
+    return two;
+}
+
 static void interface_clear(void)
 {
     if (is_gicv3()) {
@@ -123,12 +193,9 @@ static void interface_clear(void)
     }
 }
 
-static void test_wild(unsigned long calls)
+static void test_wild(unsigned long calls, bool two)
 {
-    bool two;
-
     sync_expected = true;
-    two = arm_cpu_start(1, other_vcpu) == 0;
     for (unsigned long i = 0; i < calls; i++) {
         uint64_t value = arm_random();
 
@@ -298,7 +365,7 @@ void test_main(void)
     test_many();
     test_flood();
     gic_reset();
-    test_wild(calls);
+    test_wild(calls, test_active());
     gic_reset();
     drain(SPI_MAX); /* what was in list registers */
     gic_reset();

@@ -402,16 +402,34 @@ void vgic_set_edge(struct virq *q, bool edge)
     q->edge = edge;
 }
 
+/* Another CPU's list registers are known as they were last written to memory: who has them is to do so once more, and
+ * to let go of what has ended, for those who look again until it has. */
+static void ask_for_state(const struct virq *q, struct vcpu *v)
+{
+    struct vgic *g = &v->domain->arch->vgic;
+    unsigned long flags = spin_lock_irqsave(&g->lock);
+
+    unlock_and_kick(g, flags, ask_holder(q));
+}
+
 static bool lr_state(const struct virq *q, struct gic_lr *lr)
 {
     unsigned int i = READ_ONCE(q->lr);
-    const struct vcpu *v = READ_ONCE(q->holder);
+    struct vcpu *v = READ_ONCE(q->holder);
+    uint64_t raw;
 
     if (i == VIRQ_NO_LR) {
         return false;
     }
-    gic->lr_decode(v->arch->vgic.loaded && v == current_vcpu() ? gic->lr_read(i)
-                                                                : v->arch->vgic.lr[i], lr);
+    if (v == current_vcpu()) {
+        raw = gic->lr_read(i);
+    } else {
+        raw = v->arch->vgic.lr[i];
+        if (v->arch->vgic.loaded) {
+            ask_for_state(q, v);
+        }
+    }
+    gic->lr_decode(raw, lr);
     return true;
 }
 
@@ -522,6 +540,7 @@ static bool lr_review(struct vcpu *v, unsigned int i, struct virq *q)
     if (now != raw) {
         gic->lr_write(i, now);
     }
+    v->arch->vgic.lr[i] = now; /* for lr_state() */
     return false;
 }
 
