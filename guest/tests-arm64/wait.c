@@ -114,6 +114,54 @@ static void storm(unsigned int vcpu)
     __atomic_add_fetch(&finished, 1, __ATOMIC_SEQ_CST);
 }
 
+/* ---- a vcpu that stops with a timer set and begins anew ----------------------------------------- */
+
+#define CPU_OFF       0x84000002UL
+#define AFFINITY_INFO 0xc4000004UL
+
+static void off_with_timers(unsigned int vcpu)
+{
+    timer_in(20 * TICKS);
+    __asm__ volatile("msr cntp_tval_el0, %0; msr cntp_ctl_el0, %1; isb" ::"r"(20 * TICKS), "r"(1UL) : "memory");
+    (void)firmware_call(CPU_OFF, vcpu, 0, 0);
+}
+
+static void on_without(unsigned int vcpu)
+{
+    uint64_t start = counter();
+
+    gic_enable_local(27);
+    gic_enable_local(30);
+    irqs_on();
+    while (counter() - start < 100 * TICKS) {
+        __asm__ volatile("yield" ::: "memory");
+    }
+    irqs_off();
+    (void)firmware_call(CPU_OFF, vcpu, 0, 0);
+}
+
+static void wait_until_off(void)
+{
+    for (unsigned int i = 0; i < 10000000 && firmware_call(AFFINITY_INFO, 1, 0, 0) != 1; i++) {
+    }
+}
+
+static void test_begin_anew(void)
+{
+    unsigned int before = irq_count[27] + irq_count[30];
+
+    for (unsigned int i = 0; i < 5; i++) {
+        if (arm_cpu_start(1, off_with_timers) != 0) {
+            test_note("one vcpu: nobody stops");
+            return;
+        }
+        wait_until_off();
+        EXPECT_EQ(arm_cpu_start(1, on_without), 0);
+        wait_until_off();
+    }
+    EXPECT_EQ(irq_count[27] + irq_count[30], before);
+}
+
 void test_main(void)
 {
     unsigned int others = 0;
@@ -125,6 +173,7 @@ void test_main(void)
     for (unsigned int bits = 48; bits <= 64; bits++) {
         test_far(~0UL >> (64 - bits));
     }
+    test_begin_anew();
     while (others < 6 && arm_cpu_start(others + 1, storm) == 0) {
         others++;
     }

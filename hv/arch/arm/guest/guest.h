@@ -147,6 +147,7 @@ void vcpu_start_at(struct vcpu *v, uint64_t pc, uint64_t context);
 /* vtimer.c */
 void vtimer_vcpu_init(struct vcpu *v);
 void vtimer_vcpu_exit(struct vcpu *v);
+void vtimer_reset(struct vcpu *v);
 void vtimer_save(struct vcpu *v);
 void vtimer_restore(struct vcpu *v);
 void vtimer_interrupt(struct vcpu *v);

@@ -37,8 +37,7 @@ void vcpu_start_at(struct vcpu *v, uint64_t pc, uint64_t context)
     a->regs.spsr = PSR_GUEST64_INIT | PSR_DBG_MASK;
     a->regs.x[0] = context;
     a->sys.sctlr = SCTLR_GUEST_INIT;
-    a->cntv_ctl = 0;
-    a->cntp_ctl = 0;
+    vtimer_reset(v);
     v->is_initialised = true;
     __atomic_store_n(&a->online, true, __ATOMIC_RELEASE);
     __atomic_fetch_and(&v->pause_flags, ~BIT(VCPU_DOWN), __ATOMIC_SEQ_CST);

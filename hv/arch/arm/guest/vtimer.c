@@ -52,6 +52,15 @@ void vtimer_vcpu_exit(struct vcpu *v)
     timer_kill(&v->arch->ptimer);
 }
 
+/* The vcpu, which does not run, begins anew: nothing of before comes. */
+void vtimer_reset(struct vcpu *v)
+{
+    v->arch->cntv_ctl = 0;
+    v->arch->cntp_ctl = 0;
+    timer_stop(&v->arch->vtimer);
+    timer_stop(&v->arch->ptimer);
+}
+
 /* The vcpu leaves this CPU. */
 void vtimer_save(struct vcpu *v)
 {
