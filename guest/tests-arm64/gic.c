@@ -171,6 +171,13 @@ static bool test_active(void)
         write32(gic_dist + 0x200 + ACTIVE_SPI / 32 * 4, 1U << ACTIVE_SPI % 32);
         phase_wait(ACTIVE);
         phase_wait(ENDED);
+        if (is_gicv3()) { /* a cluster that is not there: as it was */
+            uint64_t route = 1UL << 16;
+
+            __asm__ volatile("str %0, [%1]" ::"r"(route), "r"(gic_dist + 0x6000 + ACTIVE_SPI * 8) : "memory");
+            __asm__ volatile("ldr %0, [%1]" : "=r"(route) : "r"(gic_dist + 0x6000 + ACTIVE_SPI * 8) : "memory");
+            EXPECT_EQ(route, 1);
+        }
         EXPECT_EQ(phase, ENDED);
         while (polls < 10000 && spi_is_active()) {
             polls++;

@@ -19,6 +19,7 @@
 
 #define PRIORITY_LOWEST 0xf8U
 
+static struct spinlock config_lock = SPINLOCK_INIT(LOCK_LEAF);
 static struct domain *irq_owner[GIC_IRQ_MAX]; /* of hardware interrupts; set before their guest runs */
 static PERCPU(uint32_t, lr_left);             /* list registers that the last vcpu here did not clear */
 
@@ -394,12 +395,15 @@ void vgic_set_target(struct domain *d, struct virq *q, struct vcpu *target)
     unlock_and_kick(g, flags, queue(d, q));
 }
 
+/* Sixteen interrupts, of any domains, share a register of the machine's. */
 void vgic_set_edge(struct virq *q, bool edge)
 {
+    spin_lock(&config_lock);
     if (q->edge != edge && q->hw_irq != 0) {
         gic->set_edge(q->hw_irq, edge);
     }
     q->edge = edge;
+    spin_unlock(&config_lock);
 }
 
 /* Another CPU's list registers are known as they were last written to memory: who has them is to do so once more, and

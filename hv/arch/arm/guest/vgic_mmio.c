@@ -224,7 +224,7 @@ static struct vcpu *vcpu_of_affinity(const struct domain *d, uint64_t affinity)
 {
     unsigned int id = (unsigned int)((affinity & 0xf) | (affinity >> 8 & 0xff) << 4);
 
-    return (affinity & 0xff000000f0ULL) != 0 ? NULL : vcpu_lookup(d, id);
+    return (affinity & 0xff00ff00f0ULL) != 0 ? NULL : vcpu_lookup(d, id);
 }
 
 static void router_access(struct access *a, unsigned int offset)
