@@ -9,6 +9,9 @@
 
 #include "abi_numbers.h"
 
+#if (HYPERCALL_COUNT & (HYPERCALL_COUNT - 1)) != 0
+#error "a number is made one of the table's by a mask"
+#endif
 #define HYPERCALL_ESR 0x5a000ea1 /* HVC of a 64-bit guest, immediate XEN_HYPERCALL_TAG */
 
     .macro SAVE_REGS
@@ -104,7 +107,8 @@ guest_sync64:
     b.hs 2f
     adrp x12, hypercall_table
     add x12, x12, :lo12:hypercall_table
-    ldr x12, [x12, x16, lsl #3]
+    and x13, x16, #(HYPERCALL_COUNT - 1) /* on speculation as well */
+    ldr x12, [x12, x13, lsl #3]
     mov x29, xzr
     blr x12
 3:  str x0, [sp]

@@ -88,6 +88,9 @@ cache_clean_tables:
 
 /* Common to all CPUs. Clobbers x0 to x5. */
 mmu_on:
+    mov x0, #(1 << 31)          /* HCR_EL2: RW, and not E2H, with which the registers below have other meanings */
+    msr hcr_el2, x0
+    isb
     ldr x0, =MAIR_VALUE
     msr mair_el2, x0
     ldr x0, =TCR_VALUE

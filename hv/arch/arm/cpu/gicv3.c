@@ -46,7 +46,7 @@
 
 #define HCR_ON        1UL
 #define HCR_UNDERFLOW 2UL
-#define SRE_ALL       0xfUL /* system registers, no bypass, and EL1 may have them */
+#define SRE_ALL       7UL /* system registers and no bypass; EL1 has them, but its ICC_SRE_EL1 traps: nobody saves it */
 
 #define LR_PENDING    (1ULL << 62)
 #define LR_ACTIVE     (1ULL << 63)

@@ -13,6 +13,8 @@
     ((op0) << 20 | (op2) << 17 | (op1) << 14 | (crn) << 10 | (crm) << 1)
 #define REG_MASK REG(3U, 7U, 15U, 15U, 7U)
 #define ICC_SGI1R REG(3, 0, 12, 11, 5)
+#define ICC_SRE   REG(3, 0, 12, 12, 5)
+#define SRE_ALL   7 /* the system registers are what there is: as if bypass were not implemented */
 
 /* Fields of ID registers, four bits each. */
 #define FIELD(n) (0xfULL << (n))
@@ -127,6 +129,10 @@ static bool access_reg(struct vcpu *v, unsigned int reg, bool is_write, uint64_t
         return vtimer_sysreg(v, VTIMER_CVAL, is_write, value);
     default:
         break;
+    }
+    if (reg == ICC_SRE && v->domain->arch->vgic.version == 3) {
+        *value = SRE_ALL;
+        return true;
     }
     if (is_id_space(reg) && !is_write) {
         *value = id_value(v, reg);
