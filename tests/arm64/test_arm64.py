@@ -342,7 +342,7 @@ def test_kernel_without_hpfar(tmp_path):
 
 def test_domu_of_each_test_program(tmp_path):
     """All that need no rights, one after the other."""
-    names = sorted(set(KERNELS + SHARED) - {"leak", "stage2"})  # those two are dom0
+    names = sorted(set(KERNELS + SHARED) - {"device", "leak", "stage2"})  # those are dom0
     more = {"/boot/" + name: os.path.join(ROOT, "build/guest/arm64", name) for name in names}
     d = Dom0(3, 2, initrd_with(str(tmp_path), more))
     for name in names:
@@ -407,6 +407,10 @@ def module_nodes(address, image, args, ramdisk_address=0, ramdisk=None):
     return text
 
 
+def partial_node(address, path):
+    return MODULE % (address, "device-tree", address, os.path.getsize(path))
+
+
 def loader(address, path):
     return ["-device", "loader,addr=0x%x,force-raw=on,file=%s" % (address, path)]
 
@@ -426,15 +430,15 @@ def make_blob(path, text):
     return path + ".dtb"
 
 
-def domains_tree(path, gic, cpus, domains, dom0=None, line=LINE):
+def domains_tree(path, gic, cpus, domains, dom0=None, line=LINE, partials={}):
     """The machine's own device tree with xen,domain nodes: (cpus, MiB, kernel's address, path, arguments[, ramdisk's
-    address, path]). dom0: the same for its modules, without cpus and memory."""
+    address, path]). dom0: the same for its modules, without cpus and memory. partials: partial device trees by guest."""
     text = machine_tree(path, gic, cpus)
     nodes = 'xen,xen-bootargs = "%s";\n#address-cells = <2>;\n#size-cells = <2>;\n' % line
     for i, (vcpus, size, *modules) in enumerate(domains):
         nodes += """domU%d { compatible = "xen,domain"; #address-cells = <2>; #size-cells = <2>; cpus = <%d>;
-            memory = <0 %d>; vpl011; %s };
-""" % (i, vcpus, size * 1024, module_nodes(*modules))
+            memory = <0 %d>; vpl011; %s %s };
+""" % (i, vcpus, size * 1024, module_nodes(*modules), partial_node(*partials[i]) if i in partials else "")
     nodes += module_nodes(*dom0) if dom0 else ""
     text = re.sub(r"(\n\tchosen \{\n)", lambda m: m[1] + nodes, text, count=1)
     # Properties come before nodes: those that were there move up.
@@ -645,6 +649,148 @@ def test_spin_table_that_makes_no_sense(tmp_path):
     child.close(force=True)
     assert text.count("the CPU with MPIDR 0x1 stays off: its cpu-release-addr makes no sense") == 1, text
     assert "verdict: pass" in text, text
+
+
+RTC_AT = 0x10010000  # where the guest has it
+RTC = """rtc@10010000 {
+    compatible = "arm,pl031", "arm,primecell";
+    reg = <0x0 0x10010000 0x0 0x1000>;
+    interrupts = <0 2 4>;
+    clocks = <&clock>;
+    clock-names = "apb_pclk";
+    xen,reg = <0x0 0x9010000 0x0 0x1000 0x0 0x10010000>;
+    xen,path = "/pl031@9010000";
+    xen,force-assign-without-iommu;
+};
+"""
+PARTIAL = """/dts-v1/;
+/ {
+    #address-cells = <2>;
+    #size-cells = <2>;
+    aliases { rtc0 = "/passthrough/rtc@10010000"; };
+    gic: gic { #interrupt-cells = <3>; interrupt-controller; phandle = <0x77>; };
+    passthrough {
+        compatible = "simple-bus";
+        ranges;
+        #address-cells = <2>;
+        #size-cells = <2>;
+        interrupt-parent = <&gic>;
+        clock: clock { compatible = "fixed-clock"; #clock-cells = <0>; clock-frequency = <24000000>; };
+        %s
+    };
+};
+"""
+
+
+def partial_tree(path, device=RTC, whole=PARTIAL):
+    return make_blob(path, whole % device)
+
+
+@pytest.mark.parametrize("gic", [3, 2])
+def test_device_for_a_guest(gic, tmp_path):
+    """The clock's registers and its alarm's interrupt, in a guest that has it elsewhere than the machine."""
+    path, partial = os.path.join(ROOT, "build/guest/arm64/device"), partial_tree(str(tmp_path / "partial"))
+    guest = (1, 64, 0x50000000, path, "rtc=0x%x" % RTC_AT)
+    blob = domains_tree(str(tmp_path / "tree"), gic, 2, [guest], partials={0: (0x58000000, partial)})
+    child = spawn(machine(gic, 2) + ["-dtb", blob] + loader(0x50000000, path) + loader(0x58000000, partial))
+    text = wait_for_all(child, [r"d1: verdict: \w+\s"])
+    child.close(force=True)
+    assert re.findall(r"verdict: (\w+)", text) == ["pass"], text
+
+
+def test_device_for_a_guest_beside_dom0(tmp_path):
+    """Debian's driver of the clock in the guest; dom0 has neither its node nor its registers."""
+    image, initrd = os.path.join(IMAGE, "vmlinuz"), os.path.join(IMAGE, "dom0.cpio.gz")
+    partial = partial_tree(str(tmp_path / "partial"))
+    run = r'guest.run=\"ls /proc/device-tree/passthrough/rtc@10010000; cat /proc/device-tree/aliases/rtc0; echo; ' \
+        r'cat /sys/class/rtc/rtc0/name /sys/class/rtc/rtc0/since_epoch; echo clock-read; sleep 10000\"'
+    guest = (1, 160, 0x50000000, image, "console=ttyAMA0 " + run, 0x54000000, GUEST_INITRD)
+    blob = domains_tree(str(tmp_path / "tree"), 3, 2, [guest], (0x50000000, image, "console=hvc0 quiet proxenos.script=rig",
+                        0x58000000, initrd), partials={0: (0x5c000000, partial)})
+    child = spawn(machine(3, 2) + ["-dtb", blob] + loader(0x50000000, image) + loader(0x54000000, GUEST_INITRD) +
+                  loader(0x58000000, initrd) + loader(0x5c000000, partial))
+    text = wait_for_all(child, ["@@ready@@", "d1: clock-read"]).replace("\r", "")
+    assert "rtc-pl031 10010000.rtc: registered as rtc0" in text and "d1: /passthrough/rtc@10010000" in text, text
+    assert re.search(r"d1: (1[6-9]|2\d)\d{8}\n", text), text
+    names = re.search(r"d1: (clock-names .*)", text)  # and nothing that is for the hypervisor
+    assert names and names[1].split() == ["clock-names", "clocks", "compatible", "interrupts", "name", "reg"], text
+    d = Dom0.__new__(Dom0)
+    d.child, d.text = child, ""
+    assert d.run("ls /proc/device-tree/pl031@9010000")[0] != 0
+    assert "gpio" in d.ok("ls /proc/device-tree")
+    d.ok("grep -q 9030000 /proc/iomem; ! grep -q 9010000 /proc/iomem")
+    child.close(force=True)
+
+
+def without(line):
+    assert line in RTC
+    return RTC.replace(line, "")
+
+
+def changed(what, to):
+    assert what in RTC
+    return RTC.replace(what, to)
+
+
+HOST = "<0x0 0x9010000 0x0 0x1000 0x0 0x10010000>"
+BAD_DEVICES = [  # what its tree has, what is said of it
+    (without("xen,reg = %s;" % HOST), "rtc@10010000: it has xen,path and no xen,reg"),
+    (without("xen,force-assign-without-iommu;"),
+     "rtc@10010000: no IOMMU protects the machine from it: it takes xen,force-assign-without-iommu"),
+    (changed(HOST, "<0x0 0x9010000 0x0 0x1000>"),
+     "rtc@10010000: xen,reg is not rows of host address, size and guest address"),
+    (changed(HOST, "<0x0 0x9010000 0x0 0x800 0x0 0x10010000>"), "rtc@10010000: xen,reg is not in whole pages"),
+    (changed(HOST, "<0x0 0x9010000 0x0 0x0 0x0 0x10010000>"), "rtc@10010000: xen,reg is not in whole pages"),
+    (changed(HOST, "<0x0 0x9010000 0xffffffff 0xfffff000 0x0 0x10010000>"),
+     "rtc@10010000: xen,reg is beyond the address space"),
+    (changed(HOST, "<0x0 0x9010000 0x0 0x80000000 0x0 0x10010000>"), "rtc@10010000: xen,reg overlaps the machine's memory"),
+    (changed(HOST, "<0x0 0x8000000 0x0 0x10000 0x0 0x10010000>"),
+     "rtc@10010000: xen,reg overlaps what the hypervisor uses itself"),
+    (changed(HOST, "<0x0 0x9000000 0x0 0x1000 0x0 0x10010000>"),
+     "rtc@10010000: xen,reg overlaps what the hypervisor uses itself"),
+    (changed(HOST, "<0x0 0x9010000 0x0 0x1000 0x0 0x40001000>"),
+     "xen,reg puts a device where the guest's memory or its emulated machine is"),
+    (changed("/pl031@9010000", "/pl031@9010001"), "rtc@10010000: xen,path is no node of the machine's device tree"),
+    (changed("/pl031@9010000", "/pl011@9000000"), "rtc@10010000: xen,path is the hypervisor's, or no device"),
+    (changed("/pl031@9010000", "/cpus"), "rtc@10010000: xen,path is the hypervisor's, or no device"),
+    (changed("/pl031@9010000", "/timer"), "rtc@10010000: an interrupt of xen,path is not shared, or there is none of its number"),
+    (RTC + RTC.replace("rtc@10010000", "rtc@10020000").replace("0x10010000", "0x10020000"),
+     "rtc@10020000: xen,reg overlaps what another device here or another guest has"),
+    (RTC + RTC.replace("rtc@10010000", "rtc@10020000").replace(HOST, "<0x0 0x9030000 0x0 0x1000 0x0 0x10020000>"),
+     "rtc@10020000: xen,path is another guest's already, or twice here"),
+]
+
+
+def test_devices_that_make_no_sense(tmp_path):
+    """Each guest with such a tree is left out, in one line; the last one, which has nothing wrong, gets its device."""
+    path = os.path.join(ROOT, "build/guest/arm64/device")
+    trees = [partial_tree(str(tmp_path / ("partial%d" % i)), device) for i, (device, _) in enumerate(BAD_DEVICES)]
+    lines = [line for _, line in BAD_DEVICES]
+    broken = str(tmp_path / "broken")
+    with open(broken, "wb") as f:
+        f.write(open(trees[0], "rb").read()[:200])
+    trees += [broken, partial_tree(str(tmp_path / "empty"), "", "/dts-v1/;\n/ { %s };\n")]
+    lines += ["its partial device tree is none, or a broken one", "its partial device tree has no node /passthrough"]
+    trees.append(partial_tree(str(tmp_path / "good")))
+    trees.append(trees[-1])
+    lines.append(None)
+    lines.append("rtc@10010000: xen,reg overlaps what another device here or another guest has")
+    at = [0x58000000 + i * 0x10000 for i in range(len(trees))]
+    text = ""
+    for first in range(0, len(trees), 14):  # two modules each
+        chosen = list(range(first, min(first + 14, len(trees))))
+        guests = [(1, 64, 0x50000000, path, "rtc=0x%x" % RTC_AT) for _ in chosen]
+        blob = domains_tree(str(tmp_path / "tree"), 3, 2, guests, partials={n: (at[i], trees[i]) for n, i in enumerate(chosen)})
+        command = machine(3, 2) + ["-dtb", blob] + loader(0x50000000, path)
+        for i in chosen:
+            command += loader(at[i], trees[i])
+        child = spawn(command)
+        wanted = [r"guest domU%d is left out: %s\s" % (n, re.escape(lines[i])) for n, i in enumerate(chosen) if lines[i]]
+        got = wait_for_all(child, wanted + ([r"verdict: \w+\s"] if None in [lines[i] for i in chosen] else ["no kernel for dom0"]))
+        child.close(force=True)
+        assert got.count("is left out") == len(wanted), got
+        text += got
+    assert re.findall(r"d1: verdict: (\w+)", text) == ["pass"], text
 
 
 UBOOT = os.environ.get("UBOOT", "/usr/lib/u-boot/qemu_arm64/u-boot.bin")

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A device tree as an Arm machine's boot loader leaves it, any bytes: memory, reserved memory, boot modules, command
- * lines (hv/init/arm/bootinfo.c), registers and interrupts of every node (hv/drivers/fdt.c), and the tree that dom0
- * gets of it (hv/init/arm/dom0_fdt.c). What is accepted is in order, and dom0's tree has what dom0 needs and nothing of
- * what it must not see. A tree that says it is larger than it is cannot happen: the hypervisor maps all it may be.
+ * lines (hv/init/arm/bootinfo.c), registers and interrupts of every node (hv/drivers/fdt.c), the tree that dom0 gets of
+ * it (hv/init/arm/dom0_fdt.c), and the same bytes as a guest's partial tree (hv/init/arm/passthrough.c). What is
+ * accepted is in order, and dom0's tree has what dom0 needs and nothing of what it must not see. A tree that says it is
+ * larger than it is cannot happen: the hypervisor maps all it may be.
  */
 #include <libfdt.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 #include "hv/drivers/fdt.h"
 #include "hv/init/arm/bootinfo.h"
 #include "hv/init/arm/main.h"
+#include "hv/init/arm/passthrough.h"
 #include "tests/fuzz/fuzz.h"
 
 #define FDT_START   0x48000000UL
@@ -23,6 +25,12 @@
 #define BANK        0x40000000UL
 
 struct gic_machine gic_machine;
+
+/* The distributor's and our timer's, say. */
+bool gic_is_ours(unsigned int irq)
+{
+    return irq < 32 || irq % 64 == 63;
+}
 
 void fuzz_init(void)
 {
@@ -136,6 +144,66 @@ static void make_dom0_tree(unsigned int choice)
     free(buffer);
 }
 
+/* What a guest gets is whole pages, none of them memory, and nobody has one twice. */
+static void expect_ranges_of_guests(void)
+{
+    for (unsigned int i = 0; i < passthrough.range_count; i++) {
+        const struct passthrough_range *r = &passthrough.ranges[i];
+
+        EXPECT(r->size != 0 && ((r->host | r->size | r->guest) & ~PAGE_MASK) == 0);
+        EXPECT(r->host + r->size > r->host && r->guest + r->size > r->guest);
+        for (unsigned int j = 0; j < machine.ram_count; j++) {
+            EXPECT(r->host + r->size <= machine.ram[j].start || r->host >= machine.ram[j].end);
+        }
+        for (unsigned int j = 0; j < i; j++) {
+            const struct passthrough_range *other = &passthrough.ranges[j];
+
+            EXPECT(r->host + r->size <= other->host || r->host >= other->host + other->size);
+        }
+    }
+    for (unsigned int i = 0; i < passthrough.irq_count; i++) {
+        EXPECT(passthrough.irqs[i].irq >= GIC_SPI_FIRST && passthrough.irqs[i].irq < gic_machine.irq_count);
+        EXPECT(!gic_is_ours(passthrough.irqs[i].irq));
+    }
+}
+
+static void expect_copy(const void *partial)
+{
+    size_t size = fdt_totalsize(partial) + 4096;
+    void *fdt = malloc(size);
+    int node = -1;
+
+    EXPECT(passthrough_gic_phandle(partial) != 0);
+    if (fdt_create_empty_tree(fdt, (int)size) == 0 && passthrough_copy(fdt, partial) == 0) {
+        EXPECT(fdt_check_full(fdt, size) == 0);
+        EXPECT(fdt_path_offset(fdt, "/passthrough") >= 0);
+        while ((node = fdt_next_node(fdt, node, NULL)) >= 0) {
+            EXPECT(fdt_getprop(fdt, node, "xen,path", NULL) == NULL && fdt_getprop(fdt, node, "xen,reg", NULL) == NULL);
+        }
+    }
+    free(fdt);
+}
+
+/* The machine's tree as that of a guest, and of another one, which gets nothing of what the first has. */
+static void parse_partial(const void *blob, size_t room)
+{
+    char why[160] = "";
+
+    passthrough = (struct passthrough){ .console = bootinfo_console("") };
+    gic_machine.irq_count = 288;
+    if (passthrough_parse(1, blob, room, why, sizeof(why)) != 0) {
+        EXPECT(why[0] != '\0' && strlen(why) < sizeof(why));
+        EXPECT(passthrough.range_count == 0 && passthrough.node_count == 0 && passthrough.irq_count == 0);
+    } else {
+        unsigned int count = passthrough.range_count;
+
+        expect_ranges_of_guests();
+        expect_copy(blob);
+        EXPECT((passthrough_parse(2, blob, room, why, sizeof(why)) == 0) == (count == 0));
+        EXPECT(passthrough.range_count == count);
+    }
+}
+
 void fuzz_one(const uint8_t *data, size_t size)
 {
     const char *why = NULL;
@@ -155,7 +223,10 @@ void fuzz_one(const uint8_t *data, size_t size)
             expect_ranges(machine.reserved, machine.reserved_count);
             expect_modules();
             ask_all();
+            passthrough = (struct passthrough){ .console = -1 };
             make_dom0_tree(data[0]);
+            parse_partial(blob, size - 1);
+            make_dom0_tree(data[0]); /* without what guests have */
         } else {
             EXPECT(why != NULL);
         }

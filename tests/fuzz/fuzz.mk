@@ -36,7 +36,7 @@ $(FUZZ_BIN): $(F)/%: $(F)/tests/fuzz/%.o $(FUZZ_HV_OBJ)
 
 # The device tree of Arm machines, by the host's libfdt: what is fuzzed is our use of it.
 FUZZ_FDT := $(F)/tests/fuzz/fdt.o $(F)/tests/fuzz/fuzz.o $(addprefix $(F)/hv/,init/arm/bootinfo.o init/arm/dom0_fdt.o \
-    drivers/fdt.o lib/printf.o)
+    init/arm/passthrough.o drivers/fdt.o lib/printf.o)
 $(F)/fdt: $(FUZZ_FDT)
 	@echo "  LD   $@"
 	$(Q)$(FUZZ_CC) -fsanitize=fuzzer,address,undefined -o $@ $^ -l:libfdt.so.1

@@ -11,7 +11,7 @@
 
 #define BOOT_MODULES_MAX 32
 
-enum boot_module_kind { MODULE_UNKNOWN, MODULE_KERNEL, MODULE_RAMDISK, MODULE_DEVICE_TREE };
+enum boot_module_kind { MODULE_UNKNOWN, MODULE_KERNEL, MODULE_RAMDISK, MODULE_DEVICE_TREE, MODULE_REFUSED };
 
 struct boot_module {
     enum boot_module_kind kind;

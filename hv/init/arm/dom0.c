@@ -18,6 +18,7 @@
 #include "hv/drivers/fdt.h"
 #include "hv/init/arm/bootinfo.h"
 #include "hv/init/arm/main.h"
+#include "hv/init/arm/passthrough.h"
 #include "hv/init/cmdline.h"
 #include "hv/lib/string.h"
 #include "hv/mm/page_alloc.h"
@@ -224,13 +225,8 @@ static bool overlaps_ram(uint64_t start, uint64_t end)
 }
 
 /* Pages that another device has brought in already are fine. */
-static void map_device(uint64_t start, uint64_t end)
+static void map_pages(uint64_t start, uint64_t end)
 {
-    start = ALIGN_DOWN(start, PAGE_SIZE);
-    end = ALIGN_UP(end, PAGE_SIZE);
-    if (start >= end || end > SPACE_END || overlaps_ram(start, end)) {
-        return;
-    }
     while (start < end) {
         unsigned int order = start == 0 ? 18 : MIN(18U, (unsigned int)__builtin_ctzll(start) - PAGE_SHIFT);
         int rc;
@@ -246,6 +242,24 @@ static void map_device(uint64_t start, uint64_t end)
     }
 }
 
+/* But for pages of devices that guests have, which others may share. */
+static void map_device(uint64_t start, uint64_t end)
+{
+    uint64_t from;
+    uint64_t to;
+
+    start = ALIGN_DOWN(start, PAGE_SIZE);
+    end = ALIGN_UP(end, PAGE_SIZE);
+    if (start >= end || end > SPACE_END || overlaps_ram(start, end)) {
+        return;
+    }
+    while (start < end && passthrough_overlaps(start, end, &from, &to)) {
+        map_pages(start, from);
+        start = to;
+    }
+    map_pages(start, end);
+}
+
 /* Not for dom0: what is ours, and what is no device. */
 static bool is_withheld(int node)
 {
@@ -254,7 +268,7 @@ static bool is_withheld(int node)
                                         "multiboot,module" };
     const char *type = fdt_text(node, "device_type");
 
-    if (node == console_node || !fdt_enabled(node) ||
+    if (node == console_node || passthrough_has_node(node) || !fdt_enabled(node) ||
         (type != NULL && (strcmp(type, "memory") == 0 || strcmp(type, "cpu") == 0))) {
         return true;
     }
@@ -305,7 +319,9 @@ static void map_devices(void)
         }
     }
     for (unsigned int irq = GIC_SPI_FIRST; irq < gic_machine.irq_count; irq++) {
-        (void)!vgic_route(dom0, irq); /* those that are ours stay so */
+        if (!passthrough_has_irq(irq)) {
+            (void)!vgic_route(dom0, irq); /* those that are ours stay so */
+        }
     }
 }
 

@@ -10,6 +10,7 @@
 #include "hv/arch/arm/cpu/psci.h"
 #include "hv/drivers/fdt.h"
 #include "hv/init/arm/main.h"
+#include "hv/init/arm/passthrough.h"
 #include "hv/lib/printf.h"
 
 #define EVTCHN_FLAGS 0xf08 /* level, low, all CPUs */
@@ -30,6 +31,9 @@ static bool is_hidden(const void *fdt, int node)
         if (fdt_stringlist_contains(compatible, length, hidden[i])) {
             return true;
         }
+    }
+    if (fdt_getprop(fdt, node, "xen,passthrough", NULL) != NULL) {
+        return true;
     }
     type = fdt_getprop(fdt, node, "device_type", &length);
     return type != NULL && length == 7 && memcmp(type, "memory", 7) == 0;
@@ -55,7 +59,7 @@ static int delete_hidden(void *fdt)
     return 0;
 }
 
-static int delete_console(void *fdt, int machine_node)
+static int delete_copy(void *fdt, int machine_node)
 {
     char path[128];
     int node;
@@ -68,6 +72,17 @@ static int delete_console(void *fdt, int machine_node)
     }
     node = fdt_path_offset(fdt, path);
     return node < 0 ? 0 : fdt_del_node(fdt, node);
+}
+
+/* Our serial port, and what guests have. */
+static int delete_taken(void *fdt, const struct dom0_tree *t)
+{
+    int rc = delete_copy(fdt, t->console_node);
+
+    for (unsigned int i = 0; rc == 0 && i < passthrough.node_count; i++) {
+        rc = delete_copy(fdt, passthrough.nodes[i].node);
+    }
+    return rc;
 }
 
 static int make_memory(void *fdt, const struct dom0_tree *t)
@@ -269,7 +284,7 @@ int dom0_fdt_make(void *buffer, size_t size, const struct dom0_tree *t)
         rc = delete_hidden(buffer);
     }
     if (rc == 0) {
-        rc = delete_console(buffer, t->console_node);
+        rc = delete_taken(buffer, t);
     }
     if (rc == 0) {
         rc = make_memory(buffer, t);

@@ -2,7 +2,8 @@
 /*
  * Guests that the hypervisor starts by itself: each xen,domain node of /chosen says how many cpus and how much memory
  * (KiB), has its kernel and ramdisk as module nodes, and vpl011 for a serial port. They get the memory map and the
- * device tree that a toolstack would make. One that cannot be made is named in one line and left out.
+ * device tree that a toolstack would make, and devices of the machine as a partial device tree says (passthrough.c).
+ * One that cannot be made is named in one line and left out.
  */
 #include <libfdt.h>
 
@@ -20,6 +21,7 @@
 #include "hv/drivers/fdt.h"
 #include "hv/init/arm/bootinfo.h"
 #include "hv/init/arm/main.h"
+#include "hv/init/arm/passthrough.h"
 #include "hv/init/cmdline.h"
 #include "hv/lib/printf.h"
 #include "hv/mm/heap.h"
@@ -28,9 +30,8 @@
 #define LARGE_SIZE   (PAGE_SIZE << 9)
 #define LARGE_ORDER  9U
 #define IMAGE_MAGIC  0x644d5241U
-#define TREE_SIZE    PAGE_SIZE
+#define TREE_SIZE    PAGE_SIZE /* beside a partial one */
 #define TABLES_LIMIT 4096U
-#define GIC_PHANDLE  1U
 
 struct guest {
     struct domain *d;
@@ -44,6 +45,8 @@ struct guest {
         const char *from;
     } kernel, initrd;     /* the latter's end 0: none */
     uint64_t tree_at;
+    const void *partial;  /* device tree of what it has of the machine; NULL: nothing */
+    uint32_t gic_phandle;
     const char *why;      /* what is wrong */
 };
 
@@ -173,13 +176,13 @@ static void add_cpus(void *fdt, unsigned int count, int *rc)
     }
 }
 
-static void add_gic(void *fdt, const struct vgic *g, int *rc)
+static void add_gic(void *fdt, const struct vgic *g, uint32_t phandle, int *rc)
 {
     int node = add_node(fdt, 0, "interrupt-controller", g->version == 3 ? "arm,gic-v3" : "arm,cortex-a15-gic", rc);
 
     keep(rc, fdt_setprop_u32(fdt, node, "#interrupt-cells", 3));
     keep(rc, fdt_setprop_empty(fdt, node, "interrupt-controller"));
-    keep(rc, fdt_setprop_u32(fdt, node, "phandle", GIC_PHANDLE));
+    keep(rc, fdt_setprop_u32(fdt, node, "phandle", phandle));
     if (g->version == 3) {
         add_reg(fdt, node, GUEST_GICV3_GICD_BASE, GUEST_GICV3_GICD_SIZE, rc);
         add_reg(fdt, node, GUEST_GICV3_GICR0_BASE, GUEST_GICV3_GICR0_SIZE, rc);
@@ -213,15 +216,15 @@ static void add_platform(void *fdt, const struct guest *g, int *rc)
     }
 }
 
-static int make_tree(void *fdt, const struct guest *g, const char *args)
+static int make_tree(void *fdt, size_t size, const struct guest *g, const char *args)
 {
-    int rc = fdt_create_empty_tree(fdt, (int)TREE_SIZE);
+    int rc = fdt_create_empty_tree(fdt, (int)size);
     int node;
 
     keep(&rc, fdt_setprop_string(fdt, 0, "compatible", "xen,xenvm"));
     keep(&rc, fdt_setprop_u32(fdt, 0, "#address-cells", 2));
     keep(&rc, fdt_setprop_u32(fdt, 0, "#size-cells", 2));
-    keep(&rc, fdt_setprop_u32(fdt, 0, "interrupt-parent", GIC_PHANDLE));
+    keep(&rc, fdt_setprop_u32(fdt, 0, "interrupt-parent", g->gic_phandle));
     node = add_node(fdt, 0, "chosen", NULL, &rc);
     keep(&rc, fdt_setprop_string(fdt, node, "bootargs", args != NULL ? args : ""));
     if (g->initrd.end != 0) {
@@ -232,8 +235,107 @@ static int make_tree(void *fdt, const struct guest *g, const char *args)
     keep(&rc, fdt_setprop_string(fdt, node, "device_type", "memory"));
     add_reg(fdt, node, GUEST_RAM0_BASE, g->size, &rc);
     add_cpus(fdt, g->vcpus, &rc);
-    add_gic(fdt, &g->d->arch->vgic, &rc);
+    add_gic(fdt, &g->d->arch->vgic, g->gic_phandle, &rc);
     add_platform(fdt, g, &rc);
+    if (rc == 0 && g->partial != NULL) {
+        rc = passthrough_copy(fdt, g->partial);
+    }
+    return rc;
+}
+
+/* ---- devices of the machine --------------------------------------------------------------------- */
+
+static const void *at_module(const struct boot_module *m)
+{
+    return (const char *)arch_direct_map(_mfn(m->start >> PAGE_SHIFT)) + (m->start & ~PAGE_MASK);
+}
+
+/* What its emulated machine has where a device is to be: memory of any size, too. */
+static bool hits_machine(const struct passthrough_range *r)
+{
+    static const struct {
+        uint64_t start;
+        uint64_t size;
+    } parts[] = {
+        { GUEST_GICD_BASE, GUEST_GICD_SIZE },             { GUEST_GICC_BASE, GUEST_GICC_SIZE },
+        { GUEST_GICV3_GICD_BASE, GUEST_GICV3_GICD_SIZE }, { GUEST_GICV3_GICR0_BASE, GUEST_GICV3_GICR0_SIZE },
+        { GUEST_PL011_BASE, GUEST_PL011_SIZE },           { GUEST_GNTTAB_BASE, GUEST_GNTTAB_SIZE },
+        { GUEST_RAM0_BASE, GUEST_RAM0_SIZE },
+    };
+
+    for (unsigned int i = 0; i < ARRAY_SIZE(parts); i++) {
+        if (r->guest < parts[i].start + parts[i].size && parts[i].start < r->guest + r->size) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static const char *wrong_devices(int node)
+{
+    bool has_vpl011 = fdt_getprop(fdt_machine, node, "vpl011", NULL) != NULL;
+
+    for (unsigned int i = 0; i < passthrough.range_count; i++) {
+        const struct passthrough_range *r = &passthrough.ranges[i];
+
+        if (r->domain == node && hits_machine(r)) {
+            return "xen,reg puts a device where the guest's memory or its emulated machine is";
+        }
+    }
+    for (unsigned int i = 0; i < passthrough.irq_count && has_vpl011; i++) {
+        if (passthrough.irqs[i].domain == node && passthrough.irqs[i].irq == GUEST_VPL011_SPI) {
+            return "a device has the interrupt of its vpl011";
+        }
+    }
+    return NULL;
+}
+
+/* Says why in one line; the guest is then left out. */
+static bool read_devices(const struct boot_module *m)
+{
+    char why[160];
+    const char *wrong = why;
+
+    if (passthrough_parse(m->domain, at_module(m), m->end - m->start, why, sizeof(why)) == 0) {
+        wrong = wrong_devices(m->domain);
+        if (wrong == NULL) {
+            return true;
+        }
+        passthrough_forget(m->domain);
+    }
+    log_error("guest %s is left out: %s\n", fdt_get_name(fdt_machine, m->domain, NULL), wrong);
+    return false;
+}
+
+void dom0less_read_devices(void)
+{
+    passthrough.console = console_node;
+    for (unsigned int i = 0; i < bootinfo.module_count; i++) {
+        struct boot_module *m = &bootinfo.modules[i];
+
+        if (m->kind == MODULE_DEVICE_TREE && m->domain != 0 && !read_devices(m)) {
+            m->kind = MODULE_REFUSED;
+        }
+    }
+}
+
+/* Maps and routes what the partial tree asks for, which has been found in order. */
+static int give_devices(const struct guest *g)
+{
+    int rc = 0;
+
+    for (unsigned int i = 0; rc == 0 && i < passthrough.range_count; i++) {
+        const struct passthrough_range *r = &passthrough.ranges[i];
+
+        for (uint64_t at = 0; rc == 0 && r->domain == g->node && at < r->size; at += PAGE_SIZE) {
+            rc = p2m_set(g->d, _gfn((r->guest + at) >> PAGE_SHIFT), _mfn((r->host + at) >> PAGE_SHIFT), 0, P2M_DEVICE);
+        }
+    }
+    for (unsigned int i = 0; rc == 0 && i < passthrough.irq_count; i++) {
+        if (passthrough.irqs[i].domain == g->node) {
+            rc = vgic_route(g->d, passthrough.irqs[i].irq);
+        }
+    }
     return rc;
 }
 
@@ -248,7 +350,7 @@ static int create(struct guest *g)
         .max_grant_frames = (int32_t)cmdline.gnttab_max_frames,
         .max_maptrack_frames = (int32_t)cmdline.gnttab_max_maptrack_frames,
         .grant_opts = XEN_DOMCTL_GRANT_version(cmdline.gnttab_max_version),
-        .arch.nr_spis = 32,
+        .arch.nr_spis = g->partial == NULL ? 32 : gic_machine.irq_count - GIC_SPI_FIRST,
     };
     int rc = domain_create(DOMID_INVALID, &config, false, &g->d);
 
@@ -259,13 +361,13 @@ static int create(struct guest *g)
     if (rc == 0 && g->has_vpl011) {
         rc = vpl011_init(g->d);
     }
-    return rc != 0 ? rc : allocate(g);
+    rc = rc != 0 ? rc : allocate(g);
+    return rc != 0 ? rc : give_devices(g);
 }
 
 static struct piece piece_at(uint64_t start, const struct boot_module *m)
 {
-    return (struct piece){ start, start + (m->end - m->start),
-                           (const char *)arch_direct_map(_mfn(m->start >> PAGE_SHIFT)) + (m->start & ~PAGE_MASK) };
+    return (struct piece){ start, start + (m->end - m->start), at_module(m) };
 }
 
 /* Kernel at the start of memory, device tree in its last 2 MiB, ramdisk below. */
@@ -295,16 +397,42 @@ static int lay_out(struct guest *g, const struct boot_module *kernel, const stru
 
 static int place_tree(const struct guest *g, const char *args)
 {
-    void *fdt = heap_alloc_page();
-    char *page = arch_direct_map(p2m_lookup(g->d, _gfn(g->tree_at >> PAGE_SHIFT), NULL));
-    int rc = fdt == NULL ? -ENOMEM : make_tree(fdt, g, args);
+    size_t size = TREE_SIZE + (g->partial == NULL ? 0 : ALIGN_UP(fdt_totalsize(g->partial), PAGE_SIZE));
+    unsigned int order = 0;
+    mfn_t room;
+    char *fdt;
+    int rc;
 
-    if (rc == 0) {
-        arch_page_copy(page, fdt);
-        paging_clean_cache(page, TREE_SIZE);
+    while (PAGE_SIZE << order < size) {
+        order++;
     }
-    heap_free_page(fdt);
+    room = page_alloc(order, 0);
+    if (mfn_eq(room, INVALID_MFN)) {
+        return -ENOMEM;
+    }
+    fdt = arch_direct_map(room);
+    rc = make_tree(fdt, size, g, args);
+    for (size_t at = 0; rc == 0 && at < size; at += PAGE_SIZE) {
+        char *page = arch_direct_map(p2m_lookup(g->d, _gfn((g->tree_at + at) >> PAGE_SHIFT), NULL));
+
+        arch_page_copy(page, fdt + at);
+        paging_clean_cache(page, PAGE_SIZE);
+    }
+    page_free(room, order, true);
     return rc;
+}
+
+/* False: it has been refused already. */
+static bool find_partial(struct guest *g)
+{
+    const struct boot_module *m = bootinfo_module(g->node, MODULE_DEVICE_TREE);
+
+    g->gic_phandle = 1;
+    if (m != NULL) {
+        g->partial = at_module(m);
+        g->gic_phandle = passthrough_gic_phandle(g->partial);
+    }
+    return bootinfo_module(g->node, MODULE_REFUSED) == NULL;
 }
 
 static void start(int node)
@@ -317,6 +445,9 @@ static void start(int node)
     const char *name = fdt_get_name(fdt_machine, node, NULL);
     int rc = -EINVAL;
 
+    if (!find_partial(&g)) {
+        return;
+    }
     if (kernel == NULL) {
         g.why = "it has no kernel";
     } else if (g.size < 2 * LARGE_SIZE || g.size > GUEST_RAM0_SIZE) {

@@ -223,6 +223,7 @@ NORETURN void boot_start(uint64_t fdt_start, uint64_t image_start)
     if (console_driver != NULL) {
         console_driver->start_polling();
     }
+    dom0less_read_devices();
     has_dom0 = dom0_build();
     if (dom0less_build() == 0 && !has_dom0) {
         panic("there is nothing to run: neither a dom0 nor a guest in the device tree");

@@ -10,6 +10,8 @@
 void cpus_start(void);
 /* dom0.c: the hardware domain, if there is a kernel for it (false: there is not); returns with it ready to run. */
 bool dom0_build(void);
+/* dom0less.c: what of the machine's devices is theirs, before dom0 gets the rest. */
+void dom0less_read_devices(void);
 /* dom0less.c: guests described in the device tree; returns how many there are. */
 unsigned int dom0less_build(void);
 /* dom0_fdt.c: dom0's device tree into a buffer of size bytes: its length, or a negative number of libfdt's. */
