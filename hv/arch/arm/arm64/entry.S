@@ -211,22 +211,14 @@ resume_guest:
     .arch_extension simd
     .globl fpu_save
 fpu_save:
-    stp q0, q1, [x0], #32
-    stp q2, q3, [x0], #32
-    stp q4, q5, [x0], #32
-    stp q6, q7, [x0], #32
-    stp q8, q9, [x0], #32
-    stp q10, q11, [x0], #32
-    stp q12, q13, [x0], #32
-    stp q14, q15, [x0], #32
-    stp q16, q17, [x0], #32
-    stp q18, q19, [x0], #32
-    stp q20, q21, [x0], #32
-    stp q22, q23, [x0], #32
-    stp q24, q25, [x0], #32
-    stp q26, q27, [x0], #32
-    stp q28, q29, [x0], #32
-    stp q30, q31, [x0], #32
+    st1 {v0.2d-v3.2d}, [x0], #64
+    st1 {v4.2d-v7.2d}, [x0], #64
+    st1 {v8.2d-v11.2d}, [x0], #64
+    st1 {v12.2d-v15.2d}, [x0], #64
+    st1 {v16.2d-v19.2d}, [x0], #64
+    st1 {v20.2d-v23.2d}, [x0], #64
+    st1 {v24.2d-v27.2d}, [x0], #64
+    st1 {v28.2d-v31.2d}, [x0], #64
     mrs x1, fpsr
     mrs x2, fpcr
     stp x1, x2, [x0]
@@ -234,24 +226,16 @@ fpu_save:
 /* void regs_copy(struct cpu_user_regs *to, const struct cpu_user_regs *from) */
     .globl regs_copy
 regs_copy:
-    ldp q0, q1, [x1]
-    ldp q2, q3, [x1, #32]
-    ldp q4, q5, [x1, #64]
-    ldp q6, q7, [x1, #96]
-    ldp q16, q17, [x1, #128]
-    ldp q18, q19, [x1, #160]
-    ldp q20, q21, [x1, #192]
-    ldp q22, q23, [x1, #224]
-    ldp q24, q25, [x1, #256]
-    stp q0, q1, [x0]
-    stp q2, q3, [x0, #32]
-    stp q4, q5, [x0, #64]
-    stp q6, q7, [x0, #96]
-    stp q16, q17, [x0, #128]
-    stp q18, q19, [x0, #160]
-    stp q20, q21, [x0, #192]
-    stp q22, q23, [x0, #224]
-    stp q24, q25, [x0, #256]
+    ld1 {v0.2d-v3.2d}, [x1], #64
+    ld1 {v4.2d-v7.2d}, [x1], #64
+    ld1 {v16.2d-v19.2d}, [x1], #64
+    ld1 {v20.2d-v23.2d}, [x1], #64
+    ldp q24, q25, [x1]
+    st1 {v0.2d-v3.2d}, [x0], #64
+    st1 {v4.2d-v7.2d}, [x0], #64
+    st1 {v16.2d-v19.2d}, [x0], #64
+    st1 {v20.2d-v23.2d}, [x0], #64
+    stp q24, q25, [x0]
     ret
 /* void paging_copy_clean_page(void *to, const void *from): see paging_copy_clean(). Any address in a line cleans it: x0
  * is 32 bytes behind where the next store goes. */
@@ -277,22 +261,14 @@ paging_copy_clean_page:
     ret
     .globl fpu_restore
 fpu_restore:
-    ldp q0, q1, [x0], #32
-    ldp q2, q3, [x0], #32
-    ldp q4, q5, [x0], #32
-    ldp q6, q7, [x0], #32
-    ldp q8, q9, [x0], #32
-    ldp q10, q11, [x0], #32
-    ldp q12, q13, [x0], #32
-    ldp q14, q15, [x0], #32
-    ldp q16, q17, [x0], #32
-    ldp q18, q19, [x0], #32
-    ldp q20, q21, [x0], #32
-    ldp q22, q23, [x0], #32
-    ldp q24, q25, [x0], #32
-    ldp q26, q27, [x0], #32
-    ldp q28, q29, [x0], #32
-    ldp q30, q31, [x0], #32
+    ld1 {v0.2d-v3.2d}, [x0], #64
+    ld1 {v4.2d-v7.2d}, [x0], #64
+    ld1 {v8.2d-v11.2d}, [x0], #64
+    ld1 {v12.2d-v15.2d}, [x0], #64
+    ld1 {v16.2d-v19.2d}, [x0], #64
+    ld1 {v20.2d-v23.2d}, [x0], #64
+    ld1 {v24.2d-v27.2d}, [x0], #64
+    ld1 {v28.2d-v31.2d}, [x0], #64
     ldp x1, x2, [x0]
     msr fpsr, x1
     msr fpcr, x2
