@@ -245,10 +245,8 @@ paging_copy_clean_page:
     sub x0, x0, #32
 1:
     .rept 4
-    ldp q0, q1, [x1], #32
-    ldp q2, q3, [x1], #32
-    ldp q4, q5, [x1], #32
-    ldp q6, q7, [x1], #32
+    ld1 {v0.2d-v3.2d}, [x1], #64
+    ld1 {v4.2d-v7.2d}, [x1], #64
     stp q0, q1, [x0, #32]!
     stp q2, q3, [x0, #32]!
     dc cvac, x0

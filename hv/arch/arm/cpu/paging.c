@@ -429,7 +429,7 @@ void paging_copy_clean_page(void *to, const void *from); /* entry.S */
 /* By 64 bytes, a part of one line, each cleaned when it is written. */
 void paging_copy_clean(void *to, const void *from, size_t bytes)
 {
-    bool by_line = (SYSREG_READ("ctr_el0") >> 16 & 0xf) >= 4 && ((unsigned long)to & 63) == 0;
+    bool by_line = !errata_clean && (SYSREG_READ("ctr_el0") >> 16 & 0xf) >= 4 && ((unsigned long)to & 63) == 0;
     size_t whole = by_line ? ALIGN_DOWN(bytes, PAGE_SIZE) : 0;
 
     for (size_t i = 0; i < whole; i += PAGE_SIZE) {
