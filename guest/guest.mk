@@ -27,7 +27,7 @@ GUEST_PAGE_ELF := $(foreach t,$(filter $(GUEST_TESTS),$(GUEST_PAGE_TESTS)),$(GUE
 # Tests that are also built as PVH kernels, and those that are nothing else.
 GUEST_PVH_TESTS := hello version events time sched
 GUEST_PVH_ONLY := $(filter pvh-%,$(GUEST_TESTS))
-GUEST_PVH_LIB_C := $(wildcard guest/libguest/*.c guest/libguest/pvh/*.c) $(addprefix guest/libguest/x86/,leak_pv.c traps.c user.c)
+GUEST_PVH_LIB_C := $(wildcard guest/libguest/*.c guest/libguest/pvh/*.c) $(addprefix guest/libguest/x86/,leak_pv.c memory_pv.c traps.c user.c)
 GUEST_PVH_LIB := $(GUEST_PVH_LIB_C:guest/%.c=$(GUEST_OUT)/obj/%.o) \
 	$(addprefix $(GUEST_OUT)/obj/,libguest/pvh/entry.o libguest/x86/trap_common.o libguest/pvh/ap.o libguest/pvh/call32_gate.o start/pvh64.o)
 GUEST_PVH_ELF := $(GUEST_OUT)/pvhost.elf $(GUEST_PVH_TESTS:%=$(GUEST_OUT)/%-pvh.elf) $(filter-out %/pvh-leak.elf,$(GUEST_PVH_ONLY:%=$(GUEST_OUT)/%.elf))

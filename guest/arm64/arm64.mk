@@ -7,11 +7,11 @@ GUEST64_CFLAGS := $(filter-out -m64 -mcmodel=kernel -mno-red-zone -fcf-protectio
     $(shell $(GUEST_CC) -print-file-name=include 2>/dev/null),$(GUEST_CFLAGS)) -isystem $(shell $(GUEST64_CC) -print-file-name=include 2>/dev/null) \
     -Iguest/arm64 -mno-outline-atomics
 GUEST64_CFLAGS := $(subst -isystem -I.,-I.,$(GUEST64_CFLAGS))
-GUEST64_LIB := $(patsubst guest/%.c,$(GUEST64_OUT)/obj/%.o,$(addprefix guest/libguest/,print.c test.c events.c option.c leak.c) \
+GUEST64_LIB := $(patsubst guest/%.c,$(GUEST64_OUT)/obj/%.o,$(addprefix guest/libguest/,print.c test.c events.c memory.c option.c leak.c) \
     guest/arm64/lib.c) $(addprefix $(GUEST64_OUT)/obj/,arm64/start.o string.o)
 GUEST64_TESTS := $(patsubst guest/tests-arm64/%.c,%,$(wildcard guest/tests-arm64/*.c))
 
-GUEST64_SHARED := events sched version
+GUEST64_SHARED := events fifo sched version
 
 # Firmware for QEMU's -bios (guest/firmware-arm64): build/guest/arm64/NAME.bin
 GUEST64_FIRMWARE := spin-table

@@ -12,6 +12,7 @@
 #include "guest/libguest/console.h"
 #include "guest/libguest/events.h"
 #include "guest/libguest/hypercall.h"
+#include "guest/libguest/memory.h"
 #include "guest/libguest/start.h"
 #include "guest/libguest/string.h"
 #include "guest/libguest/test.h"
@@ -206,6 +207,11 @@ char *arm_map_gigabyte(uint64_t address)
     boot_l1[slot] = (address & ~0x3fffffffUL) | 0x701;
     __asm__ volatile("dsb ish; tlbi vmalle1; dsb ish; isb" ::: "memory");
     return (char *)((uint64_t)slot << 30) + (address & 0x3fffffff);
+}
+
+unsigned long memory_not_plain(void)
+{
+    return gic_dist >> 12;
 }
 
 void arm_code_ready(const void *code, unsigned long bytes)

@@ -13,6 +13,12 @@
 enum { PORTS = 4096, BITS = 64 };
 
 static events_fn *port_hooks[PORTS];
+static void (*upcall_instead)(void);
+
+void events_set_upcall(void (*fn)(void))
+{
+    upcall_instead = fn;
+}
 
 void events_init(void)
 {
@@ -43,6 +49,10 @@ void events_upcall(struct trap_frame *frame)
     uint64_t words;
 
     (void)frame;
+    if (upcall_instead != NULL) {
+        upcall_instead();
+        return;
+    }
     cpu->upcalls++;
     __atomic_store_n(&cpu->info->evtchn_upcall_pending, 0, __ATOMIC_SEQ_CST);
     words = __atomic_exchange_n(&cpu->info->evtchn_pending_sel, 0, __ATOMIC_SEQ_CST);

@@ -20,6 +20,7 @@ typedef void events_fn(unsigned int port);
 
 void events_init(void);
 void events_upcall(struct trap_frame *frame);
+void events_set_upcall(void (*fn)(void)); /* instead of the scan; NULL: the scan */
 void events_hook(unsigned int port, events_fn *fn);
 
 /* Opens or closes upcalls of this vcpu; opening delivers what is pending. */

@@ -11,9 +11,8 @@
 #include "guest/libguest/test.h"
 
 static char arena[MEMORY_ARENA_PAGES][4096]
-    __attribute__((aligned(4096), section(".arena,\"aw\",@nobits#")));
+    __attribute__((aligned(4096), section(MEMORY_ARENA)));
 static bool taken[MEMORY_ARENA_PAGES];
-static unsigned long high_pfns_taken;
 
 void *memory_alloc(void)
 {
@@ -30,9 +29,4 @@ void *memory_alloc(void)
 void memory_free(void *page)
 {
     taken[((char *)page - arena[0]) / MEMORY_PAGE] = false;
-}
-
-unsigned long memory_take_pfn(void)
-{
-    return start_info->nr_pages - ++high_pfns_taken;
 }

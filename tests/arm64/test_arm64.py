@@ -290,7 +290,7 @@ def test_example_of_the_wiki(tmp_path):
 
 
 KERNELS = sorted(name[:-2] for name in os.listdir(os.path.join(ROOT, "guest/tests-arm64")) if name.endswith(".c"))
-SHARED = ["events", "sched", "version"]  # GUEST64_SHARED
+SHARED = ["events", "fifo", "sched", "version"]  # GUEST64_SHARED
 QUIET = LINE.replace("guest_loglvl=all", "guest_loglvl=none")  # each refusal would be a line
 CPUS = {"basic": 2, "wait": 2, "gic": 2, "ipi": 2, "stage2": 2}
 
@@ -342,7 +342,7 @@ def test_kernel_without_hpfar(tmp_path):
 
 def test_domu_of_each_test_program(tmp_path):
     """All that need no rights, one after the other."""
-    names = sorted(set(KERNELS + SHARED) - {"device", "leak", "stage2"})  # those are dom0
+    names = sorted(set(KERNELS + SHARED) - {"device", "fifo", "leak", "stage2"})  # those are dom0
     more = {"/boot/" + name: os.path.join(ROOT, "build/guest/arm64", name) for name in names}
     d = Dom0(3, 2, initrd_with(str(tmp_path), more))
     for name in names:

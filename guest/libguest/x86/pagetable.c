@@ -107,3 +107,8 @@ void *pagetable_reserve_va(void)
     }
     return (void *)(WINDOW_BASE + used++ * MEMORY_PAGE);
 }
+
+unsigned long memory_not_plain(void)
+{
+    return memory_mfn(pagetable_root());
+}

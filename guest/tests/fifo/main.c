@@ -10,8 +10,7 @@
 #include "guest/libguest/hypercall.h"
 #include "guest/libguest/memory.h"
 #include "guest/libguest/test.h"
-#include "guest/libguest/x86/pagetable.h"
-#include "guest/libguest/x86/percpu.h"
+#include <percpu.h>
 
 enum { WORDS = 4096 / sizeof(event_word_t), ARRAY_PAGES = 8 };
 
@@ -33,11 +32,16 @@ static void clear_bit(unsigned int port, unsigned int n)
     __atomic_and_fetch(word(port), ~(1U << n), __ATOMIC_SEQ_CST);
 }
 
-static long expand(void *page)
+static long expand_frame(unsigned long frame)
 {
-    struct evtchn_expand_array op = { .array_gfn = memory_mfn(page) };
+    struct evtchn_expand_array op = { .array_gfn = frame };
 
     return hypercall_event_channel_op(EVTCHNOP_expand_array, &op);
+}
+
+static long expand(void *page)
+{
+    return expand_frame(memory_mfn(page));
 }
 
 static long init_control(unsigned long frame, unsigned int offset, unsigned int vcpu)
@@ -154,17 +158,15 @@ static void test_mask(void)
 
 static unsigned int upcall_port;
 
-static bool on_upcall(struct trap_frame *frame)
+static void on_upcall(void)
 {
-    (void)frame;
     percpu()->info->evtchn_upcall_pending = 0;
     upcall_port = consume();
-    return true;
 }
 
 static void test_upcall(void)
 {
-    trap_hook(TRAP_EVENT, on_upcall);
+    events_set_upcall(on_upcall);
     percpu()->info->evtchn_upcall_pending = 0;
     events_enable();
     EXPECT_EQ(events_send(ipi[0]), 0);
@@ -175,7 +177,7 @@ static void test_upcall(void)
     events_enable();
     EXPECT_EQ(upcall_port, ipi[1]);
     events_disable();
-    trap_hook(TRAP_EVENT, NULL);
+    events_set_upcall(NULL);
 }
 
 /* More ports than the first array page, and more than the 2-level layout has. */
@@ -188,8 +190,7 @@ static void test_many(void)
         array[next] = memory_alloc();
         EXPECT_EQ(expand(array[next]), 0);
     }
-    EXPECT(expand((char *)pagetable_root()) <
-           0); /* a page table cannot become an event array */
+    EXPECT(expand_frame(memory_not_plain()) < 0);
     while (allocated < 5000 && events_bind_ipi(0, &port) == 0) {
         allocated++;
     }
