@@ -2,6 +2,9 @@
 /*
  * Questions to the machine's device tree, by libfdt. Numbers in it are big-endian cells of 32 bits; how many make
  * an address or a size is the parent's business, and each bus between a node and the root may translate. See fdt.h.
+ *
+ * libfdt checks all it passes at each step, so that a walk through the tree to look for one node is dear, and boot asks
+ * for many. What they look for is noted in one walk, of the first NOTES_MAX nodes; those behind them are walked to.
  */
 #include "hv/drivers/fdt.h"
 
@@ -12,7 +15,22 @@
 #define SPI_FIRST       32U
 #define FLAG_EDGE       3U
 
+#define NOTES_MAX       512U
+
 const void *fdt_machine;
+
+/* A node in the order of the tree, and two of its properties: NULL when it has none. */
+static struct note {
+    int node;
+    int parent; /* negative: the root */
+    const char *compatible;
+    const char *type;
+    int compatible_length;
+    int type_length;
+} notes[NOTES_MAX];
+static unsigned int note_count;
+static bool all_noted;
+static int chosen;
 
 #define DEPTH_MAX 16
 
@@ -23,6 +41,64 @@ struct place {
 };
 
 static struct place machine_place;
+
+/* Of properties of one name the first is libfdt's. */
+static void note_properties(struct note *n)
+{
+    int property;
+
+    fdt_for_each_property_offset (property, fdt_machine, n->node) {
+        int length;
+        const char *name;
+        const char *value = fdt_getprop_by_offset(fdt_machine, property, &name, &length);
+
+        if (value != NULL && n->compatible == NULL && strcmp(name, "compatible") == 0) {
+            n->compatible = value;
+            n->compatible_length = length;
+        } else if (value != NULL && n->type == NULL && strcmp(name, "device_type") == 0) {
+            n->type = value;
+            n->type_length = length;
+        }
+    }
+}
+
+static void note_all(void)
+{
+    int path[DEPTH_MAX + 1] = { -1 }; /* the node of each depth, from 1 */
+    int depth = 0;
+    int node = -1;
+
+    note_count = 0;
+    while ((node = fdt_next_node(fdt_machine, node, &depth)) >= 0 && depth <= DEPTH_MAX && note_count < NOTES_MAX &&
+           (note_count > 0 ? depth > 1 : node == 0)) { /* one root, and first, is what there should be */
+        struct note *n = &notes[note_count++];
+
+        path[depth] = node;
+        *n = (struct note){ .node = node, .parent = path[depth - 1] };
+        note_properties(n);
+    }
+    all_noted = node < 0;
+}
+
+static const struct note *note_of(int node)
+{
+    unsigned int low = 0;
+    unsigned int high = note_count;
+
+    while (low < high) {
+        unsigned int middle = (low + high) / 2;
+
+        if (notes[middle].node == node) {
+            return &notes[middle];
+        }
+        if (notes[middle].node < node) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return NULL;
+}
 
 /* Before version 16 names were whole paths, and libfdt's check stumbles over one that is none. */
 #define VERSION_OLDEST 17U
@@ -35,7 +111,14 @@ int fdt_machine_init(const void *blob, size_t room)
     }
     fdt_machine = blob;
     machine_place = (struct place){ 0 };
+    note_all();
+    chosen = fdt_path("/chosen");
     return 0;
+}
+
+int fdt_chosen(void)
+{
+    return chosen;
 }
 
 size_t fdt_machine_size(void)
@@ -43,11 +126,22 @@ size_t fdt_machine_size(void)
     return fdt_totalsize(fdt_machine);
 }
 
+int fdt_next(int after)
+{
+    const struct note *n = note_of(after);
+    size_t i = n != NULL ? (size_t)(n - notes) + 1 : 0;
+
+    if ((after < 0 || n != NULL) && i < note_count) {
+        return notes[i].node;
+    }
+    return all_noted ? -FDT_ERR_NOTFOUND : fdt_next_node(fdt_machine, after, NULL);
+}
+
 int fdt_find(int after, const char *const *compatible)
 {
     int node = after;
 
-    while ((node = fdt_next_node(fdt_machine, node, NULL)) >= 0) {
+    while ((node = fdt_next(node)) >= 0) {
         for (unsigned int i = 0; compatible[i] != NULL; i++) {
             if (fdt_is(node, compatible[i])) {
                 return node;
@@ -57,10 +151,31 @@ int fdt_find(int after, const char *const *compatible)
     return node;
 }
 
+static const char *type_of(int node, int *length)
+{
+    const struct note *n = note_of(node);
+
+    if (n == NULL) {
+        return fdt_getprop(fdt_machine, node, "device_type", length);
+    }
+    *length = n->type_length;
+    return n->type;
+}
+
 int fdt_next_of_type(int after, const char *type)
 {
-    return fdt_node_offset_by_prop_value(fdt_machine, after, "device_type", type,
-                                         (int)strlen(type) + 1);
+    int size = (int)strlen(type) + 1;
+    int node = after;
+
+    while ((node = fdt_next(node)) >= 0) {
+        int length;
+        const char *own = type_of(node, &length);
+
+        if (own != NULL && length == size && memcmp(own, type, (size_t)size) == 0) {
+            break;
+        }
+    }
+    return node;
 }
 
 bool fdt_cpu_id(int node, uint64_t *id)
@@ -77,7 +192,12 @@ bool fdt_cpu_id(int node, uint64_t *id)
 
 bool fdt_is(int node, const char *compatible)
 {
-    return fdt_node_check_compatible(fdt_machine, node, compatible) == 0;
+    const struct note *n = note_of(node);
+
+    if (n == NULL) {
+        return fdt_node_check_compatible(fdt_machine, node, compatible) == 0;
+    }
+    return n->compatible != NULL && fdt_stringlist_contains(n->compatible, n->compatible_length, compatible) != 0;
 }
 
 bool fdt_enabled(int node)
@@ -116,9 +236,14 @@ static int parent_from(const void *fdt, struct place *at, int wanted)
 static int parent_of(const void *fdt, int wanted)
 {
     struct place start = { 0 };
+    const struct note *n;
 
     if (fdt != fdt_machine) { /* it may have changed */
         return parent_from(fdt, &start, wanted);
+    }
+    n = note_of(wanted);
+    if (n != NULL) {
+        return n->parent;
     }
     for (int i = machine_place.depth; i > 0; i--) {
         if (machine_place.path[i] == wanted) {
@@ -129,6 +254,11 @@ static int parent_of(const void *fdt, int wanted)
         machine_place = start;
     }
     return parent_from(fdt, &machine_place, wanted);
+}
+
+int fdt_parent(int node)
+{
+    return parent_of(fdt_machine, node);
 }
 
 /* One entry of a bus's ranges is child address, our address, size. */

@@ -17,6 +17,12 @@ extern const void *fdt_machine;
 MUST_CHECK int fdt_machine_init(const void *blob, size_t room);
 size_t fdt_machine_size(void);
 
+/* The next node (after -1: the first), a negative one behind the last. */
+int fdt_next(int after);
+/* Negative for the root. */
+int fdt_parent(int node);
+/* The node /chosen; negative when there is none. */
+int fdt_chosen(void);
 /* The first node (after `after`, -1 for the first) with one of the compatible strings in a NULL-ended list. */
 int fdt_find(int after, const char *const *compatible);
 /* The next node with that device_type. */

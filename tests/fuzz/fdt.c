@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A device tree as an Arm machine's boot loader leaves it, any bytes: memory, reserved memory, boot modules, command
- * lines (hv/init/arm/bootinfo.c), registers and interrupts of every node (hv/drivers/fdt.c), the tree that dom0 gets of
- * it (hv/init/arm/dom0_fdt.c), and the same bytes as a guest's partial tree (hv/init/arm/passthrough.c). What is
- * accepted is in order, and dom0's tree has what dom0 needs and nothing of what it must not see. A tree that says it is
- * larger than it is cannot happen: the hypervisor maps all it may be.
+ * A device tree as an Arm machine's boot loader leaves it, any bytes: memory, reserved memory, boot modules,
+ * command lines (hv/init/arm/bootinfo.c), registers and interrupts of every node (hv/drivers/fdt.c), the tree
+ * that dom0 gets of it (hv/init/arm/dom0_fdt.c), and the same bytes as a guest's partial tree
+ * (hv/init/arm/passthrough.c). Nodes, kinds and parents are those that libfdt finds. What is accepted is in
+ * order, and dom0's tree has what dom0 needs and nothing of what it must not see. A tree that says it is larger
+ * than it is cannot happen: the hypervisor maps all it may be.
  */
 #include <libfdt.h>
 #include <stdlib.h>
@@ -69,6 +70,33 @@ static void expect_modules(void)
         EXPECT(in_ram);
         EXPECT(m->args == NULL || strlen(m->args) < fdt_machine_size());
     }
+}
+
+/* Order, parents, kinds and places are those that libfdt finds. */
+static void expect_walk(void)
+{
+    static const char *const kinds[] = { "arm,pl011", "arm,gic-v3", "xen,domain", "" };
+    int node = -1;
+    int other;
+
+    do {
+        other = fdt_next_node(fdt_machine, node, NULL);
+        node = fdt_next(node);
+        EXPECT(other < 0 ? node < 0 : node == other);
+        for (unsigned int i = 0; node >= 0 && i < ARRAY_SIZE(kinds); i++) {
+            EXPECT(fdt_is(node, kinds[i]) == (fdt_node_check_compatible(fdt_machine, node, kinds[i]) == 0));
+        }
+        if (node >= 0 && fdt_node_depth(fdt_machine, node) < 16) {
+            other = fdt_parent_offset(fdt_machine, node);
+            EXPECT(other < 0 ? fdt_parent(node) < 0 : fdt_parent(node) == other);
+        }
+    } while (node >= 0);
+    do {
+        other = fdt_node_offset_by_prop_value(fdt_machine, node, "device_type", "cpu", 4);
+        node = fdt_next_of_type(node, "cpu");
+        EXPECT(other < 0 ? node < 0 : node == other);
+    } while (node >= 0);
+    EXPECT(fdt_chosen() == fdt_path("/chosen"));
 }
 
 /* Every question that is asked of a node, of every node. */
@@ -222,6 +250,7 @@ void fuzz_one(const uint8_t *data, size_t size)
             expect_ranges(machine.ram, machine.ram_count);
             expect_ranges(machine.reserved, machine.reserved_count);
             expect_modules();
+            expect_walk();
             ask_all();
             passthrough = (struct passthrough){ .console = -1 };
             make_dom0_tree(data[0]);

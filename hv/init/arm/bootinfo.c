@@ -298,7 +298,7 @@ static void parse_command_lines(int chosen)
 
 int bootinfo_console(const char *dtuart)
 {
-    int chosen = fdt_path("/chosen");
+    int chosen = fdt_chosen();
     char path[128];
     size_t n = 0;
 
@@ -329,7 +329,7 @@ int bootinfo_parse(const void *fdt, uint64_t fdt_start, const char **why)
         return rc;
     }
     rc = parse_memory(fdt, why);
-    chosen = fdt_path("/chosen");
+    chosen = fdt_chosen();
     bootinfo.fdt_start = fdt_start;
     if (rc == 0 && chosen >= 0) {
         rc = parse_modules(fdt, chosen, 0, why);

@@ -289,7 +289,7 @@ static void map_pci_windows(int node)
     for (int at = 0; r != NULL && at + 28 <= length; at += 28, r += 7) {
         uint64_t start = fdt_cells(r + 3, 2);
         uint64_t size = fdt_cells(r + 5, 2);
-        int parent = fdt_parent_offset(fdt_machine, node);
+        int parent = fdt_parent(node);
 
         if (fdt_translate(fdt_machine, parent, &start) && start + size > start) {
             map_device(start, start + size);
@@ -303,7 +303,7 @@ static void map_devices(void)
     uint64_t start;
     uint64_t size;
 
-    while ((node = fdt_next_node(fdt_machine, node, NULL)) >= 0) {
+    while ((node = fdt_next(node)) >= 0) {
         const char *type = fdt_text(node, "device_type");
 
         if (is_withheld(node)) {

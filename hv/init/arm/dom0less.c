@@ -479,7 +479,7 @@ static void start(int node)
 
 unsigned int dom0less_build(void)
 {
-    int chosen = fdt_path("/chosen");
+    int chosen = fdt_chosen();
     unsigned int count = 0;
     int node;
 
