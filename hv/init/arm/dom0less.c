@@ -8,7 +8,6 @@
 #include <libfdt.h>
 
 #include "abi/domctl.h"
-#include "hv/arch/arm/cpu/clock.h"
 #include "hv/arch/arm/cpu/paging.h"
 #include "hv/arch/arm/cpu/psci.h"
 #include "hv/arch/arm/guest/serial_input.h"
@@ -204,7 +203,7 @@ static void add_platform(void *fdt, const struct guest *g, int *rc)
     node = add_node(fdt, 0, "timer", "arm,armv8-timer", rc);
     add_irq(fdt, node, GUEST_TIMER_PHYS_S_PPI, 0xf08, rc);
     add_irq(fdt, node, GUEST_TIMER_PHYS_NS_PPI, 0xf08, rc);
-    add_irq(fdt, node, clock_irqs.virtual, 0xf08, rc);
+    add_irq(fdt, node, GUEST_TIMER_VIRT_PPI, 0xf08, rc);
     node = add_node(fdt, 0, "hypervisor", "xen,xen", rc);
     add_reg(fdt, node, GUEST_GNTTAB_BASE, GUEST_GNTTAB_SIZE, rc);
     add_irq(fdt, node, GUEST_EVTCHN_PPI, 0xf08, rc);

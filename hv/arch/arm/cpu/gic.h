@@ -34,7 +34,6 @@ struct gic_vcpu_state {
     uint64_t vmcr;
     uint64_t ap0r[4];
     uint64_t ap1r[4];
-    uint64_t sre;
 };
 
 struct gic_ops {

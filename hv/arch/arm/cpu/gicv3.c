@@ -28,6 +28,7 @@
 #define WAKER_SLEEP     2U
 #define WAKER_ASLEEP    4U
 #define TYPER_LAST      0x10U
+#define TYPER_VLPIS     2U /* a GICv4's has two more frames */
 
 #define ICC_SRE_EL2   "S3_4_C12_C9_5"
 #define ICC_SRE_EL1   "S3_0_C12_C12_5"
@@ -80,7 +81,7 @@ static volatile char *redist_find(void)
 {
     uint64_t self = affinity(SYSREG_READ("mpidr_el1"));
 
-    for (uint64_t at = 0; at + GICR_STRIDE <= gic_machine.redist_size; at += GICR_STRIDE) {
+    for (uint64_t at = 0; at + GICR_STRIDE <= gic_machine.redist_size;) {
         uint64_t typer = mmio_read64(redist_regions + at + GICR_TYPER);
 
         if (typer >> 32 == self) {
@@ -89,6 +90,7 @@ static volatile char *redist_find(void)
         if (typer & TYPER_LAST) {
             break;
         }
+        at += typer & TYPER_VLPIS ? 2 * GICR_STRIDE : GICR_STRIDE;
     }
     panic("CPU %u has no GIC redistributor", arch_cpu_id());
 }

@@ -18,8 +18,6 @@
 #include "hv/lib/string.h"
 #include "hv/mm/frame.h"
 
-#define NS_PER_SECOND 1000000000ULL
-
 unsigned int arch_features(const struct domain *d)
 {
     unsigned int f = 1U << XENFEAT_writable_page_tables | 1U << XENFEAT_auto_translated_physmap |

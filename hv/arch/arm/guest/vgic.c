@@ -17,8 +17,6 @@
 #include "hv/lib/string.h"
 #include "hv/mm/heap.h"
 
-#define PRIORITY_LOWEST 0xf8U
-
 static struct spinlock config_lock = SPINLOCK_INIT(LOCK_LEAF);
 static struct domain *irq_owner[GIC_IRQ_MAX]; /* of hardware interrupts; set before their guest runs */
 static PERCPU(uint32_t, lr_left);             /* list registers that the last vcpu here did not clear */

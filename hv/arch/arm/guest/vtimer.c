@@ -13,12 +13,23 @@
 #define CTL_STATUS 4U
 #define SECONDS_BITS 31 /* since the counter began: later than that is never */
 
+/* dom0 has the machine's numbers, which its device tree says; others the ABI's. */
+static unsigned int virtual_irq(const struct vcpu *v)
+{
+    return v->domain->arch->is_direct ? clock_irqs.virtual : GUEST_TIMER_VIRT_PPI;
+}
+
+static unsigned int physical_irq(const struct vcpu *v)
+{
+    return v->domain->arch->is_direct ? clock_irqs.physical : GUEST_TIMER_PHYS_NS_PPI;
+}
+
 static void vtimer_expired(void *data)
 {
     struct vcpu *v = data;
 
     v->arch->cntv_ctl |= CTL_MASK;
-    vgic_inject(v, clock_irqs.virtual);
+    vgic_inject(v, virtual_irq(v));
 }
 
 static void ptimer_expired(void *data)
@@ -26,7 +37,7 @@ static void ptimer_expired(void *data)
     struct vcpu *v = data;
 
     if ((v->arch->cntp_ctl & (CTL_ENABLE | CTL_MASK)) == CTL_ENABLE) {
-        vgic_inject(v, clock_irqs.physical);
+        vgic_inject(v, physical_irq(v));
     }
 }
 
@@ -95,7 +106,7 @@ void vtimer_interrupt(struct vcpu *v)
     if ((ctl & (CTL_ENABLE | CTL_STATUS)) == (CTL_ENABLE | CTL_STATUS) && !vcpu_is_idle(v)) {
         SYSREG_WRITE("cntv_ctl_el0", ctl | CTL_MASK);
         isb();
-        vgic_inject(v, clock_irqs.virtual);
+        vgic_inject(v, virtual_irq(v));
     }
 }
 
