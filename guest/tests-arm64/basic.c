@@ -38,12 +38,14 @@ static void test_hypercalls(void)
     EXPECT_EQ(hypercall_xen_version(XENVER_extraversion, (void *)NOTHING_THERE), -EFAULT);
 }
 
-/* Vcpus start by PSCI, not by their kernel's VCPUOP_initialise (there may be no second one). */
+/* Vcpus start and stop by PSCI. */
 static void test_vcpu_op(void)
 {
-    long rc = hypercall_vcpu_op(VCPUOP_initialise, 1, (void *)NOTHING_THERE);
+    static const unsigned int others[] = { VCPUOP_initialise, VCPUOP_up, VCPUOP_down };
 
-    EXPECT(rc == -EINVAL || rc == -ENOENT);
+    for (unsigned int i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        EXPECT_EQ(hypercall_vcpu_op(others[i], 0, (void *)NOTHING_THERE), -EINVAL);
+    }
 }
 
 static unsigned int event_port;

@@ -186,5 +186,8 @@ long do_vcpu_op(unsigned int cmd, unsigned int vcpu, guest_ptr_t arg)
     if (v == NULL) {
         return -ENOENT;
     }
-    return cmd < ARRAY_SIZE(rows) ? rows[cmd](v, arg) : -ENOSYS;
+    if (cmd >= ARRAY_SIZE(rows)) {
+        return -ENOSYS;
+    }
+    return BIT(cmd) & ARCH_VCPU_OPS ? rows[cmd](v, arg) : -EINVAL;
 }

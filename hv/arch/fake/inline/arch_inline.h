@@ -10,6 +10,7 @@
 #include "hv/lib/types.h"
 
 #define ARCH_ASM_COMMENT "#" /* what ends a line of assembly */
+#define ARCH_VCPU_OPS ~0UL
 
 struct fake_cpu {
     unsigned int id;

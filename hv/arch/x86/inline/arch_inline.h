@@ -14,6 +14,7 @@
 #include "hv/lib/types.h"
 
 #define ARCH_ASM_COMMENT "#" /* what ends a line of assembly */
+#define ARCH_VCPU_OPS    (~0UL) /* by number, which a guest may use: all */
 
 #define STACK_ORDER 3
 #define STACK_SIZE  (PAGE_SIZE << STACK_ORDER)
