@@ -720,6 +720,8 @@ def test_device_for_a_guest_beside_dom0(tmp_path):
     names = d.ok("ls /proc/device-tree")
     assert "pl061@9030000" in names and "pl031" not in names and "fw-cfg" not in names, names
     d.ok("grep -q 9030000 /proc/iomem; ! grep -q 9010000 /proc/iomem")
+    d.ok("xl destroy 1")
+    d.until("! xl list | grep -q '^[^ ]* *1 '")
     child.close(force=True)
 
 

@@ -37,6 +37,12 @@ void gic_request(unsigned int irq, void (*fn)(unsigned int irq))
     gic->enable(irq, true);
 }
 
+void gic_let_go(unsigned int irq)
+{
+    gic->enable(irq, false);
+    mmio_write32(gic_dist + GICD_ICACTIVER + irq / 32 * 4, 1U << irq % 32);
+}
+
 bool gic_is_ours(unsigned int irq)
 {
     return irq >= GIC_IRQ_MAX || handlers[irq] != NULL;

@@ -87,6 +87,8 @@ void gic_init_cpu(void);
 /* An interrupt of ours; its handler runs with interrupts off. */
 void gic_request(unsigned int irq, void (*fn)(unsigned int irq));
 bool gic_is_ours(unsigned int irq);
+/* A shared interrupt whose guest is no more: off, and not active, though nobody will end it. */
+void gic_let_go(unsigned int irq);
 /* The vector calls it. */
 void gic_interrupt(void);
 

@@ -7,6 +7,7 @@
 #include "hv/arch/arm/cpu/paging.h"
 #include "hv/arch/arm/cpu/sysreg.h"
 #include "hv/arch/arm/guest/guest.h"
+#include "hv/arch/arm/guest/vgic.h"
 #include "hv/arch/arm/guest/vpl011.h"
 #include "hv/calls/memory_op.h"
 #include "hv/core/arch_guest.h"
@@ -157,6 +158,7 @@ int arch_domain_relinquish(struct domain *d)
     struct frame *f;
     int rc;
 
+    vgic_release_irqs(d);
     vpl011_relinquish(d);
     rc = d->p2m == NULL ? 0 : p2m_relinquish(d);
     if (rc != 0) {

@@ -60,16 +60,21 @@ int vgic_domain_init(struct domain *d, unsigned int spi_count)
     return 0;
 }
 
+void vgic_release_irqs(struct domain *d)
+{
+    for (unsigned int i = GIC_SPI_FIRST; i < GIC_IRQ_MAX; i++) {
+        if (irq_owner[i] == d) {
+            WRITE_ONCE(irq_owner[i], NULL);
+            gic_let_go(i);
+        }
+    }
+}
+
 void vgic_domain_exit(struct domain *d)
 {
     struct vgic *g = &d->arch->vgic;
 
-    for (unsigned int i = 0; i < GIC_IRQ_MAX; i++) {
-        if (irq_owner[i] == d) {
-            gic->enable(i, false);
-            irq_owner[i] = NULL;
-        }
-    }
+    vgic_release_irqs(d); /* of one that never ran */
     heap_free(g->spis);
     g->spis = NULL;
 }
@@ -308,7 +313,7 @@ void vgic_inject_spi(struct domain *d, unsigned int irq)
 
 void upcall_guest_irq(unsigned int irq)
 {
-    struct domain *d = irq_owner[irq];
+    struct domain *d = READ_ONCE(irq_owner[irq]);
 
     if (d != NULL) {
         vgic_inject_spi(d, irq);

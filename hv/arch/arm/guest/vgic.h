@@ -14,6 +14,9 @@
 
 /* A domain's controller: addresses are set by who lays out its space, before it runs. */
 MUST_CHECK int vgic_domain_init(struct domain *d, unsigned int spi_count);
+/* The hardware's interrupts come to it no more: none of its vcpus runs again. */
+void vgic_release_irqs(struct domain *d);
+/* At the earliest when interrupts that were on their way at vgic_release_irqs() have come. */
 void vgic_domain_exit(struct domain *d);
 void vgic_vcpu_init(struct vcpu *v);
 /* After PSCI has switched the vcpu off. */
