@@ -27,7 +27,7 @@ HV_CFLAGS_x86 := -m64 -fPIE -mno-red-zone -mno-sse -mno-mmx -mno-80387 -mcmodel=
 HV_CFLAGS_arm := -fno-pic -fno-pie -mgeneral-regs-only -mcmodel=small -mno-outline-atomics
 
 HV_CFLAGS += $(HV_CFLAGS_$(HVARCH))
-# What runs once is for size.
+# What runs once, or when somebody presses a key, is for size.
 HV_CFLAGS_INIT := -Os
 ifeq ($(DEBUG),1)
 HV_CFLAGS += -DDEBUG
@@ -81,7 +81,7 @@ $(B)/asm_offsets.h: hv/arch/$(HVARCH)/guest/asm_offsets.c $(B)/flags | $(ABI_INC
 	$(Q)sed -n 's/.*==>\([A-Za-z0-9_]*\) \$$\?\([-0-9]*\).*/#define \1 \2/p' $(B)/asm_offsets.s > $@.tmp
 	$(Q)mv $@.tmp $@
 
-$(B)/hv/init/%.o: HV_CFLAGS += $(HV_CFLAGS_INIT)
+$(B)/hv/init/%.o $(B)/hv/drivers/fdt.o $(B)/hv/core/keyhandler.o: HV_CFLAGS += $(HV_CFLAGS_INIT)
 
 $(B)/%.o: %.c $(B)/flags | $(ABI_INCLUDE)/xen
 	@mkdir -p $(@D)
