@@ -682,6 +682,17 @@ PARTIAL = """/dts-v1/;
 """
 
 
+SLOT = """virtio@10020000 {
+    compatible = "virtio,mmio";
+    reg = <0x0 0x10020000 0x0 0x1000>;
+    interrupts = <0 16 1>;
+    xen,reg = <0x0 0xa000000 0x0 0x1000 0x0 0x10020000>;
+    xen,path = "/virtio_mmio@a000000";
+    xen,force-assign-without-iommu;
+};
+"""
+
+
 def partial_tree(path, device=RTC, whole=PARTIAL):
     return make_blob(path, whole % device)
 
@@ -699,9 +710,10 @@ def test_device_for_a_guest(gic, tmp_path):
 
 
 def test_device_for_a_guest_beside_dom0(tmp_path):
-    """Debian's driver of the clock in the guest; dom0 has neither its node nor its registers."""
+    """Debian's driver of the clock in the guest; dom0 has neither its node nor its registers, nor nodes whose registers
+    are in one page with a guest's."""
     image, initrd = os.path.join(IMAGE, "vmlinuz"), os.path.join(IMAGE, "dom0.cpio.gz")
-    partial = partial_tree(str(tmp_path / "partial"))
+    partial = partial_tree(str(tmp_path / "partial"), RTC + SLOT)
     run = r'guest.run=\"ls /proc/device-tree/passthrough/rtc@10010000; cat /proc/device-tree/aliases/rtc0; echo; ' \
         r'cat /sys/class/rtc/rtc0/name /sys/class/rtc/rtc0/since_epoch; echo clock-read; sleep 10000\"'
     guest = (1, 160, 0x50000000, image, "console=ttyAMA0 " + run, 0x54000000, GUEST_INITRD)
@@ -720,6 +732,10 @@ def test_device_for_a_guest_beside_dom0(tmp_path):
     names = d.ok("ls /proc/device-tree")
     assert "pl061@9030000" in names and "pl031" not in names and "fw-cfg" not in names, names
     d.ok("grep -q 9030000 /proc/iomem; ! grep -q 9010000 /proc/iomem")
+    slots = {int(at, 16) for at in re.findall(r"virtio_mmio@(\w+)", names)}
+    assert slots == set(range(0xa001000, 0xa004000, 0x200)), names  # 0xa000000 is the guest's, seven share its page
+    gone = re.findall(r"dom0: (\S+) is not in its device tree: a guest has a page of its registers", text)
+    assert gone == ["virtio_mmio@%x" % at for at in range(0xa000200, 0xa001000, 0x200)], text
     d.ok("xl destroy 1")
     d.until("! xl list | grep -q '^[^ ]* *1 '")
     child.close(force=True)

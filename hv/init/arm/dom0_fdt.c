@@ -8,6 +8,7 @@
 
 #include "hv/arch/arm/cpu/gic.h"
 #include "hv/arch/arm/cpu/psci.h"
+#include "hv/base/printk.h"
 #include "hv/drivers/fdt.h"
 #include "hv/init/arm/main.h"
 #include "hv/init/arm/passthrough.h"
@@ -39,14 +40,29 @@ static bool is_hidden(const void *fdt, int node)
     return type != NULL && length == 7 && memcmp(type, "memory", 7) == 0;
 }
 
+/* Devices whose registers share a page with a guest's, which is not mapped for dom0. */
+static bool is_cut(const void *fdt, int node)
+{
+    uint64_t start, size, end, from, to;
+
+    for (unsigned int i = 0; fdt_reg_of(fdt, node, i, &start, &size); i++) {
+        if (size != 0 && !add_overflows(start, size, &end) && passthrough_overlaps(start, end, &from, &to)) {
+            log_info("dom0: %s is not in its device tree: a guest has a page of its registers\n",
+                     fdt_get_name(fdt, node, NULL));
+            return true;
+        }
+    }
+    return false;
+}
+
 /* In one pass: what follows a node that goes takes its place, behind the same one. */
-static int delete_hidden(void *fdt)
+static int delete_nodes(void *fdt, bool (*goes)(const void *fdt, int node))
 {
     int before = -1;
     int node;
 
     while ((node = fdt_next_node(fdt, before, NULL)) >= 0) {
-        if (is_hidden(fdt, node)) {
+        if (goes(fdt, node)) {
             int rc = fdt_del_node(fdt, node);
 
             if (rc != 0) {
@@ -74,7 +90,7 @@ static int delete_copy(void *fdt, int machine_node)
     return node < 0 ? 0 : fdt_del_node(fdt, node);
 }
 
-/* Our serial port, and what guests have. */
+/* Our serial port, what guests have, and what dom0 could not use beside that. */
 static int delete_taken(void *fdt, const struct dom0_tree *t)
 {
     int rc = delete_copy(fdt, t->console_node);
@@ -82,7 +98,7 @@ static int delete_taken(void *fdt, const struct dom0_tree *t)
     for (unsigned int i = 0; rc == 0 && i < passthrough.node_count; i++) {
         rc = delete_copy(fdt, passthrough.nodes[i].node);
     }
-    return rc;
+    return rc == 0 && passthrough.range_count > 0 ? delete_nodes(fdt, is_cut) : rc;
 }
 
 static int make_memory(void *fdt, const struct dom0_tree *t)
@@ -281,7 +297,7 @@ int dom0_fdt_make(void *buffer, size_t size, const struct dom0_tree *t)
     int rc = fdt_open_into(fdt_machine, buffer, (int)size);
 
     if (rc == 0) {
-        rc = delete_hidden(buffer);
+        rc = delete_nodes(buffer, is_hidden);
     }
     if (rc == 0) {
         rc = delete_taken(buffer, t);
