@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A device of the machine: QEMU's PL031 real-time clock, its seconds, its alarm and the interrupt of that, as dom0 and
- * as a guest that the device tree gives it to. Command line: rtc=ADDRESS (where it is for us).
+ * as a guest that the device tree gives it to. Command line: rtc=ADDRESS (where it is for us), silent=1 (its interrupt
+ * is not ours), withheld=ADDRESS (registers that are not ours).
  */
 #include "guest/arm64/guest.h"
 #include "guest/libguest/start.h"
@@ -19,6 +20,7 @@
 #define SECOND      62500000UL
 
 static uint64_t rtc;
+static unsigned int expected = RTC_IRQ;
 
 static void enable_irq(void)
 {
@@ -51,7 +53,7 @@ static void test_alarm(unsigned int after)
     write32(rtc + MATCH, now + after);
     write32(rtc + MASK, 1);
     irq = wait_any();
-    EXPECT_EQ(irq, RTC_IRQ);
+    EXPECT_EQ(irq, expected);
     EXPECT(read32(rtc + DATA) - now >= after);
     EXPECT_EQ(read32(rtc + RAW_STATUS), 1);
     write32(rtc + CLEAR, 1);
@@ -61,8 +63,24 @@ static void test_alarm(unsigned int after)
     }
 }
 
+static void test_withheld(uint64_t at)
+{
+    sync_expected = true;
+    (void)read32(at);
+    sync_expected = false;
+    EXPECT_EQ(sync_count, 1);
+}
+
 void test_main(void)
 {
+    uint64_t withheld = string_option(start_cmdline(), "withheld", 0);
+
+    if (string_option(start_cmdline(), "silent", 0) != 0) {
+        expected = 1023;
+    }
+    if (withheld != 0) {
+        test_withheld(withheld);
+    }
     rtc = string_option(start_cmdline(), "rtc", RTC_MACHINE);
     EXPECT_EQ(read32(rtc + PERIPH_ID) & 0xff, 0x31);
     EXPECT(read32(rtc + DATA) > 1600000000U); /* it is later than 2020 */

@@ -601,10 +601,10 @@ STUB = os.path.join(ROOT, "build/guest/arm64/spin-table.bin")
 PARK = 0x47fff000  # of the stub: where its CPUs wait
 
 
-def with_kernel(text, path, line):
+def with_kernel(text, path, line, args=""):
     """A machine's tree with dom0's kernel in it, at 0x49000000."""
     chosen = 'xen,xen-bootargs = "%s dom0_mem=64M";\n#address-cells = <2>;\n#size-cells = <2>;\n' % line
-    chosen += module_nodes(0x49000000, path, "")
+    chosen += module_nodes(0x49000000, path, args)
     return re.sub(r"(\n\tchosen \{\n(?:\t\t[a-z-]+ = .*;\n)*)", lambda m: m[1] + chosen, text, count=1)
 
 
@@ -739,6 +739,29 @@ def test_device_for_a_guest_beside_dom0(tmp_path):
     d.ok("xl destroy 1")
     d.until("! xl list | grep -q '^[^ ]* *1 '")
     child.close(force=True)
+
+
+@pytest.mark.parametrize("gic", [3, 2])
+def test_devices_set_aside(gic, tmp_path):
+    """A bus with xen,passthrough: dom0 has neither the registers nor the interrupt of a device on it. The clock, which is
+    not on it, has the same interrupt."""
+    path = os.path.join(ROOT, "build/guest/arm64/device")
+
+    def set_aside(device):
+        inner = device[0].replace("<0x00 0x07 0x04>", "<0x00 0x02 0x04>")
+        assert inner != device[0]
+        return """
+    bus { compatible = "simple-bus"; ranges; #address-cells = <2>; #size-cells = <2>; xen,passthrough; %s };
+""" % inner
+
+    text, count = re.subn(r"\n\tpl061@9030000 \{.*?\n\t\};", set_aside, machine_tree(str(tmp_path / "machine"), gic, 1),
+                          flags=re.S)
+    assert count == 1
+    blob = make_blob(str(tmp_path / "tree"), with_kernel(text, path, QUIET, "withheld=0x9030fe0 silent=1"))
+    child = spawn(machine(gic, 1) + ["-dtb", blob] + loader(0x49000000, path))
+    text = wait_for_all(child, [r"verdict: \w+\s"])
+    child.close(force=True)
+    assert re.findall(r"verdict: (\w+)", text) == ["pass"], text
 
 
 def without(line):

@@ -20,6 +20,7 @@
 #include "hv/init/arm/main.h"
 #include "hv/init/arm/passthrough.h"
 #include "hv/init/cmdline.h"
+#include "hv/lib/bitmap.h"
 #include "hv/lib/string.h"
 #include "hv/mm/page_alloc.h"
 
@@ -268,7 +269,7 @@ static bool is_withheld(int node)
                                         "multiboot,module" };
     const char *type = fdt_text(node, "device_type");
 
-    if (node == console_node || passthrough_has_node(node) || !fdt_enabled(node) ||
+    if (node == console_node || !fdt_enabled(node) ||
         (type != NULL && (strcmp(type, "memory") == 0 || strcmp(type, "cpu") == 0))) {
         return true;
     }
@@ -299,6 +300,7 @@ static void map_pci_windows(int node)
 
 static void map_devices(void)
 {
+    unsigned long withheld[BITMAP_LONGS(GIC_IRQ_MAX)] = { 0 };
     int node = -1;
     uint64_t start;
     uint64_t size;
@@ -306,6 +308,10 @@ static void map_devices(void)
     while ((node = fdt_next(node)) >= 0) {
         const char *type = fdt_text(node, "device_type");
 
+        if (passthrough_has_node(node)) {
+            passthrough_note_irqs(node, withheld);
+            continue;
+        }
         if (is_withheld(node)) {
             continue;
         }
@@ -319,7 +325,7 @@ static void map_devices(void)
         }
     }
     for (unsigned int irq = GIC_SPI_FIRST; irq < gic_machine.irq_count; irq++) {
-        if (!passthrough_has_irq(irq)) {
+        if (!passthrough_has_irq(irq) && !bit_test(withheld, irq)) {
             (void)!vgic_route(dom0, irq); /* those that are ours stay so */
         }
     }

@@ -14,6 +14,7 @@
 #include "hv/arch/arm/cpu/gic.h"
 #include "hv/arch/arm/cpu/machine.h"
 #include "hv/drivers/fdt.h"
+#include "hv/lib/bitmap.h"
 #include "hv/lib/printf.h"
 #include "hv/lib/string.h"
 
@@ -145,16 +146,13 @@ static bool is_given(int node)
     return false;
 }
 
+/* With all that is below it; the root is nobody's. */
 bool passthrough_has_node(int node)
 {
-    if (fdt_getprop(fdt_machine, node, "xen,passthrough", NULL) != NULL) {
-        return true;
-    }
-    while (passthrough.node_count > 0 && node >= 0) { /* with all that is below it */
-        if (is_given(node)) {
+    for (; node > 0; node = fdt_parent(node)) {
+        if (is_given(node) || fdt_getprop(fdt_machine, node, "xen,passthrough", NULL) != NULL) {
             return true;
         }
-        node = fdt_parent_offset(fdt_machine, node);
     }
     return false;
 }
@@ -238,6 +236,16 @@ static bool is_gic_below(int node)
         node = fdt_parent_offset(fdt_machine, node);
     }
     return phandle != 0 && phandle == fdt_get_phandle(fdt_machine, gic_machine.node);
+}
+
+void passthrough_note_irqs(int node, unsigned long *irqs)
+{
+    unsigned int irq;
+    bool edge;
+
+    for (unsigned int i = 0; fdt_interrupt(node, i, &irq, &edge) && is_gic_below(node); i++) {
+        bit_set(irqs, irq);
+    }
 }
 
 static int add_irqs(const struct reader *r, int node)

@@ -42,6 +42,8 @@ MUST_CHECK int passthrough_parse(int domain, const void *tree, size_t room, char
 void passthrough_forget(int domain);
 /* Not dom0's: a guest's, or set aside by xen,passthrough. */
 bool passthrough_has_node(int node);
+/* Sets the bits of a node's interrupts, of GIC_IRQ_MAX. */
+void passthrough_note_irqs(int node, unsigned long *irqs);
 bool passthrough_has_irq(unsigned int irq);
 /* The first part of [start, end) that is a guest's. */
 bool passthrough_overlaps(uint64_t start, uint64_t end, uint64_t *from, uint64_t *to);
