@@ -465,6 +465,15 @@ BAD_TREES = {  # name: (what /chosen has more, what else is changed, the line)
              "the device tree is refused: a boot module lies over the device tree"),
     "image": (MODULE % (0x40210000, "kernel", 0x40210000, 0x1000), None,
               "the device tree is refused: a boot module lies over the hypervisor"),
+    "memreserve": (MODULE % (0x49000000, "kernel", 0x49000000, 0x10000), (r"\n/ \{", "\n/memreserve/ 0x4900f000 0x8;\n/ {"),
+                   "the device tree is refused: a boot module lies in reserved memory"),
+    "firmware": (MODULE % (0x49000000, "kernel", 0x49000000, 0x10000), (r"\n\t(psci) \{",
+                 "\n\treserved-memory { #address-cells = <2>; #size-cells = <2>; ranges;\n"
+                 "fw@49000000 { reg = <0x0 0x48fff000 0x0 0x2000>; }; };\n\t\\1 {"),
+                 "the device tree is refused: a boot module lies in reserved memory"),
+    "release": (MODULE % (0x49000000, "kernel", 0x49000000, 0x10000),
+                (r"\n\t\tcpu@0 \{", "\\g<0>\n\t\t\tcpu-release-addr = <0x0 0x49001008>;"),
+                "the device tree is refused: a boot module lies in reserved memory"),
     "reserved": ("", (r"\n\t(psci) \{", '\n\treserved-memory { #address-cells = <2>; #size-cells = <2>; ranges;\n'
                       'fw@0 { reg = <0xffffffff 0xfffff000 0x0 0x2000>; }; };\n\t\\1 {'),
                  "the device tree is refused: its reserved memory makes no sense, or is too much"),

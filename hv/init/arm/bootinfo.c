@@ -181,6 +181,17 @@ static bool module_overlaps(const struct boot_module *m, uint64_t start, uint64_
     return m->start < start + size && start < m->end;
 }
 
+/* Not in the direct map: it could not be read. */
+static bool is_reserved(const struct boot_module *m)
+{
+    for (unsigned int i = 0; i < machine.reserved_count; i++) {
+        if (module_overlaps(m, machine.reserved[i].start, machine.reserved[i].end - machine.reserved[i].start)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Loaders do not look whether they put one thing over another. */
 static int check_overlap(const struct boot_module *m, const char **why)
 {
@@ -216,6 +227,10 @@ static int add_module(int node, int domain, const char **why)
     if (!fdt_module_reg(node, &m->start, &size) || size == 0 ||
         add_overflows(m->start, size, &m->end) || !in_ram(m->start, m->end)) {
         *why = "a boot module does not lie in memory";
+        return -EINVAL;
+    }
+    if (is_reserved(m)) {
+        *why = "a boot module lies in reserved memory";
         return -EINVAL;
     }
     if (check_overlap(m, why) != 0) {
