@@ -452,6 +452,12 @@ MODULE = 'module@%x { compatible = "multiboot,%s", "multiboot,module"; reg = <0x
 BAD_TREES = {  # name: (what /chosen has more, what else is changed, the line)
     "overlap": (MODULE % (0x49000000, "kernel", 0x49000000, 0x1000000) + MODULE % (0x49800000, "ramdisk", 0x49800000, 0x1000),
                 None, "the device tree is refused: boot modules overlap"),
+    # One file may be two guests' kernel; nothing is one domain's kernel and its ramdisk, or the start of another file.
+    "same": (MODULE % (0x49000000, "kernel", 0x49000000, 0x1000) + MODULE % (0x4900, "ramdisk", 0x49000000, 0x1000),
+             None, "the device tree is refused: boot modules overlap"),
+    "shorter": (MODULE % (0x49000000, "kernel", 0x49000000, 0x2000) + 'domU { compatible = "xen,domain";\n'
+                "#address-cells = <2>; #size-cells = <2>;\n" + MODULE % (0x49000000, "kernel", 0x49000000, 0x1000) + "};\n",
+                None, "the device tree is refused: boot modules overlap"),
     "outside": (MODULE % (0x1000, "kernel", 0x1000, 0x1000000), None,
                 "the device tree is refused: a boot module does not lie in memory"),
     "empty": (MODULE % (0x49000000, "kernel", 0x49000000, 0), None,

@@ -192,14 +192,19 @@ static bool is_reserved(const struct boot_module *m)
     return false;
 }
 
+/* Guests may share one kernel: the same file is no overlap. */
+static bool is_shared(const struct boot_module *m, const struct boot_module *other)
+{
+    return m->start == other->start && m->end == other->end && m->domain != other->domain;
+}
+
 /* Loaders do not look whether they put one thing over another. */
 static int check_overlap(const struct boot_module *m, const char **why)
 {
     for (unsigned int i = 0; i < bootinfo.module_count; i++) {
         const struct boot_module *other = &bootinfo.modules[i];
 
-        /* Guests may share one kernel: the same file is no overlap. */
-        if (m->start != other->start && module_overlaps(m, other->start, other->end - other->start)) {
+        if (!is_shared(m, other) && module_overlaps(m, other->start, other->end - other->start)) {
             *why = "boot modules overlap";
             return -EINVAL;
         }
@@ -224,6 +229,7 @@ static int add_module(int node, int domain, const char **why)
         *why = "it has too many boot modules";
         return -EINVAL;
     }
+    m->domain = domain;
     if (!fdt_module_reg(node, &m->start, &size) || size == 0 ||
         add_overflows(m->start, size, &m->end) || !in_ram(m->start, m->end)) {
         *why = "a boot module does not lie in memory";
@@ -241,7 +247,6 @@ static int add_module(int node, int domain, const char **why)
         m->kind = kind_by_order(domain);
     }
     m->node = node;
-    m->domain = domain;
     m->args = fdt_text(node, "bootargs");
     bootinfo.module_count++;
     return 0;
