@@ -883,6 +883,13 @@ def test_uboot(gic):
     child.close(force=True)
 
 
+def test_smmu_is_left_aside():
+    path = os.path.join(ROOT, "build/guest/arm64/basic")
+    output = run_kernel(path, more=",iommu=smmuv3")
+    assert output.count("smmuv3@9050000 is left aside: dom0 does not see this SMMU, and devices reach all of memory") == 1, output
+    assert "verdict: pass" in output and not BAD.search(output), output
+
+
 def test_no_kernel():
     text = until_halted(machine(3, 2) + ["-append", LINE])
     assert "2 CPUs online" in text and "there is nothing to run" in text

@@ -265,8 +265,7 @@ static void map_device(uint64_t start, uint64_t end)
 static bool is_withheld(int node)
 {
     static const char *const ours[] = { "arm,gic-v3", "arm,cortex-a15-gic", "arm,gic-400", "arm,gic-v3-its",
-                                        "arm,smmu-v3", "arm,mmu-500", "arm,smmu-v2", "xen,multiboot-module",
-                                        "multiboot,module" };
+                                        PASSTHROUGH_IOMMUS, "xen,multiboot-module", "multiboot,module" };
     const char *type = fdt_text(node, "device_type");
 
     if (node == console_node || !fdt_enabled(node) ||

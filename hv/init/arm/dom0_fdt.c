@@ -18,7 +18,7 @@
 
 /* Nodes dom0 does not see. */
 static const char *const hidden[] = {
-    "arm,gic-v3-its", "arm,smmu-v3", "arm,mmu-500", "arm,smmu-v2", "arm,armv8-pmuv3", "xen,xen",
+    "arm,gic-v3-its", PASSTHROUGH_IOMMUS, "arm,armv8-pmuv3", "xen,xen",
     "multiboot,module", "xen,multiboot-module", "xen,domain", NULL,
 };
 

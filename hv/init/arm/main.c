@@ -7,6 +7,8 @@
  */
 #include "hv/init/arm/main.h"
 
+#include <libfdt.h>
+
 #include "hv/arch/arm/cpu/clock.h"
 #include "hv/arch/arm/cpu/errata.h"
 #include "hv/arch/arm/cpu/gic.h"
@@ -30,6 +32,7 @@
 #include "hv/drivers/ns16550.h"
 #include "hv/drivers/pl011.h"
 #include "hv/init/arm/bootinfo.h"
+#include "hv/init/arm/passthrough.h"
 #include "hv/init/cmdline.h"
 #include "hv/lib/printf.h"
 #include "hv/mm/boot_alloc.h"
@@ -171,6 +174,19 @@ static void memory_init(void)
     boot_alloc_finish(page_alloc_add_range);
 }
 
+static void iommus_report(void)
+{
+    static const char *const names[] = { PASSTHROUGH_IOMMUS, NULL };
+    int node = -1;
+
+    while ((node = fdt_find(node, names)) >= 0) {
+        if (fdt_enabled(node)) {
+            log_warning("%s is left aside: dom0 does not see this SMMU, and devices reach all of memory\n",
+                        fdt_get_name(fdt_machine, node, NULL));
+        }
+    }
+}
+
 NORETURN void boot_start(uint64_t fdt_start, uint64_t image_start)
 {
     const char *why = NULL;
@@ -218,6 +234,7 @@ NORETURN void boot_start(uint64_t fdt_start, uint64_t image_start)
     arch_irq_enable();
     cpus_start();                          /* the other CPUs */
     errata_report();
+    iommus_report();
     paging_drop_identity();
     console_init();
     if (console_driver != NULL) {

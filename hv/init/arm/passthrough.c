@@ -71,7 +71,7 @@ static bool touches_node(uint64_t start, uint64_t end, int node)
 }
 
 static const char *const controllers[] = { "arm,gic-v3", "arm,cortex-a15-gic", "arm,gic-400", "arm,gic-v3-its",
-                                           "arm,gic-v2m-frame", "arm,smmu-v3", "arm,mmu-500", "arm,smmu-v2", NULL };
+                                           "arm,gic-v2m-frame", PASSTHROUGH_IOMMUS, NULL };
 
 static bool is_controller(int node)
 {

@@ -10,6 +10,9 @@
 
 #include "hv/lib/types.h"
 
+/* compatible of IOMMUs, which we do not use and show nobody. */
+#define PASSTHROUGH_IOMMUS "arm,smmu-v3", "arm,mmu-500", "arm,smmu-v2", "arm,mmu-400", "arm,mmu-401", "arm,smmu-v1"
+
 #define PASSTHROUGH_MAX 64 /* of each kind, of all guests */
 
 /* domain: the node of the guest in the machine's tree. */
