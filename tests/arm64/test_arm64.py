@@ -493,8 +493,8 @@ def test_bad_device_tree(name, tmp_path):
     chosen, change, line = BAD_TREES[name]
     text = machine_tree(str(tmp_path / "tree"), 3, 1)
     if change:
-        assert re.search(change[0], text), text
-        text = re.sub(change[0], change[1], text, count=1)
+        assert re.search(change[0], text, re.S), text
+        text = re.sub(change[0], change[1], text, count=1, flags=re.S)
     cells = 'xen,xen-bootargs = "%s";\n#address-cells = <2>; #size-cells = <2>;\n' % LINE
     text = re.sub(r"(\n\tchosen \{\n(?:\t\t[a-z-]+ = .*;\n)*)", lambda m: m[1] + cells + chosen, text, count=1)
     blob = make_blob(str(tmp_path / "tree"), text)
@@ -881,6 +881,30 @@ def test_uboot(gic):
     d.wait("@@ready@@")
     assert d.ok("nproc") == "2"
     child.close(force=True)
+
+
+def test_tree_without_memory(tmp_path):
+    """What firmware that boots by ACPI hands over; with /chosen alone there would be no console either."""
+    def change(text):
+        return re.sub(r"\n\tmemory@40000000 \{.*?\n\t\};", "", text, flags=re.S)
+
+    text = until_halted(spin_machine(3, 1, str(tmp_path / "tree"), change))  # QEMU's own loader would put memory in
+    said = "the device tree is refused: it describes no memory (ACPI, which may describe it, is not supported)"
+    assert text.count(said) == 1 and "exception in the hypervisor" not in text, text
+
+
+@pytest.mark.parametrize("line", ["acpi=force", "acpi=off acpi=force smp=1"])
+def test_acpi_is_refused(line):
+    text = until_halted(machine(3, 1) + ["-append", LINE + line])
+    assert text.count("acpi=force is refused: ACPI is not supported on Arm") == 1 and "online" not in text, text
+
+
+@pytest.mark.parametrize("line, warned", [("acpi=on", 1), ("acpi", 1), ("acpi=force acpi=on", 1), ("acpi=off", 0), ("", 0),
+                                          ("acpi=force no-acpi", 0), ("xacpi=force", 0)])
+def test_acpi_is_left_aside(line, warned):
+    text = until_halted(machine(3, 1) + ["-append", LINE + line])
+    assert text.count("acpi: ACPI is not supported on Arm, the device tree is used") == warned, text
+    assert "CPUs online" in text, text
 
 
 def test_smmu_is_left_aside():

@@ -134,7 +134,7 @@ static int parse_memory(const void *fdt, const char **why)
         }
     }
     if (machine.ram_count == 0) {
-        *why = "it describes no memory";
+        *why = "it describes no memory (ACPI, which may describe it, is not supported)";
         return -EINVAL;
     }
     if (!parse_reserved(fdt) || !reserve_release_addresses()) {

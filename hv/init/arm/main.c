@@ -35,6 +35,7 @@
 #include "hv/init/arm/passthrough.h"
 #include "hv/init/cmdline.h"
 #include "hv/lib/printf.h"
+#include "hv/lib/string.h"
 #include "hv/mm/boot_alloc.h"
 #include "hv/mm/frame.h"
 #include "hv/mm/page_alloc.h"
@@ -148,6 +149,25 @@ static void cmdline_apply(void)
     smp_max_cpus = cmdline.smp ? cmdline.maxcpus : 1;
 }
 
+/* The last that is said counts, and force is a value that acpi= has on Arm alone. */
+static void acpi_check(void)
+{
+    const char *line = bootinfo.cmdline;
+    const char *last = NULL;
+
+    for (const char *at = strstr(line, "acpi"); at != NULL; at = strstr(at + 4, "acpi")) {
+        if ((at == line || at[-1] == ' ' || at[-1] == '-') && strchr(" =", at[4]) != NULL) {
+            last = at;
+        }
+    }
+    if (last != NULL && strncmp(last, "acpi=force", 10) == 0 && strchr(" ", last[10]) != NULL) {
+        panic("acpi=force is refused: ACPI is not supported on Arm");
+    }
+    if (last != NULL && cmdline.acpi) {
+        log_warning("acpi: ACPI is not supported on Arm, the device tree is used\n");
+    }
+}
+
 static void for_each_ram(void (*fn)(mfn_t first, uint64_t count))
 {
     for (unsigned int i = 0; i < machine.ram_count; i++) {
@@ -210,6 +230,7 @@ NORETURN void boot_start(uint64_t fdt_start, uint64_t image_start)
         panic("the device tree is refused: %s", why);
     }
     log_info("Command line: %s\n", bootinfo.cmdline);
+    acpi_check();
     cmdline_report(&cmdline);              /* unknown options, in one warning */
     memory_init();                         /* direct map, frame table, allocator */
     paging_init_cpu();
