@@ -3,8 +3,8 @@
  * A firmware without PSCI for QEMU's `virt` machine with EL3 (secure=on, -bios): every CPU begins here, makes the
  * interrupt controller's interrupts non-secure, goes down to EL2, and either jumps to the hypervisor's Image (the first)
  * or waits for an address in its word of the spin table. The loop and the table lie in one page of non-secure memory,
- * PARK, where the first CPU copies them: the others' words are at PARK + 0x800 + 8 * number. The test puts the Image
- * at IMAGE and its device tree at TREE (tests/arm64/test_arm64.py).
+ * PARK, where the first CPU copies them: the others' words are at PARK + 0x800 + 8 * number, and the first CPU's is one
+ * for all of them. The test puts the Image at IMAGE and its device tree at TREE (tests/arm64/test_arm64.py).
  */
 #define PARK    0x47fff000
 #define IMAGE   0x44000000
@@ -111,11 +111,13 @@ down:
 
 /* x0: the CPU's number. At EL2, with the MMU off. */
 park_begin:
-    adr x1, park_begin
-    add x1, x1, #0x800
-    add x1, x1, x0, lsl #3
+    adr x3, park_begin
+    add x3, x3, #0x800
+    add x1, x3, x0, lsl #3
 5:  wfe
     ldr x2, [x1]
+    ldr x4, [x3]
+    orr x2, x2, x4
     cbz x2, 5b
     mov x0, xzr
     br x2

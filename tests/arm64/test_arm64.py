@@ -644,10 +644,15 @@ def spin_machine(gic, cpus, path, change=lambda text: text, line=QUIET, kernel="
         loader(0x49000000, path_of)
 
 
-@pytest.mark.parametrize("gic", [3, 2])
-def test_spin_table(gic, tmp_path):
-    """A kernel of as many vcpus as there are CPUs; then the machine, which nobody can switch off, says so."""
-    child = spawn(spin_machine(gic, 3, str(tmp_path / "tree")))
+@pytest.mark.parametrize("gic, one_address", [(3, False), (2, False), (3, True)])
+def test_spin_table(gic, one_address, tmp_path):
+    """A kernel of as many vcpus as there are CPUs; then the machine, which nobody can switch off, says so. Of boot wrappers
+    all CPUs wait for one address, and the first one's release wakes the others, too."""
+    def change(text):
+        one = "cpu-release-addr = <0x0 0x%x>" % (PARK + 0x800)
+        return re.sub("cpu-release-addr = <[^>]*>", one, text) if one_address else text
+
+    child = spawn(spin_machine(gic, 3, str(tmp_path / "tree"), change))
     text = wait_for_all(child, ["3 CPUs online", r"verdict: \w+\s", "Without PSCI the machine cannot be switched off"])
     child.close(force=True)
     assert "verdict: pass" in text, text

@@ -114,19 +114,22 @@ mmu_on:
     isb
     ret
 
-/* A CPU that a spin table releases: registers say nothing, its number does. */
+/* A CPU that a spin table releases: registers say nothing, its number does. Where all CPUs wait for one address, the
+ * first one's release brings the others, too: they wait here for theirs. */
     .globl secondary_start_released
 secondary_start_released:
     msr daifset, #15
     mrs x1, mpidr_el1
     ldr x2, =MPIDR_AFFINITY
     and x1, x1, x2
-    adrp x3, smp_released
+    b 2f
+1:  wfe
+2:  adrp x3, smp_released
     add x3, x3, :lo12:smp_released
-1:  ldp x2, x0, [x3], #16
-    cbz x0, 9b
+3:  ldp x2, x0, [x3], #16
+    cbz x0, 1b
     cmp x1, x2
-    b.ne 1b
+    b.ne 3b
 
 /* A CPU that PSCI starts. x0: virtual address of its struct cpu_local. */
     .globl secondary_start

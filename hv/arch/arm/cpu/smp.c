@@ -21,7 +21,8 @@ unsigned int arch_cpus_possible = 1;
 unsigned long arch_percpu_offsets[MAX_CPUS];
 unsigned int smp_max_cpus;
 
-/* For CPUs that firmware tells nothing: head.S looks for its own, with the MMU off; one without local is the last. */
+/* For CPUs that firmware tells nothing: head.S looks for its own, with the MMU off, until it is there; one without
+ * local ends the list. */
 struct released {
     uint64_t mpidr;
     struct cpu_local *local;
@@ -78,7 +79,9 @@ static int release(unsigned int cpu, struct cpu_local *local)
     if (at == NULL) {
         return -ENOMEM;
     }
-    smp_released[released_count++] = (struct released){ mpidrs[cpu], local };
+    smp_released[released_count].mpidr = mpidrs[cpu];
+    dsb_ish(); /* a CPU that another's release brought may be looking */
+    WRITE_ONCE(smp_released[released_count++].local, local);
     paging_clean_cache(smp_released, sizeof(smp_released));
     *at = paging_virt_to_phys(secondary_start_released).v;
     paging_clean_cache((const void *)at, sizeof(*at));
