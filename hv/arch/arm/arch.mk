@@ -3,8 +3,9 @@
 # is an Image as boot loaders know it. libfdt is Debian's (libfdt-dev of the architecture).
 HV_LIBS := $(shell $(CC) -print-file-name=libfdt.a)
 
+# Erratum 843419 of Cortex-A53: all of the image is within reach of ADR; with stubs each layout that needs one gains a page.
 HV_LDFLAGS := -m aarch64elf -static --gc-sections --build-id=sha1 -z noexecstack -z max-page-size=4096 \
-    --no-warn-rwx-segments --fix-cortex-a53-843419 -T hv/arch/arm/arm64/hv.lds
+    --no-warn-rwx-segments --fix-cortex-a53-843419=adr -T hv/arch/arm/arm64/hv.lds
 HV_CFLAGS += -ffunction-sections -fdata-sections
 $(B)/hv/init/arm/%.o $(B)/hv/drivers/fdt.o: HV_CFLAGS += -isystem /usr/include/aarch64-linux-gnu
 
