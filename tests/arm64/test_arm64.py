@@ -5,6 +5,7 @@ machine with GICv3 and GICv2 (emulation, EL2 by virtualization=on). `make boot A
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -731,14 +732,14 @@ def test_device_for_a_guest(gic, tmp_path):
 
 def test_device_for_a_guest_beside_dom0(tmp_path):
     """Debian's driver of the clock in the guest; dom0 has neither its node nor its registers, nor nodes whose registers
-    are in one page with a guest's."""
+    are in one page with a guest's. What it reads there all the same is a bus error."""
     image, initrd = os.path.join(IMAGE, "vmlinuz"), os.path.join(IMAGE, "dom0.cpio.gz")
     partial = partial_tree(str(tmp_path / "partial"), RTC + SLOT)
     run = r'guest.run=\"ls /proc/device-tree/passthrough/rtc@10010000; cat /proc/device-tree/aliases/rtc0; echo; ' \
         r'cat /sys/class/rtc/rtc0/name /sys/class/rtc/rtc0/since_epoch; echo clock-read; sleep 10000\"'
     guest = (1, 160, 0x50000000, image, "console=ttyAMA0 " + run, 0x54000000, GUEST_INITRD)
-    blob = domains_tree(str(tmp_path / "tree"), 3, 2, [guest], (0x50000000, image, "console=hvc0 quiet proxenos.script=rig",
-                        0x58000000, initrd), partials={0: (0x5c000000, partial)})
+    dom0_modules = (0x50000000, image, "console=hvc0 quiet iomem=relaxed proxenos.script=rig", 0x58000000, initrd)
+    blob = domains_tree(str(tmp_path / "tree"), 3, 2, [guest], dom0_modules, partials={0: (0x5c000000, partial)})
     subprocess.run(["fdtput", blob, "/fw-cfg@9020000", "xen,passthrough"], check=True)  # nobody's yet
     child = spawn(machine(3, 2) + ["-dtb", blob] + loader(0x50000000, image) + loader(0x54000000, GUEST_INITRD) +
                   loader(0x58000000, initrd) + loader(0x5c000000, partial))
@@ -756,6 +757,9 @@ def test_device_for_a_guest_beside_dom0(tmp_path):
     assert slots == set(range(0xa001000, 0xa004000, 0x200)), names  # 0xa000000 is the guest's, seven share its page
     gone = re.findall(r"dom0: (\S+) is not in its device tree: a guest has a page of its registers", text)
     assert gone == ["virtio_mmio@%x" % at for at in range(0xa000200, 0xa001000, 0x200)], text
+    assert d.ok("devmem 0x9030fe0") == "0x00000061"  # the PL061's
+    for at in [0x9010fe0, 0x9020000, 0xa000000, 0xa000200]:
+        assert d.run("devmem 0x%x" % at)[0] == 128 + signal.SIGBUS
     d.ok("xl destroy 1")
     d.until("! xl list | grep -q '^[^ ]* *1 '")
     child.close(force=True)
