@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A firmware without PSCI for QEMU's `virt` machine with EL3 (secure=on, -bios): every CPU begins here, makes the
- * interrupt controller's interrupts non-secure, goes down to EL2, and either jumps to the hypervisor's Image (the first)
+ * interrupt controller's interrupts non-secure (and the shared ones edges), goes down to EL2, and either jumps to the hypervisor's Image (the first)
  * or waits for an address in its word of the spin table. The loop and the table lie in one page of non-secure memory,
  * PARK, where the first CPU copies them: the others' words are at PARK + 0x800 + 8 * number, and the first CPU's is one
  * for all of them. The test puts the Image at IMAGE and its device tree at TREE (tests/arm64/test_arm64.py).
@@ -75,6 +75,13 @@ shared:
 2:  str w0, [x1], #4
     subs x2, x2, #1
     b.ne 2b
+    ldr w0, =0xaaaaaaaa         /* edges, all of the shared ones: nothing says how firmware leaves them */
+    add x1, x20, #0xc00
+    add x1, x1, #8
+    mov x2, #62
+6:  str w0, [x1], #4
+    subs x2, x2, #1
+    b.ne 6b
 
     adr x0, park_begin
     adr x1, park_end

@@ -660,6 +660,14 @@ def test_spin_table(gic, one_address, tmp_path):
     assert text.count("no PSCI in the device tree: the machine can be neither reset nor switched off") == 1, text
 
 
+@pytest.mark.parametrize("gic", [3, 2])
+def test_levels_that_firmware_left_as_edges(gic, tmp_path):
+    child = spawn(spin_machine(gic, 1, str(tmp_path / "tree"), kernel="device"))
+    text = wait_for_all(child, [r"verdict: \w+\s"])
+    child.close(force=True)
+    assert "verdict: pass" in text, text
+
+
 def test_spin_table_that_makes_no_sense(tmp_path):
     """One line for each CPU that stays off; the others run."""
     def change(text):

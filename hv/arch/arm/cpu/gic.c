@@ -18,6 +18,7 @@
 #define GICD_IPRIORITYR 0x0400
 #define GICD_ICFGR     0x0c00
 
+#define RWP            BIT(31) /* of GICD_CTLR */
 #define SPURIOUS       1020U
 #define PRIORITY       0xa0a0a0a0U
 
@@ -48,7 +49,8 @@ bool gic_is_ours(unsigned int irq)
     return irq >= GIC_IRQ_MAX || handlers[irq] != NULL;
 }
 
-/* All shared interrupts off, same priority; security groups as they are for the calling security state. */
+/* All shared interrupts off, levels as a guest finds them in its own distributor, same priority; security groups as
+ * they are for the calling security state. */
 void gic_dist_init(volatile char *dist)
 {
     unsigned int count = ((mmio_read32(dist + GICD_TYPER) & 31) + 1) * 32;
@@ -57,6 +59,12 @@ void gic_dist_init(volatile char *dist)
     gic_machine.irq_count = MIN(count, GIC_IRQ_MAX);
     for (unsigned int i = 32; i < gic_machine.irq_count; i += 32) {
         mmio_write32(dist + GICD_ICENABLER + i / 8, ~0U);
+    }
+    while ((mmio_read32(dist + GICD_CTLR) & RWP) != 0) { /* only what is off may change; a GICv2 has no such bit */
+    }
+    for (unsigned int i = 32; i < gic_machine.irq_count; i += 32) {
+        mmio_write32(dist + GICD_ICFGR + i / 4, 0);
+        mmio_write32(dist + GICD_ICFGR + i / 4 + 4, 0);
         mmio_write32(dist + GICD_ICPENDR + i / 8, ~0U);
         mmio_write32(dist + GICD_ICACTIVER + i / 8, ~0U);
     }
