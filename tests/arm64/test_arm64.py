@@ -192,10 +192,10 @@ def test_our_toolstack(gic):
     d.child.close(force=True)
 
 
-@pytest.mark.parametrize("tools", ["debian", "ours"])
-def test_disk_and_network(tools):
+@pytest.mark.parametrize("tools, gic", [("debian", 3), ("debian", 2), ("ours", 3)])
+def test_disk_and_network(tools, gic):
     """The seed's way of a disk: a loop device under phy:, and a bridge."""
-    d = Dom0(3, 2) if tools == "debian" else ours(3, 2)
+    d = Dom0(gic, 2) if tools == "debian" else ours(gic, 2)
     run = ("echo hello-from-guest > /dev/xvda; sync; ip addr add 10.0.0.2/24 dev eth0; ip link set eth0 up; "
            "ping -c 3 10.0.0.1; echo pinged")
     d.ok("dd if=/dev/zero of=/tmp/d.img bs=1M count=8 2>/dev/null; losetup /dev/loop0 /tmp/d.img")
@@ -537,7 +537,8 @@ def wait_for_all(child, patterns):
 
 def test_kernels_as_guests_of_the_device_tree(tmp_path):
     """All that need no rights, each beside another, without a dom0."""
-    for names in [("basic", "events"), ("gic", "random"), ("sysreg", "calls"), ("wait", "sched"), ("readonly", "version")]:
+    for names in [("basic", "events"), ("gic", "random"), ("sysreg", "calls"), ("wait", "sched"), ("readonly", "version"),
+                  ("ipi", "modes")]:
         paths = [os.path.join(ROOT, "build/guest/arm64", n) for n in names]
         guests = [(2, 64, 0x50000000 + i * 0x1000000, p, "") for i, p in enumerate(paths)]
         blob = domains_tree(str(tmp_path / "tree"), 3, 2, guests, line=QUIET)
@@ -588,13 +589,14 @@ def test_consoles_of_two_guests(tmp_path):
     child.close(force=True)
 
 
-def test_guest_of_the_device_tree_beside_dom0(tmp_path):
+@pytest.mark.parametrize("gic", [3, 2])
+def test_guest_of_the_device_tree_beside_dom0(gic, tmp_path):
     image = os.path.join(IMAGE, "vmlinuz")
     initrd = os.path.join(IMAGE, "dom0.cpio.gz")
     guest = (1, 160, 0x50000000, image, SHELL, 0x54000000, GUEST_INITRD)
     dom0_modules = (0x50000000, image, "console=hvc0 quiet proxenos.script=rig", 0x58000000, initrd)
-    blob = domains_tree(str(tmp_path / "tree"), 3, 2, [guest], dom0_modules)
-    child = spawn(machine(3, 2) + ["-dtb", blob] + loader(0x50000000, image) + loader(0x54000000, GUEST_INITRD) +
+    blob = domains_tree(str(tmp_path / "tree"), gic, 2, [guest], dom0_modules)
+    child = spawn(machine(gic, 2) + ["-dtb", blob] + loader(0x50000000, image) + loader(0x54000000, GUEST_INITRD) +
                   loader(0x58000000, initrd))
     d = Dom0.__new__(Dom0)
     d.child, d.text = child, ""
