@@ -869,6 +869,70 @@ def test_devices_that_make_no_sense(tmp_path):
     assert re.findall(r"d1: verdict: (\w+)", text) == ["pass"], text
 
 
+def chosen_tree(path, chosen, change=lambda text: text):
+    """The machine's own device tree with more in /chosen."""
+    text = change(machine_tree(path, 3, 1))
+    cells = "#address-cells = <2>;\n#size-cells = <2>;\n"
+    return make_blob(path, re.sub(r"(\n\tchosen \{\n(?:\t\t[a-z-]+ = .*;\n)*)", lambda m: m[1] + cells + chosen, text, count=1))
+
+
+EVENTS = os.path.join(ROOT, "build/guest/arm64/events")
+
+
+def run_tree(blob, seconds=60):
+    """What a machine with that tree says until its dom0, a test kernel, switches it off."""
+    command = ["timeout", str(int(seconds * PATIENCE)), "qemu-system-aarch64"] + machine(3, 1, 1024) + ["-dtb", blob]
+    command += loader(0x49000000, EVENTS)
+    return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          text=True, errors="replace", check=True).stdout.replace("\r", "")
+
+
+SPELLINGS = {"present": ("multiboot,kernel", "multiboot,module"), "seed": ("xen,linux-zimage", "xen,multiboot-module"),
+             "plain": ("multiboot,module",)}
+
+
+def events_node(args=None, spelling="present"):
+    return "module@49000000 { compatible = %s; reg = <0 0x49000000 0 0x%x>; %s };\n" % (
+        ", ".join('"%s"' % name for name in SPELLINGS[spelling]), os.path.getsize(EVENTS),
+        "" if args is None else 'bootargs = "%s";' % args)
+
+
+@pytest.mark.parametrize("properties, module, ours, dom0", [
+    ("xen d0", None, "xen", "d0"),
+    ("xen d0", "module", "xen", "d0"),
+    ("xen d0 any", "module", "xen", "d0"),
+    ("xen any", None, "xen", "any"),
+    ("xen any", "module", "xen", "module"),
+    ("xen", "module", "xen", "module"),
+    ("xen", None, "xen", ""),
+    ("d0 any", None, "any", "d0"),
+    ("d0", None, "", "d0"),
+    ("any", "module", "any", "module"),
+    ("any", None, "", "any"),
+])
+def test_command_lines(properties, module, ours, dom0, tmp_path):
+    """Whose line is whose, as Xen's document on booting with a device tree says."""
+    names = {"xen": "xen,xen-bootargs", "d0": "xen,dom0-bootargs", "any": "bootargs"}
+    chosen = "".join('%s = "loglvl=all dom0_mem=64M who=%s";\n' % (names[p], p) for p in properties.split())
+    text = run_tree(chosen_tree(str(tmp_path / "tree"), chosen + events_node(module and "who=" + module)))
+    assert "verdict: pass" in text and not BAD.search(text), text
+    assert re.search(r"\(XEN\) Command line:(?:.* who=(\w+)| *)$", text, re.M)[1] == (ours or None), text
+    assert re.search(r"arguments '(?:.*who=(\w+)|)'$", text, re.M)[1] == (dom0 or None), text
+
+
+@pytest.mark.parametrize("spelling", sorted(SPELLINGS))
+def test_spellings_of_modules(spelling, tmp_path):
+    """Xen 4.4's names, today's, and a module that says no more than that it is one: a ramdisk behind the kernel."""
+    ramdisk = {"present": ("multiboot,ramdisk", "multiboot,module"), "seed": ("xen,linux-initrd", "xen,multiboot-module"),
+               "plain": ("multiboot,module",)}[spelling]
+    chosen = 'xen,xen-bootargs = "loglvl=all dom0_mem=64M";\n' + events_node("who=" + spelling, spelling)
+    chosen += "module@4d000000 { compatible = %s; reg = <0 0x4d000000 0 0x3000>; };\n" % ", ".join(
+        '"%s"' % name for name in ramdisk)
+    text = run_tree(chosen_tree(str(tmp_path / "tree"), chosen))
+    assert "verdict: pass" in text and not BAD.search(text), text
+    assert "arguments 'who=%s'" % spelling in text, text
+
+
 UBOOT = os.environ.get("UBOOT", "/usr/lib/u-boot/qemu_arm64/u-boot.bin")
 
 

@@ -301,7 +301,7 @@ static void parse_command_lines(int chosen)
     const char *dom0 = fdt_text(chosen, "xen,dom0-bootargs");
     const char *any = fdt_text(chosen, "bootargs");
 
-    if (kernel != NULL && kernel->args != NULL) {
+    if (dom0 == NULL && kernel != NULL) {
         dom0 = kernel->args;
     }
     if (dom0 == NULL && ours != NULL) {
