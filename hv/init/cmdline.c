@@ -4,6 +4,7 @@
  */
 #include "hv/init/cmdline.h"
 
+#include "hv/arch_cpu.h"
 #include "hv/lib/string.h"
 
 struct cmdline cmdline;
@@ -518,7 +519,7 @@ static const char *const ignored[] = {
     "credit2_balance_over", "credit2_balance_under", "credit2_cap_period_ms",
     "credit2_load_precision_shift", "credit2_load_window_shift", "credit2_runqueue", "dbgp",
     "debug_stack_lines", "debugtrace", "dit", "dma_bits", "dom0-cpuid", "dom0-iommu",
-    "dom0_nodes", "dom0_shadow", "dtuart", "e820-mtrr-clip", "e820-verbose", "edd", "edid", "efi",
+    "dom0_nodes", "dom0_shadow", ARCH_IGNORED_OPTIONS "e820-mtrr-clip", "e820-verbose", "edd", "edid", "efi",
     "ept", "ext_regions", "extra_guest_irqs", "flask", "font", "force-ept", "gdb", "global-pages",
     "hap", "hap_1gb", "hap_2mb", "hardware_dom", "hest_disable", "highmem-start", "hmp-unsafe",
     "hpetbroadcast", "hvm_debug", "hvm_fep", "hvm_port80", "idle_latency_factor", "invpcid",

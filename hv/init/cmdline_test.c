@@ -45,6 +45,14 @@ TEST(cmdline_typical)
     EXPECT_STR(c.sched, "null");
 }
 
+/* An option that does something on some machines only is not lost where it does. */
+TEST(cmdline_serial_port_of_the_device_tree)
+{
+    cmdline_parse("console=dtuart dtuart=/soc/serial@7e215040:115200 dom0_mem=1G", &c);
+    EXPECT_STR(c.dtuart, "/soc/serial@7e215040:115200");
+    EXPECT(c.complaint_count == 0);
+}
+
 TEST(cmdline_booleans)
 {
     cmdline_parse("noreboot=no watchdog=true no-pv-linear-pt nosmp sync_console=0 no-x2apic "

@@ -933,6 +933,40 @@ def test_spellings_of_modules(spelling, tmp_path):
     assert "arguments 'who=%s'" % spelling in text, text
 
 
+DECOY = """	pl011@9010000 { compatible = "arm,pl011", "arm,primecell"; reg = <0x0 0x9010000 0x0 0x1000>; interrupts = <0 2 4>; };
+"""
+
+
+@pytest.mark.parametrize("dtuart, stdout, is_seen", [
+    ("/pl011@9000000", None, True),
+    ("serial0", None, True),
+    ("serial0:115200n8", None, True),
+    ("serial0", "/pl011@9010000", True),
+    ("", "/pl011@9000000", True),
+    ("", "serial0:115200", True),
+    ("", None, False),
+    ("serial1", "serial0", False),
+    ("/pl011@9010000", None, False),
+])
+def test_console_of_the_device_tree(dtuart, stdout, is_seen, tmp_path):
+    """dtuart= has a path or an alias and wins over stdout-path. The first port of the tree, which is taken when neither
+    is there, is a clock that is called one: what goes there is not seen."""
+    def change(text):
+        text = re.sub(r"\n\t\tstdout-path = .*;", "", text)
+        text = re.sub(r"\n\taliases \{.*?\n\t\};\n", "\n", text, flags=re.S)
+        text = re.sub(r"\n\tpl031@9010000 \{.*?\n\t\};\n", "\n", text, flags=re.S)
+        assert "aliases" not in text and "pl031" not in text and "stdout-path" not in text
+        aliases = '\taliases { serial0 = "/pl011@9000000"; serial1 = "/pl011@9010000"; };\n'
+        return re.sub(r"(\n\t[a-z0-9-]+(?:@\w+)? \{\n)", lambda m: "\n" + aliases + DECOY + m[1], text, count=1)
+
+    line = "dom0_mem=64M loglvl=all" + (" console=dtuart dtuart=" + dtuart if dtuart else "")
+    chosen = 'xen,xen-bootargs = "%s";\n' % line + ('stdout-path = "%s";\n' % stdout if stdout else "")
+    text = run_tree(chosen_tree(str(tmp_path / "tree"), chosen + events_node(""), change))
+    assert text.count("verdict: pass") == is_seen and text.count("dom0 has shut down") == is_seen, text
+    if not is_seen:
+        assert text == ""
+
+
 UBOOT = os.environ.get("UBOOT", "/usr/lib/u-boot/qemu_arm64/u-boot.bin")
 
 

@@ -14,6 +14,7 @@
 #define ARCH_ASM_COMMENT "//" /* what ends a line of assembly */
 /* By number, which a guest may use; vcpus start and stop by PSCI, and timers are the machine's. */
 #define ARCH_VCPU_OPS (1UL << VCPUOP_register_runstate_memory_area | 1UL << VCPUOP_register_vcpu_info)
+#define ARCH_IGNORED_OPTIONS /* of the command line: those of all */
 
 #define STACK_ORDER 2
 #define STACK_SIZE  (PAGE_SIZE << STACK_ORDER)

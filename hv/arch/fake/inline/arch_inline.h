@@ -11,6 +11,7 @@
 
 #define ARCH_ASM_COMMENT "#" /* what ends a line of assembly */
 #define ARCH_VCPU_OPS ~0UL
+#define ARCH_IGNORED_OPTIONS
 
 struct fake_cpu {
     unsigned int id;

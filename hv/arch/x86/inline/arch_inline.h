@@ -15,6 +15,7 @@
 
 #define ARCH_ASM_COMMENT "#" /* what ends a line of assembly */
 #define ARCH_VCPU_OPS    (~0UL) /* by number, which a guest may use: all */
+#define ARCH_IGNORED_OPTIONS "dtuart", /* there is no device tree */
 
 #define STACK_ORDER 3
 #define STACK_SIZE  (PAGE_SIZE << STACK_ORDER)
