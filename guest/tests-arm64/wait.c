@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Waiting: WFI with something pending does not sleep, masked or not; WFI without sleeps until the timer, and one set
- * for years to come is no reason to wake; storms of both and of WFE and YIELD on all vcpus keep nobody else from his
- * time. A machine with several CPUs has several vcpus; one does as well.
+ * for years to come is no reason to wake; PSCI's CPU_SUSPEND does the same in each of its forms; storms of WFI, WFE
+ * and YIELD on all vcpus keep nobody else from his time. A machine with several CPUs has several vcpus; one does as
+ * well.
  */
 #include "guest/arm64/guest.h"
 #include "guest/libguest/hypercall.h"
@@ -57,6 +58,71 @@ static void test_sleep(void)
         }
         EXPECT(counter() - start >= TICKS);
         EXPECT_EQ(irq_count[27], before + 1);
+    }
+}
+
+/* ---- CPU_SUSPEND: standby, whatever state it asks for, and so it comes back to its caller --------- */
+
+#define CPU_SUSPEND   0x84000001UL
+#define PSCI_FEATURES 0x8400000aUL
+#define SMCCC_64      0x40000000UL
+#define POWER_DOWN    (1UL << 16)
+#define NOBODY_GOES   0x1000UL /* an entry point that is not used */
+
+static void take(unsigned int irq, unsigned int before)
+{
+    irqs_on();
+    for (unsigned int i = 0; i < 1000000 && irq_count[irq] == before; i++) {
+        __asm__ volatile("" ::: "memory");
+    }
+    irqs_off();
+    EXPECT_EQ(irq_count[irq], before + 1);
+}
+
+/* One call sleeps until the timer; its interrupt waits for us to take it. */
+static void suspend_until_timer(long (*call)(uint64_t, uint64_t, uint64_t, uint64_t), uint64_t function,
+                                uint64_t state)
+{
+    unsigned int before = irq_count[27];
+    unsigned int calls = 0;
+    uint64_t due;
+
+    timer_in(TICKS);
+    __asm__ volatile("mrs %0, cntv_cval_el0" : "=r"(due));
+    while (counter() < due) {
+        EXPECT_EQ(call(function, state, NOBODY_GOES, 0x5a5a), 0);
+        calls++;
+    }
+    EXPECT(calls <= 2);
+    EXPECT_EQ(irq_count[27], before);
+    take(27, before);
+}
+
+/* With something pending, it is no sleep. */
+static void suspend_with_pending(long (*call)(uint64_t, uint64_t, uint64_t, uint64_t), uint64_t function,
+                                 uint64_t state)
+{
+    unsigned int before = irq_count[3];
+    uint64_t start = counter();
+
+    arm_send_sgi(3, 1);
+    for (unsigned int i = 0; i < 100; i++) {
+        EXPECT_EQ(call(function, state, NOBODY_GOES, 0), 0);
+    }
+    EXPECT(counter() - start < 10000 * TICKS);
+    take(3, before);
+}
+
+static void test_suspend(void)
+{
+    for (unsigned int i = 0; i < 8; i++) {
+        long (*call)(uint64_t, uint64_t, uint64_t, uint64_t) = i & 1 ? firmware_call_smc : firmware_call;
+        uint64_t function = CPU_SUSPEND | (i & 2 ? SMCCC_64 : 0);
+        uint64_t state = i & 4 ? POWER_DOWN : 0;
+
+        EXPECT_EQ(firmware_call(PSCI_FEATURES, function, 0, 0), 0);
+        suspend_until_timer(call, function, state);
+        suspend_with_pending(call, function, state);
     }
 }
 
@@ -174,6 +240,7 @@ void test_main(void)
     gic_enable_local(27);
     test_pending();
     test_sleep();
+    test_suspend();
     gic_enable_local(30);
     for (unsigned int bits = 48; bits <= 64; bits++) {
         test_far_physical(~0UL >> (64 - bits));
