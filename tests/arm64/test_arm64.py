@@ -967,6 +967,44 @@ def test_console_of_the_device_tree(dtuart, stdout, is_seen, tmp_path):
         assert text == ""
 
 
+# A change of a guest's node, or of its memory and cpus, and what is said of the guest.
+BAD_GUESTS = [
+    (dict(size=0), "memory"),
+    (dict(size=8 << 10), "memory"),   # more than a guest can have
+    (dict(size=1536), "memory"),      # more than this machine has
+    (dict(without="memory"), "memory"),
+    (dict(vcpus=0), "cpus|property"),
+    (dict(vcpus=1000), "cpus|property"),
+    (dict(without="cpus"), "cpus"),
+    (dict(without_kernel=True), "no kernel"),
+    (dict(image=HV + ".gz"), "Image"),
+]
+
+
+def test_guests_that_make_no_sense(tmp_path):
+    """Each is left out, in one line that says why; its memory is there for the last one, which has nothing wrong."""
+    path = os.path.join(ROOT, "build/guest/arm64/version")
+    guests = []
+    for change, _ in BAD_GUESTS + [({"size": 512}, None)]:
+        image = change.get("image", path)
+        guests.append((change.get("vcpus", 1), change.get("size", 64), 0x50000000 if image == path else 0x51000000, image, "x"))
+    blob = domains_tree(str(tmp_path / "tree"), 3, 1, guests)
+    for i, (change, _) in enumerate(BAD_GUESTS):
+        if "without" in change:
+            subprocess.run(["fdtput", "-d", blob, "/chosen/domU%d" % i, change["without"]], check=True)
+        if "without_kernel" in change:
+            subprocess.run(["fdtput", "-r", blob, "/chosen/domU%d/module@50000000" % i], check=True)
+    child = spawn(machine(3, 1, 1024) + ["-dtb", blob] + loader(0x50000000, path) + loader(0x51000000, HV + ".gz"))
+    text = wait_for_all(child, [r"verdict: \w+\s"])
+    child.close(force=True)
+    assert re.findall(r"verdict: (\w+)", text) == ["pass"], text
+    told = re.findall(r"guest domU(\d+) is left out: (.*?)\r?$", text, re.M)
+    assert [int(i) for i, _ in told] == list(range(len(BAD_GUESTS))), text
+    for (_, why), (_, line) in zip(BAD_GUESTS, told):
+        assert re.search(why, line), line
+    assert "guest domU%d of the device tree, 512 MiB, 1 vcpus" % len(BAD_GUESTS) in text, text
+
+
 UBOOT = os.environ.get("UBOOT", "/usr/lib/u-boot/qemu_arm64/u-boot.bin")
 
 

@@ -434,10 +434,17 @@ static bool find_partial(struct guest *g)
     return bootinfo_module(g->node, MODULE_REFUSED) == NULL;
 }
 
+/* What it had got is the next one's. */
+static void give_up(struct domain *d)
+{
+    while (d != NULL && domain_kill(d) == -ERESTART) {
+    }
+}
+
 static void start(int node)
 {
     const struct boot_module *kernel = bootinfo_module(node, MODULE_KERNEL);
-    struct guest g = { .node = node, .vcpus = (unsigned int)fdt_number(node, "cpus", 1),
+    struct guest g = { .node = node, .vcpus = (unsigned int)fdt_number(node, "cpus", 0),
                        .size = ALIGN_DOWN(fdt_number(node, "memory", 0) << 10, LARGE_SIZE),
                        .has_vpl011 = fdt_getprop(fdt_machine, node, "vpl011", NULL) != NULL,
                        .why = "there is not enough memory, or a property makes no sense" };
@@ -449,6 +456,8 @@ static void start(int node)
     }
     if (kernel == NULL) {
         g.why = "it has no kernel";
+    } else if (g.vcpus == 0) {
+        g.why = "its cpus are missing or none";
     } else if (g.size < 2 * LARGE_SIZE || g.size > GUEST_RAM0_SIZE) {
         g.why = "its memory is missing, too small or too large";
     } else {
@@ -470,6 +479,7 @@ static void start(int node)
     }
     if (rc != 0) {
         log_error("guest %s is left out: %s (error %d)\n", name, g.why, -rc);
+        give_up(g.d);
         return;
     }
     log_info("%pd: guest %s of the device tree, %lu MiB, %u vcpus\n", g.d, name, (unsigned long)(g.size >> 20),
