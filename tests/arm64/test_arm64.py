@@ -504,6 +504,18 @@ def test_bad_device_tree(name, tmp_path):
     assert not re.search("exception in the hypervisor|BUG at|online", output), output
 
 
+def test_many_reserved_areas(tmp_path):
+    """As many as are accepted but for QEMU's own and the CPUs': each between two blocks of 2 MiB, for small pages in both."""
+    areas = ["fw@%x { reg = <0x0 0x%x 0x0 0x2000>; };" % (at, at) for at in range(0x501ff000, 0x501ff000 + 60 * 0x400000, 0x400000)]
+    node = "\n\treserved-memory { #address-cells = <2>; #size-cells = <2>; ranges; %s };\n\tpsci {" % " ".join(areas)
+    path = os.path.join(ROOT, "build/guest/arm64/version")
+    text = with_kernel(machine_tree(str(tmp_path / "tree"), 3, 1), path, QUIET).replace("\n\tpsci {", node, 1)
+    child = spawn(machine(3, 1) + ["-dtb", make_blob(str(tmp_path / "tree"), text)] + loader(0x49000000, path))
+    text = wait_for_all(child, [r"verdict: \w+\s"])
+    child.close(force=True)
+    assert "verdict: pass" in text, text
+
+
 @pytest.mark.parametrize("gic", [3, 2])
 def test_dom0less(gic, tmp_path):
     image = os.path.join(IMAGE, "vmlinuz")

@@ -27,7 +27,7 @@ start:
 
     adrp x0, bss_begin          /* nobody has zeroed it */
     add x0, x0, :lo12:bss_begin
-    adrp x1, image_end
+    adrp x1, bss_end
 1:  stp xzr, xzr, [x0], #16
     cmp x0, x1
     b.lo 1b
@@ -78,7 +78,7 @@ start:
 /* What was written with the MMU off must not be hidden by older lines of a cache. */
 cache_clean_tables:
     adrp x0, bss_begin
-    adrp x1, image_end
+    adrp x1, bss_end
 1:  dc civac, x0
     add x0, x0, #16
     cmp x0, x1

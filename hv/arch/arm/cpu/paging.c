@@ -3,7 +3,8 @@
  * Builds the hypervisor's own page tables (stage 1 of EL2, 48 bits, 4 KiB). See paging.h. All of it runs on the boot
  * CPU, but for arch_map_device() and paging_map_memory(), which take a lock.
  *
- * Tables come from a small pool in the image until the direct map reaches all RAM.
+ * Tables come from a pool at the image's end until the direct map reaches all RAM; what it has not given by then is
+ * memory as any other.
  */
 #include "hv/arch/arm/cpu/paging.h"
 
@@ -20,7 +21,8 @@
 
 #define LARGE_PAGES 512UL
 #define LARGE_SIZE  (LARGE_PAGES << PAGE_SHIFT)
-#define POOL_PAGES  24
+#define POOL_PAGES  (24 + 4 * MACHINE_RANGES_MAX) /* both ends of each range between blocks, and between gigabytes */
+#define POOL_SECTION ".tables,\"aw\",@nobits" ARCH_ASM_COMMENT
 #define PTE_ADDRESS 0x0000fffffffff000ULL
 #define PTE_XN      (1ULL << 54)
 #define IMAGE_BLOCKS 8U
@@ -29,11 +31,17 @@
 extern uint64_t paging_l0[512], paging_image_l2[512];
 extern const char image_begin[], text_begin[], text_end[], rodata_end[], image_end[];
 
-static uint64_t pool[POOL_PAGES][512] ALIGNED(4096);
+static uint64_t pool[POOL_PAGES][512] ALIGNED(4096) __attribute__((__section__(POOL_SECTION)));
 static unsigned int pool_used;
 static enum { TABLES_POOL, TABLES_BOOT } tables_from;
 static unsigned long device_next = DEVICE_START;
 static struct spinlock device_lock = SPINLOCK_INIT(LOCK_ARCH_DOMAIN + 5);
+
+/* Where the image ends, with the tables that are in use. */
+static unsigned long used_end(void)
+{
+    return (unsigned long)pool[pool_used];
+}
 
 paddr_t paging_virt_to_phys(const void *va)
 {
@@ -48,7 +56,7 @@ static void *table_at(uint64_t entry)
     uint64_t pa = entry & PTE_ADDRESS;
     uint64_t in_image = pa - machine.image_start;
 
-    if (in_image < (uint64_t)(image_end - image_begin)) {
+    if (in_image < used_end() - (unsigned long)image_begin) {
         return (void *)((unsigned long)image_begin + in_image);
     }
     return arch_direct_map(_mfn(pa >> PAGE_SHIFT));
@@ -60,8 +68,12 @@ static uint64_t *table_new(uint64_t *entry)
     mfn_t mfn;
 
     if (tables_from == TABLES_POOL) {
-        BUG_ON(pool_used == POOL_PAGES);
+        if (pool_used == POOL_PAGES) {
+            panic("memory and reserved memory of the device tree are in too many pieces");
+        }
         table = pool[pool_used++];
+        arch_page_clear(table);
+        dsb_ish();
         *entry = paging_virt_to_phys(table).v | PTE_TABLE;
         return table;
     }
@@ -193,7 +205,7 @@ const void *paging_map_fdt(uint64_t start)
 
 /* ---- boot memory ------------------------------------------------------------------------------ */
 
-/* RAM but for what firmware keeps and the image. */
+/* RAM but for what firmware keeps and the image; the tables in use follow when it is known which. */
 void paging_boot_memory(void)
 {
     boot_alloc_init(~0ULL);
@@ -203,7 +215,7 @@ void paging_boot_memory(void)
     for (unsigned int i = 0; i < machine.reserved_count; i++) {
         boot_alloc_reserve(machine.reserved[i].start, machine.reserved[i].end);
     }
-    boot_alloc_reserve(machine.image_start, machine.image_start + (uint64_t)(image_end - image_begin));
+    boot_alloc_reserve(machine.image_start, paging_virt_to_phys(pool).v);
 }
 
 /* ---- final tables ---------------------------------------------------------------------------- */
@@ -248,7 +260,7 @@ static void fill_image_table(uint64_t *l3, unsigned long base)
                              : va < (unsigned long)rodata_end ? 0
                                                               : PAGING_RW;
 
-        l3[i] = va < (unsigned long)image_end
+        l3[i] = va < used_end()
                     ? paging_virt_to_phys((const void *)va).v | leaf(flags) | PTE_PAGE
                     : 0;
     }
@@ -262,7 +274,7 @@ static void image_remap(void)
     for (unsigned int i = 0; i < IMAGE_BLOCKS; i++) {
         unsigned long base = IMAGE_START + ((unsigned long)i << 21);
 
-        if (base >= (unsigned long)image_end) {
+        if (base >= used_end()) {
             paging_image_l2[i] = 0;
             continue;
         }
@@ -281,6 +293,7 @@ void paging_init(void)
 {
     direct_map_ram();
     tables_from = TABLES_BOOT;
+    boot_alloc_reserve(paging_virt_to_phys(pool).v, paging_virt_to_phys(pool[pool_used]).v);
     image_remap();
 }
 
