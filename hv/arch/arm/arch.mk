@@ -12,6 +12,9 @@ $(B)/hv/init/arm/%.o $(B)/hv/drivers/fdt.o: HV_CFLAGS += -isystem /usr/include/a
 $(B)/hv/arch/arm/cpu/boot_alloc.o $(B)/hv/arch/arm/cpu/errata.o $(B)/hv/arch/arm/cpu/paging.o \
 $(B)/hv/arch/arm/guest/arm_domctl.o: HV_CFLAGS += $(HV_CFLAGS_INIT)
 
+# What is for size, as what runs once.
+$(addprefix $(B)/hv/,arch/arm/cpu/errata.o base/symbols.o drivers/ns16550.o lib/printf.o): HV_CFLAGS += $(HV_CFLAGS_INIT)
+
 $(B)/symbols.empty.o: scripts/symbols.py
 	@mkdir -p $(@D)
 	$(Q)python3 scripts/symbols.py < /dev/null > $(B)/symbols.empty.S
