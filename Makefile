@@ -56,6 +56,7 @@ help:
 HV_DIRS_arm := hv/arch/arm/arm64 hv/init/arm
 HV_SKIP_arm := $(addprefix hv/init/,main.c bootinfo.c console_devices.c cpus.c decompress_shim.c dom0.c dom0_acpi.c dom0_pv.c dom0_pvh.c dom0_rights.c) \
     $(addprefix hv/drivers/,msi.c ns16550_com.c pci.c vga.c) hv/lib/acpi_table.c hv/lib/decompress.c hv/lib/kernel_image.c
+HV_SKIP_arm += $(if $(EARLY_UART),,hv/init/arm/early_uart.c)
 HV_SKIP_x86 := $(addprefix hv/drivers/,fdt.c ns16550_mmio.c pl011.c)
 HV_DIRS := hv/lib hv/base hv/mm hv/drivers hv/core hv/calls hv/init \
            hv/arch/$(HVARCH)/cpu hv/arch/$(HVARCH)/guest hv/arch/$(HVARCH)/hvm \

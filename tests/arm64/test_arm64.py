@@ -694,6 +694,44 @@ def test_spin_table_that_makes_no_sense(tmp_path):
     assert "verdict: pass" in text, text
 
 
+EARLY = os.path.join(ROOT, "build/arm64/early/proxenos")
+
+
+@pytest.mark.parametrize("tree", ["none", "broken", "good"])
+def test_early_uart(tree, tmp_path):
+    """An image that prints before it has read the device tree, and halts with a line where there is none."""
+    subprocess.run(["make", "-s", "-j2", "-C", ROOT, "ARCH=arm64", "B=build/arm64/early", "EARLY_UART=pl011,0x09000000",
+                    "build/arm64/early/proxenos"], check=True, stdout=subprocess.DEVNULL)
+    path = str(tmp_path / "tree")
+    command = [re.sub("file=" + re.escape(HV) + "$", "file=" + EARLY, c) for c in spin_machine(3, 1, path)]
+    if tree != "good":
+        with open(path + ".dtb", "r+b") as f:  # of a broken one, the size of what it describes
+            f.seek(0 if tree == "none" else 36)
+            f.write(b"\xff" * 4)
+    child = spawn(command)
+    child.expect(r"verdict: \w+\s" if tree == "good" else r"halted\s")
+    text = (child.before + child.after).replace("\r", "")
+    child.close(force=True)
+    begin = "- at EL2, image at 0000000044000000, device tree at 0000000048000000\n- the MMU goes on\n"
+    assert text.startswith(begin), text
+    if tree == "good":
+        assert "verdict: pass" in text and text.count("Proxenos ") == 1, text
+    else:
+        assert text.strip() == begin + "(XEN) no device tree at 0x48000000, or a broken one: halted", text
+
+
+@pytest.mark.parametrize("words", ["ns16550,0x1000,2", "ns16550,0x1000", "uart,0x1000", "pl011"])
+def test_early_uart_of_other_kinds(words, tmp_path):
+    """What QEMU's machine does not have is built at least; what makes no sense is not."""
+    folder = str(tmp_path / "build")
+    done = subprocess.run(["make", "-s", "-C", ROOT, "ARCH=arm64", "B=" + folder, "EARLY_UART=" + words,
+                           folder + "/hv/arch/arm/arm64/head.o", folder + "/hv/init/arm/early_uart.o"],
+                          capture_output=True, text=True)
+    assert (done.returncode == 0) == words.startswith("ns16550"), done.stderr
+    if done.returncode:
+        assert "EARLY_UART is pl011,0xADDRESS or ns16550,0xADDRESS[,SHIFT]" in done.stderr
+
+
 RTC_AT = 0x10010000  # where the guest has it
 RTC = """rtc@10010000 {
     compatible = "arm,pl031", "arm,primecell";

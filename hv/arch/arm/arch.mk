@@ -12,6 +12,17 @@ $(B)/hv/init/arm/%.o $(B)/hv/drivers/fdt.o: HV_CFLAGS += -isystem /usr/include/a
 $(B)/hv/arch/arm/cpu/boot_alloc.o $(B)/hv/arch/arm/cpu/errata.o $(B)/hv/arch/arm/cpu/paging.o \
 $(B)/hv/arch/arm/guest/arm_domctl.o: HV_CFLAGS += $(HV_CFLAGS_INIT)
 
+# EARLY_UART=pl011,ADDRESS or ns16550,ADDRESS[,SHIFT]: output before the device tree is read, on this port.
+ifneq ($(EARLY_UART),)
+comma := ,
+EARLY_WORDS := $(subst $(comma), ,$(EARLY_UART))
+ifeq ($(and $(filter pl011 ns16550,$(firstword $(EARLY_WORDS))),$(filter 0x%,$(word 2,$(EARLY_WORDS)))),)
+$(error EARLY_UART is pl011,0xADDRESS or ns16550,0xADDRESS[,SHIFT])
+endif
+HV_CFLAGS += -DEARLY_UART -DEARLY_UART_$(firstword $(EARLY_WORDS)) -DEARLY_UART_ADDRESS=$(word 2,$(EARLY_WORDS)) \
+    -DEARLY_UART_SHIFT=$(or $(word 3,$(EARLY_WORDS)),0)
+endif
+
 # What is for size, as what runs once.
 $(addprefix $(B)/hv/,arch/arm/cpu/errata.o base/symbols.o drivers/ns16550.o lib/printf.o): HV_CFLAGS += $(HV_CFLAGS_INIT)
 

@@ -32,6 +32,7 @@
 #include "hv/drivers/ns16550.h"
 #include "hv/drivers/pl011.h"
 #include "hv/init/arm/bootinfo.h"
+#include "hv/init/arm/early_uart.h"
 #include "hv/init/arm/passthrough.h"
 #include "hv/init/cmdline.h"
 #include "hv/lib/printf.h"
@@ -107,6 +108,7 @@ static bool console_try(int node)
         }
         registers = arch_map_device(_paddr(address), PAGE_SIZE);
         if (registers != NULL && driver->start(node, registers)) {
+            early_uart_stop();
             console_node = node;
             console_driver = driver;
             return true;
@@ -217,9 +219,11 @@ NORETURN void boot_start(uint64_t fdt_start, uint64_t image_start)
     machine.image_start = image_start;
     machine.image_size = (uint64_t)(image_end - image_begin);
     traps_init_cpu();                      /* faults are dumped, once there is a console */
+    early_uart_start();
     rc = bootinfo_parse(paging_map_fdt(fdt_start), fdt_start, &why);
     if (fdt_machine == NULL) {
-        arch_halt();                       /* nothing tells where a console would be */
+        early_uart_no_tree(fdt_start);     /* nothing tells where a console would be */
+        arch_halt();
     }
     cmdline_parse(bootinfo.cmdline, &cmdline);
     console_devices_init();                /* output from here on */

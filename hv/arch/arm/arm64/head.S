@@ -4,6 +4,26 @@
  * (the image at IMAGE_START, and the gigabyte we run in at itself), switches the MMU on and goes to C.
  */
 #include "hv/arch/arm/arm64/sysreg_values.h"
+#ifdef EARLY_UART
+#include "hv/arch/arm/arm64/early_uart_values.h"
+#endif
+
+/* On the port of EARLY_UART, with the MMU off: a text, or a register's value. Clobbers x0 to x4, x30. */
+    .macro say text
+#ifdef EARLY_UART
+    .pushsection .rodata.early, "a", @progbits
+.Lsay\@: .asciz "\text"
+    .popsection
+    adr x0, .Lsay\@
+    bl early_say
+#endif
+    .endm
+    .macro say_value register
+#ifdef EARLY_UART
+    mov x0, \register
+    bl early_say_value
+#endif
+    .endm
 
     .section .boot.text, "ax", @progbits
 /* The header of an arm64 Image. */
@@ -22,8 +42,13 @@ start:
     mov x20, x0
     mrs x1, CurrentEL
     cmp x1, #(2 << 2)
-    b.ne 9f
+    b.ne 8f
     adrp x21, image_begin       /* where we are */
+    say "- at EL2, image at "
+    say_value x21
+    say ", device tree at "
+    say_value x20
+    say "\r\n"
 
     adrp x0, bss_begin          /* nobody has zeroed it */
     add x0, x0, :lo12:bss_begin
@@ -61,6 +86,7 @@ start:
     b.lo 2b
 
     bl cache_clean_tables
+    say "- the MMU goes on\r\n"
     bl mmu_on
     ldr x9, =3f                 /* its link address: where it is mapped */
     br x9
@@ -72,8 +98,52 @@ start:
     mov x29, xzr
     mov x30, xzr
     bl boot_start
+8:  say "- not at EL2: halted\r\n"
 9:  wfi
     b 9b
+
+#ifdef EARLY_UART
+    .macro early_put /* w2, to the port at x1 */
+.Lput\@:
+#if EARLY_UART_WORDS
+    ldr w3, [x1, #EARLY_UART_STATUS]
+#else
+    ldrb w3, [x1, #EARLY_UART_STATUS]
+#endif
+#if EARLY_UART_READY
+    tbz w3, #EARLY_UART_BIT, .Lput\@
+#else
+    tbnz w3, #EARLY_UART_BIT, .Lput\@
+#endif
+#if EARLY_UART_WORDS
+    str w2, [x1]
+#else
+    strb w2, [x1]
+#endif
+    .endm
+
+early_say:
+    ldr x1, =EARLY_UART_ADDRESS
+1:  ldrb w2, [x0], #1
+    cbz w2, 2f
+    early_put
+    b 1b
+2:  ret
+
+early_say_value:
+    ldr x1, =EARLY_UART_ADDRESS
+    mov x4, #60
+1:  lsr x2, x0, x4
+    and x2, x2, #15
+    add w3, w2, #('a' - 10)
+    cmp w2, #10
+    add w2, w2, #'0'
+    csel w2, w2, w3, lo
+    early_put
+    subs x4, x4, #4
+    b.pl 1b
+    ret
+#endif
 
 /* What was written with the MMU off must not be hidden by older lines of a cache. */
 cache_clean_tables:
