@@ -1055,6 +1055,24 @@ def test_guests_that_make_no_sense(tmp_path):
     assert "guest domU%d of the device tree, 512 MiB, 1 vcpus" % len(BAD_GUESTS) in text, text
 
 
+@pytest.mark.parametrize("tools", ["ours", "debian"])
+def test_make_run(tools):
+    """What a person sees who types it, with nobody to type more: a guest with console, disk and network, and the end."""
+    run = subprocess.run(["make", "-s", "run", "ARCH=arm64", "TOOLS=" + tools], cwd=ROOT, stdin=subprocess.DEVNULL,
+                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", timeout=240 * PATIENCE)
+    text = re.sub(r"\x1b\[[\d;]*\w", "", run.stdout.replace("\r", ""))
+    assert run.returncode == 0 and not BAD.search(text), text
+    rest = text
+    for line in [r"^\(XEN\) Proxenos .*arm64", r"^dom0: user space$", r"^xen_version +: 4\.17\.",
+                 r"^==> xl create ", r"^guest: Linux .*-arm64, 1 vcpus", r"^guest: up$",
+                 r"^guest +1 +\d+ +1 ", r"^ 202 +0 +16384 xvda$", r"^2 packets transmitted, 2 packets received",
+                 r"^51712 +0 +1 +4 ", r"^0 +0 +00:16:3e:\S+ +0 +4 ", r"^==> xl shutdown -ww guest$",
+                 r"^Domain-0 .*\n(?!guest)", r"dom0 has shut down: turning the machine off"]:
+        found = re.search(line, rest, re.M)
+        assert found, (line, text)
+        rest = rest[found.end():]
+
+
 UBOOT = os.environ.get("UBOOT", "/usr/lib/u-boot/qemu_arm64/u-boot.bin")
 
 
