@@ -484,6 +484,10 @@ BAD_TREES = {  # name: (what /chosen has more, what else is changed, the line)
     "reserved": ("", (r"\n\t(psci) \{", '\n\treserved-memory { #address-cells = <2>; #size-cells = <2>; ranges;\n'
                       'fw@0 { reg = <0xffffffff 0xfffff000 0x0 0x2000>; }; };\n\t\\1 {'),
                  "the device tree is refused: its reserved memory makes no sense, or is too much"),
+    "distributor": ("", ("0x8000000 0x00 0x10000 0x00", "0x8000000 0x00 0x8000 0x00"), "no interrupt controller: the device tree"),
+    "redistributor": ("", ("0x80a0000 0x00 0xf60000", "0x80a0000 0x00 0x10000"), "no interrupt controller: the device tree"),
+    "gicv2": ("", ("0x8000000 0x00 0x10000 0x00", "0x8000000 0x00 0x800 0x00"), "no interrupt controller: the device tree"),
+    "gich": ("", ("0x8030000 0x00 0x10000", "0x8030000 0x00 0x80"), "no interrupt controller: the device tree"),
     "gic": ("", (r'"arm,gic-v3"', '"arm,gic-v9"'), "no interrupt controller: the device tree has neither"),
 }
 
@@ -492,14 +496,15 @@ BAD_TREES = {  # name: (what /chosen has more, what else is changed, the line)
 def test_bad_device_tree(name, tmp_path):
     """One clear line, and the machine stands still."""
     chosen, change, line = BAD_TREES[name]
-    text = machine_tree(str(tmp_path / "tree"), 3, 1)
+    gic = 2 if name in ("gicv2", "gich") else 3
+    text = machine_tree(str(tmp_path / "tree"), gic, 1)
     if change:
         assert re.search(change[0], text, re.S), text
         text = re.sub(change[0], change[1], text, count=1, flags=re.S)
     cells = 'xen,xen-bootargs = "%s";\n#address-cells = <2>; #size-cells = <2>;\n' % LINE
     text = re.sub(r"(\n\tchosen \{\n(?:\t\t[a-z-]+ = .*;\n)*)", lambda m: m[1] + cells + chosen, text, count=1)
     blob = make_blob(str(tmp_path / "tree"), text)
-    output = until_halted(machine(3, 1) + ["-dtb", blob])
+    output = until_halted(machine(gic, 1) + ["-dtb", blob])
     assert output.count(line) == 1, output
     assert not re.search("exception in the hypervisor|BUG at|online", output), output
 
@@ -682,10 +687,12 @@ def test_levels_that_firmware_left_as_edges(gic, tmp_path):
     assert "verdict: pass" in text, text
 
 
-def test_spin_table_that_makes_no_sense(tmp_path):
+@pytest.mark.parametrize("at", [PARK + 0x809, 0x10000000, 0x7ffffffffffffff8])
+def test_spin_table_that_makes_no_sense(at, tmp_path):
     """One line for each CPU that stays off; the others run."""
     def change(text):
-        return text.replace("cpu-release-addr = <0x0 0x%x>" % (PARK + 0x808), "cpu-release-addr = <0x0 0x%x>" % (PARK + 0x809))
+        return text.replace("cpu-release-addr = <0x0 0x%x>" % (PARK + 0x808),
+                            "cpu-release-addr = <0x%x 0x%x>" % (at >> 32, at & 0xffffffff))
 
     child = spawn(spin_machine(3, 3, str(tmp_path / "tree"), change))
     text = wait_for_all(child, ["2 CPUs online", r"verdict: \w+\s"])

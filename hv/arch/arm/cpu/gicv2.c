@@ -236,7 +236,8 @@ static bool find(struct gic_machine *g)
 
     if (node < 0 || !fdt_reg(node, 0, &g->dist_base, &g->dist_size) ||
         !fdt_reg(node, 1, &g->cpu_base, &g->cpu_size) || !fdt_reg(node, 2, &base, &size) ||
-        !fdt_reg(node, 3, &g->vcpu_base, &g->vcpu_size)) {
+        !fdt_reg(node, 3, &g->vcpu_base, &g->vcpu_size) || g->dist_size < PAGE_SIZE ||
+        size < PAGE_SIZE) {
         return false;
     }
     if (!fdt_interrupt(node, 0, &g->maintenance_irq, &edge)) {

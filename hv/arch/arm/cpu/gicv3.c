@@ -25,6 +25,7 @@
 #define GICR_WAKER      0x0014
 #define GICR_SGI        0x10000 /* the frame of SGIs and PPIs, with the distributor's offsets */
 #define GICR_STRIDE     0x20000
+#define GICD_SIZE       0x10000
 #define WAKER_SLEEP     2U
 #define WAKER_ASLEEP    4U
 #define TYPER_LAST      0x10U
@@ -371,7 +372,8 @@ const struct gic_ops *gicv3_probe(void)
     int node = fdt_find(-1, names);
 
     if (node < 0 || !fdt_reg(node, 0, &g->dist_base, &g->dist_size) ||
-        !fdt_reg(node, 1, &g->redist_base, &g->redist_size)) {
+        !fdt_reg(node, 1, &g->redist_base, &g->redist_size) || g->dist_size < GICD_SIZE ||
+        g->redist_size < GICR_STRIDE) {
         return NULL;
     }
     if (!fdt_interrupt(node, 0, &g->maintenance_irq, &edge)) {

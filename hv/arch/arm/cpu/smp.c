@@ -6,6 +6,7 @@
 #include "hv/arch/arm/cpu/smp.h"
 
 #include "hv/arch/arm/arm64/sysreg_values.h"
+#include "hv/arch/arm/cpu/machine.h"
 #include "hv/arch/arm/cpu/paging.h"
 #include "hv/arch/arm/cpu/psci.h"
 #include "hv/arch/arm/cpu/sysreg.h"
@@ -40,6 +41,17 @@ uint64_t smp_mpidr(unsigned int cpu)
     return mpidrs[cpu];
 }
 
+/* It is written as memory. */
+static bool may_be_released_at(uint64_t at)
+{
+    for (unsigned int i = 0; i < machine.ram_count; i++) {
+        if (at >= machine.ram[i].start && at < machine.ram[i].end) {
+            return at != 0 && (at & 7) == 0;
+        }
+    }
+    return false;
+}
+
 static void add_cpu(int node, uint64_t id)
 {
     const char *method = fdt_text(node, "enable-method");
@@ -47,7 +59,7 @@ static void add_cpu(int node, uint64_t id)
 
     if (method != NULL && strcmp(method, "spin-table") == 0) {
         at = fdt_number(node, "cpu-release-addr", 0);
-        if (at == 0 || (at & 7) != 0) {
+        if (!may_be_released_at(at)) {
             log_error("the CPU with MPIDR 0x%lx stays off: its cpu-release-addr makes no sense\n", (unsigned long)id);
             return;
         }
