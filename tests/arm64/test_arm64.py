@@ -866,6 +866,7 @@ def changed(what, to):
 
 
 HOST = "<0x0 0x9010000 0x0 0x1000 0x0 0x10010000>"
+SECOND = RTC.replace("rtc@10010000", "rtc@10020000").replace(HOST, HOST.replace("0x9010000", "0x9030000"))
 BAD_DEVICES = [  # what its tree has, what is said of it
     (without("xen,reg = %s;" % HOST), "rtc@10010000: it has xen,path and no xen,reg"),
     (without("xen,force-assign-without-iommu;"),
@@ -891,6 +892,7 @@ BAD_DEVICES = [  # what its tree has, what is said of it
      "rtc@10020000: xen,reg overlaps what another device here or another guest has"),
     (RTC + RTC.replace("rtc@10010000", "rtc@10020000").replace(HOST, "<0x0 0x9030000 0x0 0x1000 0x0 0x10020000>"),
      "rtc@10020000: xen,path is another guest's already, or twice here"),
+    (RTC + SECOND, "rtc@10020000: xen,reg has the guest's address of another device here"),
 ]
 
 
@@ -1060,6 +1062,18 @@ def test_guests_that_make_no_sense(tmp_path):
     for (_, why), (_, line) in zip(BAD_GUESTS, told):
         assert re.search(why, line), line
     assert "guest domU%d of the device tree, 512 MiB, 1 vcpus" % len(BAD_GUESTS) in text, text
+def test_guests_that_are_left_out(tmp_path):
+    """Memory that one took which did not get enough is the next one's; with nobody left there is nothing to run."""
+    path = os.path.join(ROOT, "build/guest/arm64/basic")
+    large, good = (1, 2040, 0x50000000, path, ""), (1, 1500, 0x50000000, path, "")
+    blob = domains_tree(str(tmp_path / "tree"), 3, 1, [large, good])
+    child = spawn(machine(3, 1) + ["-dtb", blob] + loader(0x50000000, path))
+    text = wait_for_all(child, ["guest domU0 is left out: there is not enough memory", r"d\d: verdict: pass"])
+    child.close(force=True)
+    assert text.count("left out") == 1, text
+    blob = domains_tree(str(tmp_path / "tree"), 3, 1, [large, (1, 2, 0x50000000, path, "")])
+    text = until_halted(machine(3, 1) + ["-dtb", blob] + loader(0x50000000, path))
+    assert text.count("is left out") == 2 and text.count("there is nothing to run") == 1, text
 
 
 @pytest.mark.parametrize("tools", ["ours", "debian"])

@@ -441,7 +441,7 @@ static void give_up(struct domain *d)
     }
 }
 
-static void start(int node)
+static bool start(int node)
 {
     const struct boot_module *kernel = bootinfo_module(node, MODULE_KERNEL);
     struct guest g = { .node = node, .vcpus = (unsigned int)fdt_number(node, "cpus", 0),
@@ -452,7 +452,7 @@ static void start(int node)
     int rc = -EINVAL;
 
     if (!find_partial(&g)) {
-        return;
+        return false;
     }
     if (kernel == NULL) {
         g.why = "it has no kernel";
@@ -480,10 +480,11 @@ static void start(int node)
     if (rc != 0) {
         log_error("guest %s is left out: %s (error %d)\n", name, g.why, -rc);
         give_up(g.d);
-        return;
+        return false;
     }
     log_info("%pd: guest %s of the device tree, %lu MiB, %u vcpus\n", g.d, name, (unsigned long)(g.size >> 20),
              g.vcpus);
+    return true;
 }
 
 unsigned int dom0less_build(void)
@@ -496,8 +497,7 @@ unsigned int dom0less_build(void)
         return 0;
     }
     fdt_for_each_subnode (node, fdt_machine, chosen) {
-        if (fdt_is(node, "xen,domain")) {
-            start(node);
+        if (fdt_is(node, "xen,domain") && start(node)) {
             count++;
         }
     }

@@ -12,7 +12,7 @@ void cpus_start(void);
 bool dom0_build(void);
 /* dom0less.c: what of the machine's devices is theirs, before dom0 gets the rest. */
 void dom0less_read_devices(void);
-/* dom0less.c: guests described in the device tree; returns how many there are. */
+/* dom0less.c: guests described in the device tree; returns how many run. */
 unsigned int dom0less_build(void);
 /* dom0_fdt.c: dom0's device tree into a buffer of size bytes: its length, or a negative number of libfdt's. */
 #define DOM0_BANKS_MAX 8

@@ -126,6 +126,18 @@ bool passthrough_overlaps(uint64_t start, uint64_t end, uint64_t *from, uint64_t
     return found;
 }
 
+static bool has_guest_range(int domain, uint64_t start, uint64_t end)
+{
+    for (unsigned int i = 0; i < passthrough.range_count; i++) {
+        const struct passthrough_range *r = &passthrough.ranges[i];
+
+        if (r->domain == domain && start < r->guest + r->size && r->guest < end) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool passthrough_has_irq(unsigned int irq)
 {
     for (unsigned int i = 0; i < passthrough.irq_count; i++) {
@@ -196,6 +208,9 @@ static int add_range(const struct reader *r, uint64_t host, uint64_t size, uint6
     }
     if (passthrough_overlaps(host, host_end, &from, &to)) {
         return refuse(r, "xen,reg overlaps what another device here or another guest has");
+    }
+    if (has_guest_range(r->domain, guest, guest_end)) {
+        return refuse(r, "xen,reg has the guest's address of another device here");
     }
     if (passthrough.range_count == PASSTHROUGH_MAX) {
         return refuse(r, "there are too many devices for guests");
