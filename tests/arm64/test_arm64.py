@@ -1094,6 +1094,15 @@ def test_make_run(tools):
         rest = rest[found.end():]
 
 
+def test_console_of_a_long_name(tmp_path):
+    """dom0's tree cannot be made without it: a line, and not a dom0 that has our serial port."""
+    text = with_kernel(machine_tree(str(tmp_path / "tree"), 3, 1), os.path.join(ROOT, "build/guest/arm64/basic"), QUIET)
+    text = text.replace("pl011@9000000 {", "p" * 130 + "@9000000 {").replace('"/pl011@9000000"', '"/nothing"')
+    output = until_halted(machine(3, 1) + ["-dtb", make_blob(str(tmp_path / "tree"), text)] +
+                          loader(0x49000000, os.path.join(ROOT, "build/guest/arm64/basic")))
+    assert "dom0: its device tree cannot be made (libfdt error 3)" in output, output
+
+
 UBOOT = os.environ.get("UBOOT", "/usr/lib/u-boot/qemu_arm64/u-boot.bin")
 
 

@@ -376,8 +376,12 @@ bool dom0_build(void)
     vcpu_start_at(dom0->vcpu[0], kernel_entry, tree_start);
     wallclock_update(dom0);
     domain_hardware = dom0;
+    return true;
+}
+
+void dom0_start(void)
+{
     if (domain_unpause_by_controller(dom0) != 0) {
         fail("it cannot be started");
     }
-    return true;
 }

@@ -80,11 +80,14 @@ static int delete_copy(void *fdt, int machine_node)
     char path[128];
     int node;
 
+    int rc;
+
     if (machine_node < 0) {
         return 0;
     }
-    if (fdt_get_path(fdt_machine, machine_node, path, sizeof(path)) != 0) {
-        return 0;
+    rc = fdt_get_path(fdt_machine, machine_node, path, sizeof(path));
+    if (rc != 0) {
+        return rc;
     }
     node = fdt_path_offset(fdt, path);
     return node < 0 ? 0 : fdt_del_node(fdt, node);

@@ -270,6 +270,9 @@ NORETURN void boot_start(uint64_t fdt_start, uint64_t image_start)
     if (dom0less_build() == 0 && !has_dom0) {
         panic("there is nothing to run: neither a dom0 nor a guest in the device tree");
     }
+    if (has_dom0) {
+        dom0_start();
+    }
     serial_input_start();
     stack_reset_and_call(sched_idle_loop); /* the scheduler finds dom0 runnable */
 }

@@ -8,8 +8,10 @@
 
 /* cpus.c: starts the other CPUs, one at a time. */
 void cpus_start(void);
-/* dom0.c: the hardware domain, if there is a kernel for it (false: there is not); returns with it ready to run. */
+/* dom0.c: the hardware domain, if there is a kernel for it (false: there is not); returns with it paused. */
 bool dom0_build(void);
+/* dom0.c: lets it run, when no more domains are made here: creations come one at a time. */
+void dom0_start(void);
 /* dom0less.c: what of the machine's devices is theirs, before dom0 gets the rest. */
 void dom0less_read_devices(void);
 /* dom0less.c: guests described in the device tree; returns how many run. */
