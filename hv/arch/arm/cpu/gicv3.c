@@ -246,6 +246,7 @@ static void lr_decode(uint64_t raw, struct gic_lr *lr)
 
 static uint64_t elrsr(void)
 {
+    isb(); /* list registers written just now are seen in it */
     return SYSREG_READ(ICH_ELRSR_EL2);
 }
 

@@ -6,10 +6,15 @@
 #include "hv/arch/arm/cpu/traps.h"
 
 #include "hv/arch/arm/cpu/sysreg.h"
+#include "hv/base/percpu.h"
 #include "hv/base/printk.h"
 #include "hv/base/symbols.h"
 
 #define STACK_WORDS_SHOWN 24
+#define VECTOR_SERROR     7
+#define SERROR_AWAITED    1UL /* no syndrome: those have their exception class in the upper half */
+
+static PERCPU(uint64_t, serror_esr);
 
 extern const char vectors[], text_begin[], text_end[];
 
@@ -66,8 +71,23 @@ void arch_dump_stack(void)
     dump_trace((unsigned long)__builtin_frame_address(0));
 }
 
+uint64_t traps_take_serror(void)
+{
+    uint64_t esr;
+
+    this_cpu(serror_esr) = SERROR_AWAITED;
+    __asm__ __volatile__("msr daifclr, #4; isb; msr daifset, #4" ::: "memory");
+    esr = this_cpu(serror_esr);
+    this_cpu(serror_esr) = 0;
+    return esr;
+}
+
 void arm_exception(struct cpu_user_regs *regs)
 {
+    if (regs->vector == VECTOR_SERROR && this_cpu(serror_esr) == SERROR_AWAITED) {
+        this_cpu(serror_esr) = regs->esr;
+        return;
+    }
     printk_force_unlock();
     arch_dump_regs(regs);
     dump_trace(regs->sp);

@@ -62,20 +62,22 @@ static uint64_t hcr_guest = HCR_GUEST;
 static uint64_t cptr = CPTR_VALUE;
 static uint64_t mdcr = MDCR_TRAPS;
 static bool has_sme; /* guests are not told, but cannot be kept from its TPIDR2_EL0 */
+static bool has_ras; /* nor from DISR_EL1, which is VDISR_EL2 to them */
 
 static unsigned long vmids[BITMAP_LONGS(VMID_MAX + 1)] = { 1 }; /* 0 is nobody's */
 static struct spinlock vmid_lock = SPINLOCK_INIT(LOCK_LEAF);
 
 /* ---- machine ----------------------------------------------------------------------------------- */
 
-/* Its cause has to go before it is ended, or it comes again at once. */
+/* Its cause has to go before it is ended, or it comes again at once. Late, when nobody's list registers are in use, it has
+ * none: and a notice taken back would switch a GICv2's interface on again. */
 static void maintenance_interrupt(unsigned int irq)
 {
     struct vcpu *v = current_vcpu();
 
     (void)irq;
-    gic->underflow_notice(false);
     if (!vcpu_is_idle(v) && v->arch->vgic.loaded) {
+        gic->underflow_notice(false);
         v->arch->vgic.notice = false;
         vgic_flush(v);
     }
@@ -104,6 +106,7 @@ static void choose_traps(void)
     mdcr |= has(dfr0, 32) ? MDCR_TPMS : 0;
     mdcr |= has(dfr0, 40) ? MDCR_TTRF : 0;
     has_sme = has(pfr1, 24);
+    has_ras = has(pfr0, 28);
 }
 
 /* Registers of EL2 that reset leaves undefined, which say what guests may do of extensions: nothing. */
@@ -424,9 +427,15 @@ static void enter_vcpu(struct vcpu *v)
     forget_other_vcpu(v);
     SYSREG_WRITE("hcr_el2", hcr_guest);
     SYSREG_WRITE("vmpidr_el2", a->vmpidr);
+    if (unlikely(errata_speculative_walk)) {
+        isb(); /* walks begin again with SCTLR_EL1, which must not come before the VMID */
+    }
     sysregs_restore(&a->sys);
     if (has_sme) {
         SYSREG_WRITE("S3_3_C13_C0_5", 0);
+    }
+    if (has_ras) {
+        SYSREG_WRITE("S3_4_C12_C1_1", 0);
     }
     regs_copy(guest_regs(), &a->regs);
     fpu_restore(&a->fpu);
@@ -447,6 +456,9 @@ void arch_switch(struct vcpu *prev, struct vcpu *next)
 {
     if (!vcpu_is_idle(prev)) {
         leave_vcpu(prev);
+        if (next->domain != prev->domain) {
+            exit_settle_serror(prev->domain);
+        }
         if (unlikely(errata_speculative_walk)) {
             guest_walks_off(prev->arch->sys.sctlr);
         }

@@ -5,6 +5,7 @@
  */
 #include "hv/arch/arm/cpu/errata.h"
 #include "hv/arch/arm/cpu/sysreg.h"
+#include "hv/arch/arm/cpu/traps.h"
 #include "hv/arch/arm/guest/vgic.h"
 #include "hv/arch/arm/guest/vpl011.h"
 #include "hv/base/printk.h"
@@ -21,6 +22,7 @@
 #define ESR_DFSC       0x3fULL
 #define DFSC_ASYNCHRONOUS 0x11U
 #define VECTOR_SERROR  3U
+#define ISR_SERROR     (1UL << 8)
 #define SPSR_MODE      0xfU
 #define SPSR_EL1T      4U
 #define SPSR_EL1H      5U
@@ -338,16 +340,32 @@ static bool is_machine_error(uint64_t esr)
     return !(esr & ESR_IDS) && (esr & ESR_DFSC) == DFSC_ASYNCHRONOUS && (esr & ESR_AET) == 0;
 }
 
+static void serror_of(struct domain *d, uint64_t esr)
+{
+    if (d == domain_hardware || is_machine_error(esr)) {
+        panic("SError of %pd, esr 0x%lx", d, (unsigned long)esr);
+    }
+    domain_crash(d, "SError, esr 0x%lx", (unsigned long)esr);
+}
+
 /* What is neither an exception of an instruction nor an interrupt of ours: SError, or FIQ, which nobody has. */
 void upcall_guest_trap(struct cpu_user_regs *regs)
 {
-    struct domain *d = current_domain();
-
-    if ((regs->vector & 3) == VECTOR_SERROR && d != domain_hardware && !is_machine_error(regs->esr)) {
-        domain_crash(d, "SError, esr 0x%lx, at %lx", (unsigned long)regs->esr, (unsigned long)regs->pc);
-        return;
+    if ((regs->vector & 3) == VECTOR_SERROR) {
+        serror_of(current_domain(), regs->esr);
+    } else {
+        panic("vector %lu while %pv ran, esr 0x%lx", (unsigned long)regs->vector, current_vcpu(),
+              (unsigned long)regs->esr);
     }
-    panic("vector %lu while %pv ran, esr 0x%lx", (unsigned long)regs->vector, current_vcpu(), (unsigned long)regs->esr);
+}
+
+void exit_settle_serror(struct domain *d)
+{
+    dsb_sy(); /* stores that were on their way have arrived */
+    isb();
+    if (unlikely(SYSREG_READ("isr_el1") & ISR_SERROR)) {
+        serror_of(d, traps_take_serror());
+    }
 }
 
 /* ---- hypercalls ------------------------------------------------------------------------------- */

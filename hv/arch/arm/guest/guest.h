@@ -115,6 +115,8 @@ extern int console_node;
 /* exit.c */
 void upcall_hypercall_restart(void);
 extern void (*const guest_trap_handlers[])(struct cpu_user_regs *regs, uint64_t esr);
+/* An SError of the domain that leaves this CPU ends it now; later it would be taken for one of the next domain. */
+void exit_settle_serror(struct domain *d);
 /* Makes the guest take an exception: undefined instruction, or data abort at an address. */
 void inject_undefined(struct cpu_user_regs *regs);
 void inject_abort(struct cpu_user_regs *regs, uint64_t address, bool is_instruction);
