@@ -69,8 +69,10 @@ static struct spinlock vmid_lock = SPINLOCK_INIT(LOCK_LEAF);
 
 /* ---- machine ----------------------------------------------------------------------------------- */
 
-/* Its cause has to go before it is ended, or it comes again at once. Late, when nobody's list registers are in use, it has
- * none: and a notice taken back would switch a GICv2's interface on again. */
+/*
+ * Its cause has to go before it is ended, or it comes again at once. When it is late and nobody's list registers are in
+ * use it has none, and a notice taken back would switch a GICv2's interface on again.
+ */
 static void maintenance_interrupt(unsigned int irq)
 {
     struct vcpu *v = current_vcpu();
@@ -419,17 +421,21 @@ static void forget_other_vcpu(const struct vcpu *v)
     }
 }
 
+static void enter_domain(const struct domain *d)
+{
+    SYSREG_WRITE("vttbr_el2", d->arch->vttbr);
+    SYSREG_WRITE("hcr_el2", hcr_guest);
+    if (unlikely(errata_speculative_walk)) {
+        isb(); /* walks begin again with SCTLR_EL1, which must not come before the VMID */
+    }
+}
+
 static void enter_vcpu(struct vcpu *v)
 {
     struct arch_vcpu *a = v->arch;
 
-    SYSREG_WRITE("vttbr_el2", v->domain->arch->vttbr);
     forget_other_vcpu(v);
-    SYSREG_WRITE("hcr_el2", hcr_guest);
     SYSREG_WRITE("vmpidr_el2", a->vmpidr);
-    if (unlikely(errata_speculative_walk)) {
-        isb(); /* walks begin again with SCTLR_EL1, which must not come before the VMID */
-    }
     sysregs_restore(&a->sys);
     if (has_sme) {
         SYSREG_WRITE("S3_3_C13_C0_5", 0);
@@ -454,9 +460,11 @@ static void enter_idle(void)
 
 void arch_switch(struct vcpu *prev, struct vcpu *next)
 {
+    bool is_other_domain = next->domain != prev->domain;
+
     if (!vcpu_is_idle(prev)) {
         leave_vcpu(prev);
-        if (next->domain != prev->domain) {
+        if (is_other_domain) {
             exit_settle_serror(prev->domain);
         }
         if (unlikely(errata_speculative_walk)) {
@@ -467,6 +475,9 @@ void arch_switch(struct vcpu *prev, struct vcpu *next)
     if (vcpu_is_idle(next)) {
         enter_idle();
     } else {
+        if (is_other_domain) {
+            enter_domain(next->domain);
+        }
         enter_vcpu(next);
     }
     sched_switch_finished(prev);
