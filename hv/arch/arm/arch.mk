@@ -9,7 +9,7 @@ HV_LDFLAGS := -m aarch64elf -static --gc-sections --build-id=sha1 -z noexecstack
 HV_CFLAGS += -ffunction-sections -fdata-sections
 $(B)/hv/init/arm/%.o $(B)/hv/drivers/fdt.o: HV_CFLAGS += -isystem /usr/include/aarch64-linux-gnu
 # What runs at the start, and what only a toolstack asks for.
-$(B)/hv/arch/arm/cpu/boot_alloc.o $(B)/hv/arch/arm/cpu/errata.o $(B)/hv/arch/arm/cpu/paging.o \
+$(B)/hv/mm/boot_alloc.o $(B)/hv/arch/arm/cpu/errata.o $(B)/hv/arch/arm/cpu/paging.o \
 $(B)/hv/arch/arm/guest/arm_domctl.o: HV_CFLAGS += $(HV_CFLAGS_INIT)
 
 # EARLY_UART=pl011,ADDRESS or ns16550,ADDRESS[,SHIFT]: output before the device tree is read, on this port.
