@@ -27,8 +27,9 @@ HV_CFLAGS_x86 := -m64 -fPIE -mno-red-zone -mno-sse -mno-mmx -mno-80387 -mcmodel=
 HV_CFLAGS_arm := -fno-pic -fno-pie -mgeneral-regs-only -mcmodel=small -mno-outline-atomics
 
 HV_CFLAGS += $(HV_CFLAGS_$(HVARCH))
-# What runs once, or when somebody presses a key, is for size.
-HV_CFLAGS_INIT := -Os
+# What runs once, or when somebody presses a key, is for size; arch.mk adds to it.
+HV_CFLAGS_SIZE := -Os
+HV_FOR_SIZE := init/%.o drivers/fdt.o core/keyhandler.o
 ifeq ($(DEBUG),1)
 HV_CFLAGS += -DDEBUG
 endif
@@ -71,9 +72,10 @@ build/include/xen:
 	$(Q)ln -sfn /usr/include/xen $@
 
 # Written anew when the flags have changed (DEBUG=1 and back), which rebuilds every object.
+HV_FLAGS = $(CC) $(HV_CFLAGS) $(HV_CFLAGS_SIZE) $(HV_FOR_SIZE)
 $(B)/flags: FORCE
 	@mkdir -p $(@D)
-	@echo '$(CC) $(HV_CFLAGS) $(HV_CFLAGS_INIT)' | cmp -s - $@ || echo '$(CC) $(HV_CFLAGS) $(HV_CFLAGS_INIT)' > $@
+	@echo '$(HV_FLAGS)' | cmp -s - $@ || echo '$(HV_FLAGS)' > $@
 FORCE:
 
 $(B)/asm_offsets.h: hv/arch/$(HVARCH)/guest/asm_offsets.c $(B)/flags | $(ABI_INCLUDE)/xen
@@ -81,8 +83,6 @@ $(B)/asm_offsets.h: hv/arch/$(HVARCH)/guest/asm_offsets.c $(B)/flags | $(ABI_INC
 	$(Q)$(CC) $(HV_CFLAGS) -MD -MP -MF $(B)/asm_offsets.d -MT $@ -S -o $(B)/asm_offsets.s $<
 	$(Q)sed -n 's/.*==>\([A-Za-z0-9_]*\) \$$\?\([-0-9]*\).*/#define \1 \2/p' $(B)/asm_offsets.s > $@.tmp
 	$(Q)mv $@.tmp $@
-
-$(B)/hv/init/%.o $(B)/hv/drivers/fdt.o $(B)/hv/core/keyhandler.o: HV_CFLAGS += $(HV_CFLAGS_INIT)
 
 $(B)/%.o: %.c $(B)/flags | $(ABI_INCLUDE)/xen
 	@mkdir -p $(@D)
@@ -97,6 +97,7 @@ $(B)/%.o: %.S $(B)/asm_offsets.h $(B)/flags
 # ARCH= of the toolstack may be one the hypervisor does not have.
 ifneq ($(HVARCH),)
 include hv/arch/$(HVARCH)/arch.mk
+$(addprefix $(B)/hv/,$(HV_FOR_SIZE)): HV_CFLAGS += $(HV_CFLAGS_SIZE)
 endif
 
 hv: $(B)/proxenos $(B)/proxenos.gz $(B)/proxenos-syms

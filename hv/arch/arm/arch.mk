@@ -8,9 +8,8 @@ HV_LDFLAGS := -m aarch64elf -static --gc-sections --build-id=sha1 -z noexecstack
     --no-warn-rwx-segments --fix-cortex-a53-843419=adr -T hv/arch/arm/arm64/hv.lds
 HV_CFLAGS += -ffunction-sections -fdata-sections
 $(B)/hv/init/arm/%.o $(B)/hv/drivers/fdt.o: HV_CFLAGS += -isystem /usr/include/aarch64-linux-gnu
-# What runs at the start, and what only a toolstack asks for.
-$(B)/hv/mm/boot_alloc.o $(B)/hv/arch/arm/cpu/errata.o $(B)/hv/arch/arm/cpu/paging.o \
-$(B)/hv/arch/arm/guest/arm_domctl.o: HV_CFLAGS += $(HV_CFLAGS_INIT)
+HV_FOR_SIZE += mm/boot_alloc.o base/symbols.o drivers/ns16550.o lib/printf.o
+HV_FOR_SIZE += $(addprefix arch/arm/,cpu/errata.o cpu/paging.o guest/arm_domctl.o)
 
 # EARLY_UART=pl011,ADDRESS or ns16550,ADDRESS[,SHIFT]: output before the device tree is read, on this port.
 ifneq ($(EARLY_UART),)
@@ -22,9 +21,6 @@ endif
 HV_CFLAGS += -DEARLY_UART -DEARLY_UART_$(firstword $(EARLY_WORDS)) -DEARLY_UART_ADDRESS=$(word 2,$(EARLY_WORDS)) \
     -DEARLY_UART_SHIFT=$(or $(word 3,$(EARLY_WORDS)),0)
 endif
-
-# What is for size, as what runs once.
-$(addprefix $(B)/hv/,arch/arm/cpu/errata.o base/symbols.o drivers/ns16550.o lib/printf.o): HV_CFLAGS += $(HV_CFLAGS_INIT)
 
 $(B)/symbols.empty.o: scripts/symbols.py
 	@mkdir -p $(@D)
