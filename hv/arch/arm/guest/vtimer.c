@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A guest's timers. The virtual one is the hardware's while the vcpu runs: its interrupt comes to us, is masked in the
- * timer and handed on; while the vcpu does not run, a timer of ours stands in. The physical one is emulated.
+ * timer and handed on; while the vcpu sleeps, a timer of ours wakes it for that. The physical one is emulated.
  */
 #include "hv/arch/arm/cpu/clock.h"
 #include "hv/arch/arm/cpu/sysreg.h"
@@ -24,12 +24,13 @@ static unsigned int physical_irq(const struct vcpu *v)
     return v->domain->arch->is_direct ? clock_irqs.physical : GUEST_TIMER_PHYS_NS_PPI;
 }
 
+/*
+ * Only wakes it: its timer, due when it is restored, interrupts us then. Its registers are not touched here, as this
+ * may be another CPU than the one on which it runs, or ran, or is about to.
+ */
 static void vtimer_expired(void *data)
 {
-    struct vcpu *v = data;
-
-    v->arch->cntv_ctl |= CTL_MASK;
-    vgic_inject(v, virtual_irq(v));
+    vcpu_unblock(data);
 }
 
 static void ptimer_expired(void *data)
