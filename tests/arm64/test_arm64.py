@@ -1181,7 +1181,7 @@ def test_not_an_image():
     ("dom0_mem=1M", False, r"dom0: there is not enough memory"),
     ("dom0_mem=8M", False, r"dom0: its kernel needs \d+ MiB, and the largest part of its memory has 8\b"),
     ("dom0_mem=64M", True, r"dom0: kernel, initrd and device tree do not fit in its first 64 MiB"),
-])
+], ids=["1M", "8M", "64M"])
 def test_too_little_memory(line, initrd, said):
     image = os.path.join(IMAGE, "vmlinuz")
     more = ["-append", LINE + line] + kernel(image)
